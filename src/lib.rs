@@ -1,0 +1,7 @@
+//! Tessera
+pub mod clock;
+pub mod crypto;
+pub mod error;
+pub mod format;
+pub mod model;
+pub mod secret;

@@ -1,0 +1,15 @@
+//! Plain data: what a store holds and what the services say. Nothing here does I/O or reads a clock.
+
+mod algorithm;
+mod identity;
+mod name;
+mod outcome;
+mod signing_key;
+mod token;
+
+pub use algorithm::Algorithm;
+pub use identity::{Identity, IdentityFilter, Role};
+pub use name::{Name, fold_name};
+pub use outcome::{Outcome, Verdict};
+pub use signing_key::{SigningKey, SigningKeyState};
+pub use token::{Revocation, Token, TokenFilter, TokenFormat, TokenId, TokenState};
