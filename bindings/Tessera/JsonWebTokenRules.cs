@@ -1,0 +1,20 @@
+namespace Tessera;
+
+/// <summary>What a JSON Web Token must be to be accepted.</summary>
+public sealed record JsonWebTokenRules
+{
+    /// <summary>The kind of token that is expected.</summary>
+    public JsonWebTokenProfile Profile { get; init; } = JsonWebTokenProfile.AccessToken;
+
+    /// <summary>The issuer that it must name, compared exactly. <see langword="null"/>: the store's, and any where there is no store.</summary>
+    public string? Issuer { get; init; }
+
+    /// <summary>The audience that it must be for, compared exactly. <see langword="null"/>: any.</summary>
+    public string? Audience { get; init; }
+
+    /// <summary>The time to judge it at. <see langword="null"/>: now. A fraction of a second is cut off.</summary>
+    public DateTimeOffset? At { get; init; }
+
+    /// <summary>The algorithm that it must be signed with. <see langword="null"/>: the one that the key is for.</summary>
+    public SigningAlgorithm? Algorithm { get; init; }
+}

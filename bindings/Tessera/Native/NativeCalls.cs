@@ -1,0 +1,355 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Tessera.Native;
+
+/// <summary>A call that asks a store for something, with no arguments.</summary>
+internal delegate uint StoreQuery(ulong store, out NativeBuffer response);
+
+/// <summary>A call that sends a store a request in JSON.</summary>
+internal delegate uint StoreRequest(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response);
+
+/// <summary>A call that sends a store a request in JSON, with a secret beside it.</summary>
+internal delegate uint StoreSecretRequest(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> secret, out NativeBuffer response);
+
+/// <summary>Memory of the native library, to be given back with <see cref="NativeCalls.BufferFree"/>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly unsafe struct NativeBuffer
+{
+    private readonly byte* _data;
+    private readonly ulong _length;
+    private readonly ulong _capacity;
+
+    /// <summary>The bytes; not to be used after the buffer is freed.</summary>
+    internal ReadOnlySpan<byte> Span => _data is null ? default : new ReadOnlySpan<byte>(_data, checked((int)_length));
+
+    /// <summary>The buffer as the generated declarations have it.</summary>
+    internal Buffer ToGenerated() => new() { data = (nint)_data, length = _length, capacity = _capacity };
+}
+
+/// <summary>The answer of a check. Blittable, so that nothing is allocated for it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly struct NativeValidation
+{
+    /// <summary>The number of the <see cref="Tessera.Outcome"/>.</summary>
+    internal readonly uint Outcome;
+
+    private readonly uint _reserved;
+
+    /// <summary>Names the token's row; never given to another.</summary>
+    internal readonly long RowKey;
+
+    /// <summary>Names the state of the store that the answer rests on; another number, another state.</summary>
+    internal readonly ulong Version;
+
+    /// <summary>How old the evidence may be.</summary>
+    internal readonly ulong EvidenceAgeMilliseconds;
+}
+
+/// <summary>Every call into the native library, with spans for pointers and lengths. Nothing else uses the generated declarations.</summary>
+/// <remarks>
+/// <para>The result is zero, or the number of an <see cref="ErrorCode"/>; then the response describes the failure.</para>
+/// <para>An empty span is passed as a null pointer and the length zero: none given.</para>
+/// <para>Results are cleared before a call, so that one which fails early never leaves a buffer that was freed already.</para>
+/// </remarks>
+internal static unsafe class NativeCalls
+{
+    internal static uint Version(out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_version((nint)answer);
+        }
+    }
+
+    internal static void BufferFree(in NativeBuffer buffer) => Interop.tessera_buffer_free(buffer.ToGenerated());
+
+    internal static uint StoreOpen(ReadOnlySpan<byte> request, ReadOnlySpan<byte> key, out ulong store, out NativeBuffer response)
+    {
+        store = default;
+        response = default;
+        fixed (byte* requestData = request, keyData = key)
+        fixed (ulong* handle = &store)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_store_open((nint)requestData, Length(request), (nint)keyData, Length(key), (nint)handle, (nint)answer);
+        }
+    }
+
+    internal static uint StoreClose(ulong store) => Interop.tessera_store_close(store);
+
+    internal static uint StoreSetClock(ulong store, long nowSeconds) => Interop.tessera_store_set_clock(store, nowSeconds);
+
+    internal static uint StoreStatus(ulong store, out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_store_status(store, (nint)answer);
+        }
+    }
+
+    internal static uint StoreCheck(ulong store, out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_store_check(store, (nint)answer);
+        }
+    }
+
+    internal static uint StoreBackup(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_store_backup(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenGrant(ulong store, ReadOnlySpan<byte> request, out NativeBuffer value, out NativeBuffer response)
+    {
+        value = default;
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* granted = &value, answer = &response)
+        {
+            return Interop.tessera_token_grant(store, (nint)requestData, Length(request), (nint)granted, (nint)answer);
+        }
+    }
+
+    internal static uint TokenGet(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_get(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenList(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_list(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenRevoke(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_revoke(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenRemove(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_remove(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenUpdate(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_update(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenValidate(ulong store, ReadOnlySpan<byte> token, ReadOnlySpan<byte> role, ReadOnlySpan<byte> audience, out NativeValidation result)
+    {
+        result = default;
+        fixed (byte* tokenData = token, roleData = role, audienceData = audience)
+        fixed (NativeValidation* answer = &result)
+        {
+            return Interop.tessera_token_validate(store, (nint)tokenData, Length(token), (nint)roleData, Length(role), (nint)audienceData, Length(audience), (nint)answer);
+        }
+    }
+
+    internal static uint TokenVerdict(ulong store, ReadOnlySpan<byte> token, ReadOnlySpan<byte> role, ReadOnlySpan<byte> audience, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* tokenData = token, roleData = role, audienceData = audience)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_verdict(store, (nint)tokenData, Length(token), (nint)roleData, Length(role), (nint)audienceData, Length(audience), (nint)answer);
+        }
+    }
+
+    internal static uint IdentityCreate(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> password, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request, passwordData = password)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_identity_create(store, (nint)requestData, Length(request), (nint)passwordData, Length(password), (nint)answer);
+        }
+    }
+
+    internal static uint IdentityList(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_identity_list(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint IdentityUpdate(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> password, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request, passwordData = password)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_identity_update(store, (nint)requestData, Length(request), (nint)passwordData, Length(password), (nint)answer);
+        }
+    }
+
+    internal static uint IdentityRemove(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_identity_remove(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint IdentityVerify(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> password, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request, passwordData = password)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_identity_verify(store, (nint)requestData, Length(request), (nint)passwordData, Length(password), (nint)answer);
+        }
+    }
+
+    internal static uint RoleList(ulong store, out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_role_list(store, (nint)answer);
+        }
+    }
+
+    internal static uint KeyCreate(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_key_create(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint KeyList(ulong store, out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_key_list(store, (nint)answer);
+        }
+    }
+
+    internal static uint KeyRevoke(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_key_revoke(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint KeyRemove(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_key_remove(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint KeyExport(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_key_export(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint JwtMint(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> key, out NativeBuffer value, out NativeBuffer response)
+    {
+        value = default;
+        response = default;
+        fixed (byte* requestData = request, keyData = key)
+        fixed (NativeBuffer* minted = &value, answer = &response)
+        {
+            return Interop.tessera_jwt_mint(store, (nint)requestData, Length(request), (nint)keyData, Length(key), (nint)minted, (nint)answer);
+        }
+    }
+
+    internal static uint JwtVerify(ulong store, ReadOnlySpan<byte> token, ReadOnlySpan<byte> request, ReadOnlySpan<byte> key, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* tokenData = token, requestData = request, keyData = key)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_jwt_verify(store, (nint)tokenData, Length(token), (nint)requestData, Length(request), (nint)keyData, Length(key), (nint)answer);
+        }
+    }
+
+    internal static uint JwtInspect(ReadOnlySpan<byte> token, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* tokenData = token)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_jwt_inspect((nint)tokenData, Length(token), (nint)answer);
+        }
+    }
+
+    /// <summary>Refuses a text that is no JSON Web Token in the strict form: three canonical segments, strict JSON objects in the first two.</summary>
+    /// <exception cref="TokenFormatException">It is none.</exception>
+    /// <exception cref="NativeLibraryException">The native library is missing or of another version.</exception>
+    internal static void InspectJsonWebToken(ReadOnlySpan<char> token)
+    {
+        NativeLibraryLoader.EnsureUsable();
+        using PooledBuffer utf8 = Argument.Encode(token, TesseraLimits.TokenValueBytes, nameof(token));
+        uint code = JwtInspect(utf8.Span, out NativeBuffer response);
+        NativeResponse.Read(code, response, WireContext.Default.EmptyResponse);
+    }
+
+    internal static uint JwsVerify(ReadOnlySpan<byte> token, ReadOnlySpan<byte> key, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* tokenData = token, keyData = key)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_jws_verify((nint)tokenData, Length(token), (nint)keyData, Length(key), (nint)answer);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Length(ReadOnlySpan<byte> bytes) => (uint)bytes.Length;
+}

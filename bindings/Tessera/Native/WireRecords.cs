@@ -1,0 +1,157 @@
+using System.Text.Json.Serialization;
+
+namespace Tessera.Native;
+
+// What crosses the boundary as JSON, where it is not a public record. Times are seconds since 1970; a member that is
+// null is left out. Secrets are never among these: they travel beside the JSON, in bytes that can be cleared.
+
+internal sealed record NativeError(string? Code, string? Message, string? Subject);
+
+internal sealed record OpenRequest(string Path, string? Issuer, bool Create, long? ClockSeconds);
+
+internal sealed record PathRequest(string Path);
+
+internal sealed record IdRequest(string Id);
+
+internal sealed record NameRequest(string Name);
+
+internal sealed record KeyIdRequest(string KeyId);
+
+internal sealed record GrantRequest(
+    string Identity,
+    string? Name,
+    string[]? Roles,
+    TokenFormat Format,
+    long? ExpiresInSeconds,
+    long? ExpiresAt,
+    bool? NoExpiry,
+    long? NotBefore,
+    string[]? Tags,
+    string? Remark,
+    string[]? Audiences,
+    string? KeyId);
+
+internal sealed record TokenListRequest(
+    string? Identity,
+    string? Name,
+    TokenState? State,
+    string? Tag,
+    long? ExpiresAfter,
+    long? ExpiresBefore,
+    long? After,
+    int Limit);
+
+internal sealed record RevokeTokenRequest(string Id, string? Reason);
+
+internal sealed record UpdateTokenRequest(string Id, string? Remark, string[]? Tags);
+
+internal sealed record IdentityRequest(string Name, string[]? Roles, bool? RemovePassword);
+
+internal sealed record IdentityListRequest(string? Name, string? AfterName, int Limit);
+
+internal sealed record CreateKeyRequest(SigningAlgorithm Algorithm);
+
+internal sealed record RevokeKeyRequest(string KeyId, string? Reason);
+
+internal sealed record ExportKeysRequest(string? KeyId, SigningKeyExport Kind);
+
+internal sealed record MintRequest(
+    string Claims,
+    JsonWebTokenProfile Profile,
+    SigningAlgorithm? Algorithm,
+    string? KeyId,
+    JsonWebKeyKind? KeyKind,
+    long? ExpiresInSeconds);
+
+internal sealed record VerifyRequest(
+    JsonWebTokenProfile Profile,
+    string? Issuer,
+    string? Audience,
+    long? At,
+    JsonWebKeyKind? KeyKind,
+    SigningAlgorithm? Algorithm);
+
+internal sealed record EmptyResponse;
+
+internal sealed record ChangeResponse(bool Changed);
+
+internal sealed record RemovalResponse(bool Changed, long RevokedTokens);
+
+internal sealed record CheckResponse(bool Ok, IReadOnlyList<string> Problems);
+
+internal sealed record TokenListResponse(IReadOnlyList<Token> Tokens, long? Next);
+
+internal sealed record VerdictResponse(
+    Outcome Outcome,
+    Token? Token,
+    string? Identity,
+    IReadOnlyList<string>? Roles,
+    ulong EvidenceAgeMilliseconds);
+
+internal sealed record IdentityListResponse(IReadOnlyList<Identity> Identities, string? Next);
+
+internal sealed record PasswordResponse(bool Verified);
+
+internal sealed record RoleResponse(string Name, IReadOnlyList<string> Includes, bool BuiltIn);
+
+internal sealed record RoleListResponse(IReadOnlyList<RoleResponse> Roles);
+
+internal sealed record KeyListResponse(IReadOnlyList<SigningKey> Keys);
+
+internal sealed record ExportResponse(string Text);
+
+internal sealed record MintResponse(string? KeyId, SigningAlgorithm Algorithm, IReadOnlyList<string>? Warnings);
+
+internal sealed record SignatureResponse(bool Verified, string? Reason);
+
+/// <summary>Reads and writes those records without reflection.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
+    Converters =
+    [
+        typeof(UnixSecondsConverter),
+        typeof(EquatableListConverter<string>),
+        typeof(EquatableListConverter<Token>),
+        typeof(EquatableListConverter<Identity>),
+        typeof(EquatableListConverter<SigningKey>),
+        typeof(EquatableListConverter<RoleResponse>),
+    ])]
+[JsonSerializable(typeof(NativeError))]
+[JsonSerializable(typeof(OpenRequest))]
+[JsonSerializable(typeof(PathRequest))]
+[JsonSerializable(typeof(IdRequest))]
+[JsonSerializable(typeof(NameRequest))]
+[JsonSerializable(typeof(KeyIdRequest))]
+[JsonSerializable(typeof(GrantRequest))]
+[JsonSerializable(typeof(TokenListRequest))]
+[JsonSerializable(typeof(RevokeTokenRequest))]
+[JsonSerializable(typeof(UpdateTokenRequest))]
+[JsonSerializable(typeof(IdentityRequest))]
+[JsonSerializable(typeof(IdentityListRequest))]
+[JsonSerializable(typeof(CreateKeyRequest))]
+[JsonSerializable(typeof(RevokeKeyRequest))]
+[JsonSerializable(typeof(ExportKeysRequest))]
+[JsonSerializable(typeof(MintRequest))]
+[JsonSerializable(typeof(VerifyRequest))]
+[JsonSerializable(typeof(EmptyResponse))]
+[JsonSerializable(typeof(ChangeResponse))]
+[JsonSerializable(typeof(RemovalResponse))]
+[JsonSerializable(typeof(CheckResponse))]
+[JsonSerializable(typeof(Token))]
+[JsonSerializable(typeof(TokenListResponse))]
+[JsonSerializable(typeof(VerdictResponse))]
+[JsonSerializable(typeof(Identity))]
+[JsonSerializable(typeof(IdentityListResponse))]
+[JsonSerializable(typeof(PasswordResponse))]
+[JsonSerializable(typeof(RoleListResponse))]
+[JsonSerializable(typeof(SigningKey))]
+[JsonSerializable(typeof(KeyListResponse))]
+[JsonSerializable(typeof(ExportResponse))]
+[JsonSerializable(typeof(MintResponse))]
+[JsonSerializable(typeof(JsonWebTokenVerdict))]
+[JsonSerializable(typeof(SignatureResponse))]
+[JsonSerializable(typeof(StoreStatus))]
+[JsonSerializable(typeof(StoreBackup))]
+internal sealed partial class WireContext : JsonSerializerContext;

@@ -1,0 +1,15 @@
+namespace Tessera;
+
+/// <summary>A token just granted, with its value: the only time that Tessera gives it out.</summary>
+/// <remarks>Disposing of the grant clears <see cref="Value"/> from memory.</remarks>
+public sealed record TokenGrant : IDisposable
+{
+    /// <summary>The token's record.</summary>
+    public required Token Token { get; init; }
+
+    /// <summary>The token's value, a secret. The store keeps only a keyed digest of it.</summary>
+    public required TokenValue Value { get; init; }
+
+    /// <summary>Clears <see cref="Value"/> from memory.</summary>
+    public void Dispose() => Value.Dispose();
+}

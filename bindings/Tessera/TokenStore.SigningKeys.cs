@@ -1,0 +1,62 @@
+using Tessera.Native;
+
+namespace Tessera;
+
+public sealed partial class TokenStore
+{
+    /// <summary>Makes a signing key. From then on it signs the store's JSON Web Tokens that name no other key.</summary>
+    /// <param name="algorithm">The one algorithm that the key is for.</param>
+    /// <returns>What is public of the key. Its private half stays in the store, encrypted.</returns>
+    /// <exception cref="InvalidRequestException"><paramref name="algorithm"/> is none that Tessera knows.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public SigningKey CreateSigningKey(SigningAlgorithm algorithm = SigningAlgorithm.ES256) =>
+        Send(NativeCalls.KeyCreate, new CreateKeyRequest(Argument.Defined(algorithm)), WireContext.Default.CreateKeyRequest, WireContext.Default.SigningKey);
+
+    /// <summary>Lists the store's signing keys, the newest last.</summary>
+    /// <returns>What is public of each.</returns>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public IReadOnlyList<SigningKey> GetSigningKeys() => Query(NativeCalls.KeyList, WireContext.Default.KeyListResponse).Keys;
+
+    /// <summary>Revokes a signing key, for good. What it signed is refused from then on; its record stays.</summary>
+    /// <param name="keyId">The key's id.</param>
+    /// <param name="reason">Why, for the record: at most 1,024 characters.</param>
+    /// <returns>Whether this call revoked it; <see langword="false"/> where it was revoked already.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="keyId"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
+    /// <exception cref="NotFoundException">There is no such key.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public bool RevokeSigningKey(string keyId, string? reason = null) =>
+        Send(
+            NativeCalls.KeyRevoke,
+            new RevokeKeyRequest(KeyId(keyId), Argument.OptionalText(reason, TesseraLimits.RemarkCharacters)),
+            WireContext.Default.RevokeKeyRequest,
+            WireContext.Default.ChangeResponse).Changed;
+
+    /// <summary>Removes a signing key, and revokes what it signed, in one transaction.</summary>
+    /// <param name="keyId">The key's id.</param>
+    /// <returns>Whether there was such a key, and how many tokens were revoked.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="keyId"/> is <see langword="null"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public SigningKeyRemoval RemoveSigningKey(string keyId)
+    {
+        RemovalResponse response = Send(NativeCalls.KeyRemove, new KeyIdRequest(KeyId(keyId)), WireContext.Default.KeyIdRequest, WireContext.Default.RemovalResponse);
+        return new SigningKeyRemoval { Removed = response.Changed, RevokedTokens = response.RevokedTokens };
+    }
+
+    /// <summary>Gives public keys out, for others to verify the store's JSON Web Tokens with.</summary>
+    /// <param name="kind">The form to give them in.</param>
+    /// <param name="keyId">The key's id. <see langword="null"/>: all active keys that have a public half.</param>
+    /// <returns>The text. It holds no secret.</returns>
+    /// <exception cref="InvalidRequestException">The key has no public half: it is for HMAC.</exception>
+    /// <exception cref="NotFoundException">There is no such key.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public string ExportSigningKeys(SigningKeyExport kind, string? keyId = null) =>
+        Send(
+            NativeCalls.KeyExport,
+            new ExportKeysRequest(keyId is null ? null : KeyId(keyId), Argument.Defined(kind)),
+            WireContext.Default.ExportKeysRequest,
+            WireContext.Default.ExportResponse).Text;
+
+    // Longer than any key id is: whether it is one, the engine says.
+    private static string KeyId(string keyId) => Argument.Text(keyId, TesseraLimits.NameCharacters);
+}

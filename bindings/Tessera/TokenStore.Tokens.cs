@@ -1,0 +1,189 @@
+using System.Diagnostics.CodeAnalysis;
+using Tessera.Native;
+
+namespace Tessera;
+
+public sealed partial class TokenStore
+{
+    /// <summary>Grants a token: makes its value, records it, and gives the value out for the only time.</summary>
+    /// <param name="request">What to grant.</param>
+    /// <returns>The token's record and its value; the caller disposes of it.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="request"/>, or a member that it requires, is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">A member is outside its stated form or limits, or the rules do not allow the grant: a role that the identity does not have, for example.</exception>
+    /// <exception cref="NotFoundException">There is no such identity, role or key.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public TokenGrant Grant(TokenGrantRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var wireRequest = new GrantRequest(
+            Argument.Text(request.Identity, TesseraLimits.NameCharacters),
+            Argument.OptionalText(request.Name, TesseraLimits.NameCharacters),
+            Argument.OptionalTexts(request.Roles, TesseraLimits.Roles, TesseraLimits.NameCharacters),
+            Argument.Defined(request.Format),
+            Argument.OptionalDurationSeconds(request.ExpiresIn),
+            Argument.SecondsBefore(request.ExpiresAt),
+            request.NoExpiry ? true : null,
+            Argument.SecondsAfter(request.NotBefore),
+            Argument.OptionalTexts(request.Tags, TesseraLimits.TagsPerToken, TesseraLimits.TagCharacters),
+            Argument.OptionalText(request.Remark, TesseraLimits.RemarkCharacters),
+            Argument.OptionalTexts(request.Audiences, TesseraLimits.Audiences, TesseraLimits.NameCharacters),
+            Argument.OptionalText(request.KeyId, TesseraLimits.NameCharacters));
+
+        using PooledBuffer json = NativeResponse.Write(wireRequest, WireContext.Default.GrantRequest);
+        using StoreHandle.Lease lease = Borrow();
+        uint code = NativeCalls.TokenGrant(lease.Store, json.Span, out NativeBuffer granted, out NativeBuffer response);
+        TokenValue value = NativeResponse.ReadValue(granted);
+        try
+        {
+            return new TokenGrant { Token = NativeResponse.Read(code, response, WireContext.Default.Token), Value = value };
+        }
+        catch
+        {
+            value.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Gives the record of a token.</summary>
+    /// <param name="id">The token's id.</param>
+    /// <returns>The record.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
+    /// <exception cref="NotFoundException">There is no such token.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public Token GetToken(string id) =>
+        Send(NativeCalls.TokenGet, new IdRequest(TokenId(id)), WireContext.Default.IdRequest, WireContext.Default.Token);
+
+    /// <summary>Gives the record of a token, where there is one.</summary>
+    /// <param name="id">The token's id.</param>
+    /// <param name="token">The record, or <see langword="null"/>.</param>
+    /// <returns>Whether there is such a token.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public bool TryGetToken(string id, [NotNullWhen(true)] out Token? token)
+    {
+        using PooledBuffer json = NativeResponse.Write(new IdRequest(TokenId(id)), WireContext.Default.IdRequest);
+        using StoreHandle.Lease lease = Borrow();
+        uint code = NativeCalls.TokenGet(lease.Store, json.Span, out NativeBuffer response);
+        if (code == (uint)ErrorCode.NotFound)
+        {
+            NativeCalls.BufferFree(response);
+            token = null;
+            return false;
+        }
+
+        token = NativeResponse.Read(code, response, WireContext.Default.Token);
+        return true;
+    }
+
+    /// <summary>Lists tokens in ascending order of <see cref="Token.Sequence"/>: the newest comes last.</summary>
+    /// <param name="filter">Which to list. <see langword="null"/>: all.</param>
+    /// <returns>The tokens. They are read a page at a time while the list is enumerated, so it may be long, and a token granted meanwhile appears at its end.</returns>
+    /// <exception cref="InvalidRequestException">A member of <paramref name="filter"/> is outside its stated form or limits.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of, now or during the enumeration.</exception>
+    public IEnumerable<Token> GetTokens(TokenFilter? filter = null)
+    {
+        // Here and not in the enumerator, so that bad arguments are refused by the call that was given them.
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        TokenListRequest request = ListRequest(filter ?? new TokenFilter(), after: null, TesseraLimits.PageSize);
+        return Pages(request);
+
+        IEnumerable<Token> Pages(TokenListRequest next)
+        {
+            while (true)
+            {
+                TokenPage page = ReadPage(next);
+                foreach (Token token in page.Tokens)
+                {
+                    yield return token;
+                }
+
+                if (page.Next is null)
+                {
+                    yield break;
+                }
+
+                next = next with { After = page.Next };
+            }
+        }
+    }
+
+    /// <summary>Gives a page of a list of tokens, in ascending order of <see cref="Token.Sequence"/>.</summary>
+    /// <param name="filter">Which to list.</param>
+    /// <param name="after">Where the page begins: <see cref="TokenPage.Next"/> of the page before. <see langword="null"/>: with the first.</param>
+    /// <param name="limit">The most tokens to give, 1 to 1,000.</param>
+    /// <returns>The page.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="filter"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public TokenPage GetTokenPage(TokenFilter filter, long? after = null, int limit = 100)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        if (limit is < 1 or > TesseraLimits.PageSize)
+        {
+            throw Argument.Invalid("'limit' must be 1 to 1,000.", nameof(limit));
+        }
+
+        return ReadPage(ListRequest(filter, after, limit));
+    }
+
+    /// <summary>Revokes a token, for good. It is durable when the call returns, and every check that starts then refuses the token.</summary>
+    /// <param name="id">The token's id.</param>
+    /// <param name="reason">Why, for the record: at most 1,024 characters.</param>
+    /// <returns>Whether this call revoked it; <see langword="false"/> where it was revoked already, which changes nothing.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
+    /// <exception cref="NotFoundException">There is no such token.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public bool Revoke(string id, string? reason = null) =>
+        Send(
+            NativeCalls.TokenRevoke,
+            new RevokeTokenRequest(TokenId(id), Argument.OptionalText(reason, TesseraLimits.RemarkCharacters)),
+            WireContext.Default.RevokeTokenRequest,
+            WireContext.Default.ChangeResponse).Changed;
+
+    /// <summary>Removes a token and its record. From then on its value is <see cref="Outcome.Unknown"/>.</summary>
+    /// <param name="id">The token's id.</param>
+    /// <returns>Whether there was such a token.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public bool Remove(string id) =>
+        Send(NativeCalls.TokenRemove, new IdRequest(TokenId(id)), WireContext.Default.IdRequest, WireContext.Default.ChangeResponse).Changed;
+
+    /// <summary>Changes what is noted about a token. What it may do stays as it is.</summary>
+    /// <param name="id">The token's id.</param>
+    /// <param name="remark">The new remark, at most 1,024 characters; an empty one clears it. <see langword="null"/>: as it was.</param>
+    /// <param name="tags">The new tags in place of the old, at most 16, each of 1 to 64 characters; an empty list clears them. <see langword="null"/>: as they were.</param>
+    /// <returns>The token's record after the change.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
+    /// <exception cref="NotFoundException">There is no such token.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public Token Update(string id, string? remark = null, IEnumerable<string>? tags = null) =>
+        Send(
+            NativeCalls.TokenUpdate,
+            new UpdateTokenRequest(
+                TokenId(id),
+                Argument.OptionalText(remark, TesseraLimits.RemarkCharacters),
+                Argument.OptionalTexts(tags, TesseraLimits.TagsPerToken, TesseraLimits.TagCharacters)),
+            WireContext.Default.UpdateTokenRequest,
+            WireContext.Default.Token);
+
+    // Longer than any id is: whether it is one, the engine says.
+    private static string TokenId(string id) => Argument.Text(id, TesseraLimits.NameCharacters);
+
+    private static TokenListRequest ListRequest(TokenFilter filter, long? after, int limit) => new(
+        Argument.OptionalText(filter.Identity, TesseraLimits.NameCharacters),
+        Argument.OptionalText(filter.Name, TesseraLimits.NameCharacters),
+        filter.State is { } state ? Argument.Defined(state) : null,
+        Argument.OptionalText(filter.Tag, TesseraLimits.TagCharacters),
+        Argument.SecondsAfter(filter.ExpiresAfter),
+        Argument.SecondsAfter(filter.ExpiresBefore),
+        after,
+        limit);
+
+    private TokenPage ReadPage(TokenListRequest request)
+    {
+        TokenListResponse response = Send(NativeCalls.TokenList, request, WireContext.Default.TokenListRequest, WireContext.Default.TokenListResponse);
+        return new TokenPage { Tokens = response.Tokens, Next = response.Next };
+    }
+}

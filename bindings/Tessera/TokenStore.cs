@@ -1,0 +1,172 @@
+using System.Text.Json.Serialization.Metadata;
+using Tessera.Native;
+
+namespace Tessera;
+
+/// <summary>A store of tokens, identities and signing keys in an embedded database, open in this process.</summary>
+/// <remarks>
+/// <para>
+/// Grants, revocations and every other change are durable before the call that made them returns. A check that
+/// starts after a revocation has returned refuses the token, in any process on that store.
+/// </para>
+/// <para>
+/// All members are safe to call on any thread, at the same time. <see cref="Dispose"/> may be called at any time, by
+/// several threads, more than once, and during other calls, which then end normally; the database is closed when the
+/// last has ended. Whatever is called later throws <see cref="ObjectDisposedException"/>. A store that nobody disposed
+/// of is closed when the garbage collector finds it.
+/// </para>
+/// <para>
+/// Text is limited as <see cref="TesseraLimits"/> states, and must be well-formed Unicode. What does not keep to that
+/// is refused with an <see cref="InvalidRequestException"/> that names the argument; a token's value that does not is
+/// <see cref="Outcome.Malformed"/>. Every member but <see cref="Validate(ReadOnlySpan{char}, in AccessContext)"/> can
+/// throw a <see cref="StoreException"/> when the store cannot be read or written.
+/// </para>
+/// </remarks>
+public sealed partial class TokenStore : IDisposable
+{
+    private readonly StoreHandle _handle;
+    private readonly TimeProvider? _clock;
+    private readonly VerdictRecords _records = new();
+
+    private TokenStore(string path, StoreHandle handle, TimeProvider? clock)
+    {
+        Path = path;
+        _handle = handle;
+        _clock = clock;
+    }
+
+    /// <summary>The full path of the database file.</summary>
+    public string Path { get; }
+
+    /// <summary>Whether <see cref="Dispose"/> was called.</summary>
+    public bool IsDisposed => _handle.IsClosed;
+
+    /// <summary>Opens a store, and makes it where there is none.</summary>
+    /// <param name="path">
+    /// The path of the database file, at most 4,096 characters; a relative one starts at the current folder of the
+    /// process. Its folder must exist. The key that protects the store lies beside it, as <c>&lt;path&gt;.key</c>,
+    /// unless <see cref="TokenStoreOptions.KeyProvider"/> gives it.
+    /// </param>
+    /// <param name="options">How to open it. <see langword="null"/>: made where it is missing, on the system's clock.</param>
+    /// <returns>The open store; the caller disposes of it.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="path"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
+    /// <exception cref="StoreException">The store cannot be opened; <see cref="TesseraException.Code"/> says why, and an existing file was left untouched.</exception>
+    /// <exception cref="NativeLibraryException">The native library is missing or of another version.</exception>
+    public static TokenStore Open(string path, TokenStoreOptions? options = null)
+    {
+        string fullPath = FullPath(path);
+        options ??= new TokenStoreOptions();
+        string? issuer = options.Issuer is null ? null : Argument.Text(options.Issuer, TesseraLimits.NameCharacters);
+        ReadOnlyMemory<byte> key = options.KeyProvider?.Invoke() ?? default;
+        if (options.KeyProvider is not null)
+        {
+            // Nothing given must not look like no provider given, and fall back to the file.
+            Argument.ThrowIfOutsideBytes(key.Length, TesseraLimits.KeyMaterialBytes, "keyProvider");
+        }
+
+        TimeProvider? clock = options.TimeProvider == TimeProvider.System ? null : options.TimeProvider;
+        NativeLibraryLoader.EnsureUsable();
+        using PooledBuffer request = NativeResponse.Write(
+            new OpenRequest(fullPath, issuer, options.CreateIfMissing, clock?.GetUtcNow().ToUnixTimeSeconds()),
+            WireContext.Default.OpenRequest);
+        uint code = NativeCalls.StoreOpen(request.Span, key.Span, out ulong store, out NativeBuffer response);
+        var handle = new StoreHandle(store);
+        try
+        {
+            NativeResponse.Read(code, response, WireContext.Default.EmptyResponse);
+            return new TokenStore(fullPath, handle, clock);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Says what the store is and how much it holds.</summary>
+    /// <returns>The status.</returns>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public StoreStatus GetStatus() => Query(NativeCalls.StoreStatus, WireContext.Default.StoreStatus);
+
+    /// <summary>Checks the integrity of the whole database. This reads all of it: about a tenth of a second for each 100 MB.</summary>
+    /// <returns>What was found.</returns>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public StoreCheck Check()
+    {
+        CheckResponse response = Query(NativeCalls.StoreCheck, WireContext.Default.CheckResponse);
+        return new StoreCheck { IsSound = response.Ok, Problems = response.Problems };
+    }
+
+    /// <summary>Copies the database while it stays in use. The key file is not copied: without it the copy opens for nobody.</summary>
+    /// <param name="path">The path of the copy, at most 4,096 characters. There must be no such file yet, and its folder must exist.</param>
+    /// <returns>Where the copy is, and its size.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="path"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">There is such a file already, or <paramref name="path"/> is not in the form of a path.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public StoreBackup Backup(string path) =>
+        Send(NativeCalls.StoreBackup, new PathRequest(FullPath(path)), WireContext.Default.PathRequest, WireContext.Default.StoreBackup);
+
+    /// <summary>Closes the store as soon as the calls that are under way have ended. A second call does nothing.</summary>
+    public void Dispose() => _handle.Dispose();
+
+    private static string FullPath(string path)
+    {
+        Argument.Text(path, TesseraLimits.PathCharacters);
+        if (path.Contains('\0', StringComparison.Ordinal))
+        {
+            throw Argument.Invalid("'path' may not contain a null character.", nameof(path));
+        }
+
+        return System.IO.Path.GetFullPath(path);
+    }
+
+    /// <summary>Keeps the store open for a call, and sets its clock where the caller gave one.</summary>
+    private StoreHandle.Lease Borrow()
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (_clock is null)
+        {
+            return _handle.Borrow();
+        }
+
+        // Before the handle is counted: the provider is the caller's code, and may throw.
+        long nowSeconds = _clock.GetUtcNow().ToUnixTimeSeconds();
+        StoreHandle.Lease lease = _handle.Borrow();
+        NativeCalls.StoreSetClock(lease.Store, nowSeconds);
+        return lease;
+    }
+
+    private TResponse Query<TResponse>(StoreQuery call, JsonTypeInfo<TResponse> responseType)
+    {
+        using StoreHandle.Lease lease = Borrow();
+        uint code = call(lease.Store, out NativeBuffer response);
+        return NativeResponse.Read(code, response, responseType);
+    }
+
+    private TResponse Send<TRequest, TResponse>(
+        StoreRequest call,
+        TRequest request,
+        JsonTypeInfo<TRequest> requestType,
+        JsonTypeInfo<TResponse> responseType)
+    {
+        using PooledBuffer json = NativeResponse.Write(request, requestType);
+        using StoreHandle.Lease lease = Borrow();
+        uint code = call(lease.Store, json.Span, out NativeBuffer response);
+        return NativeResponse.Read(code, response, responseType);
+    }
+
+    private TResponse SendWithPassword<TRequest, TResponse>(
+        StoreSecretRequest call,
+        TRequest request,
+        ReadOnlySpan<char> password,
+        JsonTypeInfo<TRequest> requestType,
+        JsonTypeInfo<TResponse> responseType)
+    {
+        using PooledBuffer secret = Argument.Encode(password, TesseraLimits.PasswordBytes, nameof(password));
+        using PooledBuffer json = NativeResponse.Write(request, requestType);
+        using StoreHandle.Lease lease = Borrow();
+        uint code = call(lease.Store, json.Span, secret.Span, out NativeBuffer response);
+        return NativeResponse.Read(code, response, responseType);
+    }
+}

@@ -1,0 +1,27 @@
+namespace Tessera;
+
+/// <summary>How to open a store.</summary>
+public sealed record TokenStoreOptions
+{
+    /// <summary>
+    /// The issuer that the store's JSON Web Tokens name (RFC 7519 section 4.1.1): 1 to 256 characters, best a URL of
+    /// yours. <see langword="null"/>: what the store was made with.
+    /// </summary>
+    public string? Issuer { get; init; }
+
+    /// <summary>Whether to make the store, and its key file, where there is none. <see langword="true"/> unless said otherwise.</summary>
+    public bool CreateIfMissing { get; init; } = true;
+
+    /// <summary>
+    /// Gives the text of the store's key file, UTF-8, for a caller that keeps it elsewhere (a vault, an environment
+    /// variable). Called once, while the store is opened; what it returns may be cleared afterwards.
+    /// <see langword="null"/>: the file beside the database, <c>&lt;store&gt;.key</c>.
+    /// </summary>
+    public Func<ReadOnlyMemory<byte>>? KeyProvider { get; init; }
+
+    /// <summary>
+    /// The clock that grants and checks go by, to the second, for tests and simulations. It is read before each call.
+    /// <see langword="null"/>: the system's.
+    /// </summary>
+    public TimeProvider? TimeProvider { get; init; }
+}
