@@ -105,13 +105,7 @@ public sealed partial class TokenStore
         }
 
         // The store may change between the two calls, so the second answer stands by itself, outcome and all.
-        Verdict verdict = DescribeVerdict(lease.Store, utf8Value, role, audience);
-        if (verdict.Token is not null && verdict.Outcome == outcome && IsUnchanged(lease.Store, utf8Value, role, audience, answer))
-        {
-            _records.Keep(new VerdictRecord(answer.RowKey, answer.Version, StateOf(outcome), verdict.Token, verdict.Identity, verdict.Roles));
-        }
-
-        return verdict;
+        return DescribeVerdict(lease.Store, utf8Value, role, audience);
     }
 
     private static ReadOnlySpan<byte> EncodeName(string? name, Span<byte> buffer, string subject)
@@ -127,33 +121,36 @@ public sealed partial class TokenStore
         return buffer[..written];
     }
 
-    private static Verdict DescribeVerdict(ulong store, ReadOnlySpan<byte> value, ReadOnlySpan<byte> role, ReadOnlySpan<byte> audience)
+    /// <summary>Checks once more, for the token's record as well, and keeps that for the next check of the token.</summary>
+    private Verdict DescribeVerdict(ulong store, ReadOnlySpan<byte> value, ReadOnlySpan<byte> role, ReadOnlySpan<byte> audience)
     {
         uint code = NativeCalls.TokenVerdict(store, value, role, audience, out NativeBuffer response);
+        VerdictResponse answer;
         try
         {
-            VerdictResponse answer = NativeResponse.Read(code, response, WireContext.Default.VerdictResponse);
-            return new Verdict
-            {
-                Outcome = answer.Outcome,
-                Token = answer.Token,
-                Identity = answer.Identity,
-                Roles = answer.Roles ?? EquatableList<string>.None,
-                EvidenceAge = EvidenceAge(answer.EvidenceAgeMilliseconds),
-            };
+            answer = NativeResponse.Read(code, response, WireContext.Default.VerdictResponse);
         }
         catch (StoreException)
         {
             return new Verdict { Outcome = Outcome.StoreUnavailable };
         }
-    }
 
-    // A record read between two equal answers belongs to exactly the row and the state of the store that they name.
-    private static bool IsUnchanged(ulong store, ReadOnlySpan<byte> value, ReadOnlySpan<byte> role, ReadOnlySpan<byte> audience, in NativeValidation before) =>
-        NativeCalls.TokenValidate(store, value, role, audience, out NativeValidation after) == 0
-        && after.RowKey == before.RowKey
-        && after.Version == before.Version
-        && after.Outcome == before.Outcome;
+        IReadOnlyList<string> roles = answer.Roles ?? EquatableList<string>.None;
+        if (answer.Token is { } token)
+        {
+            // The row's key is the token's number.
+            _records.Keep(new VerdictRecord(token.Sequence, answer.Version, StateOf(answer.Outcome), token, answer.Identity, roles));
+        }
+
+        return new Verdict
+        {
+            Outcome = answer.Outcome,
+            Token = answer.Token,
+            Identity = answer.Identity,
+            Roles = roles,
+            EvidenceAge = EvidenceAge(answer.EvidenceAgeMilliseconds),
+        };
+    }
 
     // The checks run in a fixed order: whatever comes after the checks of state and time was asked of an active token.
     private static TokenState StateOf(Outcome outcome) => outcome switch

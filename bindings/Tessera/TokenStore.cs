@@ -74,7 +74,7 @@ public sealed partial class TokenStore : IDisposable
         var handle = new StoreHandle(store);
         try
         {
-            NativeResponse.Read(code, response, WireContext.Default.EmptyResponse);
+            NativeResponse.ThrowIfFailed(code, response);
             return new TokenStore(fullPath, handle, clock);
         }
         catch

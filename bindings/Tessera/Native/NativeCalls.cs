@@ -337,7 +337,7 @@ internal static unsafe class NativeCalls
         NativeLibraryLoader.EnsureUsable();
         using PooledBuffer utf8 = Argument.Encode(token, TesseraLimits.TokenValueBytes, nameof(token));
         uint code = JwtInspect(utf8.Span, out NativeBuffer response);
-        NativeResponse.Read(code, response, WireContext.Default.EmptyResponse);
+        NativeResponse.ThrowIfFailed(code, response);
     }
 
     internal static uint JwsVerify(ReadOnlySpan<byte> token, ReadOnlySpan<byte> key, out NativeBuffer response)

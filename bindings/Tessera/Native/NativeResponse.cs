@@ -30,6 +30,23 @@ internal static class NativeResponse
         }
     }
 
+    /// <summary>Ends a call that has nothing to say when it succeeds.</summary>
+    /// <exception cref="TesseraException">The call failed; the exception's type follows from the code.</exception>
+    internal static void ThrowIfFailed(uint code, in NativeBuffer response)
+    {
+        try
+        {
+            if (code != 0)
+            {
+                throw Failure(code, response.Span);
+            }
+        }
+        finally
+        {
+            NativeCalls.BufferFree(response);
+        }
+    }
+
     /// <summary>The secret value that came beside a response; the native copy is cleared.</summary>
     internal static TokenValue ReadValue(in NativeBuffer value)
     {

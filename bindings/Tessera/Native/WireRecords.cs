@@ -71,8 +71,6 @@ internal sealed record VerifyRequest(
     JsonWebKeyKind? KeyKind,
     SigningAlgorithm? Algorithm);
 
-internal sealed record EmptyResponse;
-
 internal sealed record ChangeResponse(bool Changed);
 
 internal sealed record RemovalResponse(bool Changed, long RevokedTokens);
@@ -86,6 +84,7 @@ internal sealed record VerdictResponse(
     Token? Token,
     string? Identity,
     IReadOnlyList<string>? Roles,
+    ulong Version,
     ulong EvidenceAgeMilliseconds);
 
 internal sealed record IdentityListResponse(IReadOnlyList<Identity> Identities, string? Next);
@@ -135,7 +134,6 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(ExportKeysRequest))]
 [JsonSerializable(typeof(MintRequest))]
 [JsonSerializable(typeof(VerifyRequest))]
-[JsonSerializable(typeof(EmptyResponse))]
 [JsonSerializable(typeof(ChangeResponse))]
 [JsonSerializable(typeof(RemovalResponse))]
 [JsonSerializable(typeof(CheckResponse))]
