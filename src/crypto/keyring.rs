@@ -1,0 +1,376 @@
+//! The keys that live outside the database: the peppers of token digests, and the wrapping key that
+//! encrypts signing keys at rest.
+//!
+//! As text, for the key file, an environment variable or a caller's vault, a keyring is JSON of version 1:
+//!
+//! ```json
+//! {"version":1,"peppers":[{"id":1,"key":"<32 bytes, base64>"}],"wrappingKey":"<32 bytes, base64>"}
+//! ```
+//!
+//! The wrapping key itself encrypts nothing: two keys are derived from it (HKDF-Expand, RFC 5869 section
+//! 2.3), one for AES-256-GCM and one for the check values, so that no key has two uses.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::digest::{DIGEST_BYTES, Pepper, authenticate};
+use super::random;
+use crate::error::{Error, ErrorCode, Result};
+use crate::secret::Secret;
+
+/// The peppers, of which the one with the highest id is for new digests, and the wrapping key.
+pub struct Keyring {
+    /// Never empty; ordered by id.
+    peppers: BTreeMap<i64, Pepper>,
+    current: Pepper,
+    wrapping_key: Zeroizing<[u8; KEY_BYTES]>,
+    sealing_key: RandomizedNonceKey,
+    check_key: hmac::Key,
+}
+
+impl Keyring {
+    /// The most bytes that a keyring's text may have.
+    pub const MAXIMUM_TEXT_BYTES: usize = 16_384;
+
+    /// The most peppers that a keyring may have.
+    pub const MAXIMUM_PEPPERS: usize = 64;
+
+    /// A new keyring: one pepper, with id 1, and a wrapping key, all from the operating system's generator.
+    pub fn generate() -> Result<Self> {
+        let mut pepper = Zeroizing::new([0_u8; KEY_BYTES]);
+        let mut wrapping_key = Zeroizing::new([0_u8; KEY_BYTES]);
+        random::fill(&mut pepper[..])?;
+        random::fill(&mut wrapping_key[..])?;
+        Self::assemble(vec![Pepper::new(1, *pepper)], wrapping_key)
+    }
+
+    /// Reads a keyring's text. One newline at its end is allowed, since editors and shells add it.
+    ///
+    /// Refuses anything else than the form above with [`ErrorCode::StoreKeyFile`]: another version, members
+    /// that are unknown or come twice, a pepper id below 1 or given twice, no pepper, keys that are not 32
+    /// bytes. The error says which rule, and never repeats any of the text.
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        if text.len() > Self::MAXIMUM_TEXT_BYTES {
+            return Err(refused("The key text has more than 16,384 bytes, so it is not a store's key."));
+        }
+        let document: Document<'_> = serde_json::from_slice(text)
+            .map_err(|_| refused("The key text is not the JSON of a store's key. Was the right file given?"))?;
+        if document.version != VERSION {
+            return Err(refused("The key text has a version other than 1: a newer Tessera wrote it."));
+        }
+        if document.peppers.is_empty() || document.peppers.len() > Self::MAXIMUM_PEPPERS {
+            return Err(refused("The key text must have 1 to 64 peppers."));
+        }
+        let mut peppers = Vec::with_capacity(document.peppers.len());
+        for entry in &document.peppers {
+            if entry.id < 1 || peppers.iter().any(|pepper: &Pepper| pepper.id() == entry.id) {
+                return Err(refused("The key text has a pepper whose id is below 1 or comes twice."));
+            }
+            peppers.push(Pepper::new(entry.id, *decode_key(entry.key)?));
+        }
+        Self::assemble(peppers, decode_key(document.wrapping_key)?)
+    }
+
+    /// The keyring as text, ending in a newline: what [`Keyring::parse`] reads.
+    pub fn to_text(&self) -> Secret {
+        // Sized so that the text never moves and leaves a copy behind: about 80 bytes for each entry.
+        let mut text = Vec::with_capacity(128 + 128 * self.peppers.len());
+        text.extend_from_slice(br#"{"version":1,"peppers":["#);
+        for (index, pepper) in self.peppers.values().enumerate() {
+            let key = Zeroizing::new(STANDARD.encode(pepper.secret().as_bytes()));
+            let separator = if index == 0 { "" } else { "," };
+            text.extend_from_slice(separator.as_bytes());
+            text.extend_from_slice(format!(r#"{{"id":{},"key":""#, pepper.id()).as_bytes());
+            text.extend_from_slice(key.as_bytes());
+            text.extend_from_slice(br#""}"#);
+        }
+        text.extend_from_slice(br#"],"wrappingKey":""#);
+        text.extend_from_slice(Zeroizing::new(STANDARD.encode(&self.wrapping_key[..])).as_bytes());
+        text.extend_from_slice(b"\"}\n");
+        Secret::new(text)
+    }
+
+    /// The pepper for new digests: the one with the highest id.
+    pub fn current(&self) -> &Pepper {
+        &self.current
+    }
+
+    /// The pepper of that id, when the keyring has it.
+    pub fn pepper(&self, id: i64) -> Option<&Pepper> {
+        self.peppers.get(&id)
+    }
+
+    /// All peppers, in the order of their ids.
+    pub fn peppers(&self) -> impl Iterator<Item = &Pepper> {
+        self.peppers.values()
+    }
+
+    /// Encrypts `plaintext` for storage (AES-256-GCM, NIST SP 800-38D).
+    ///
+    /// `key_id` and `purpose` say what is stored; only the same two open it again, so a row cannot be passed
+    /// off as another. The result is a version byte, the random 96-bit nonce, the ciphertext and the tag.
+    pub fn wrap(&self, plaintext: &Secret, key_id: &str, purpose: &str) -> Result<Vec<u8>> {
+        let mut in_out = plaintext.as_bytes().to_vec();
+        in_out.reserve_exact(AES_256_GCM.tag_len());
+        let nonce = self
+            .sealing_key
+            .seal_in_place_append_tag(Aad::from(associated_data(key_id, purpose)), &mut in_out)
+            .map_err(|_| Error::new(ErrorCode::Internal, "A key could not be encrypted for storage."))?;
+        let mut wrapped = Vec::with_capacity(1 + NONCE_LEN + in_out.len());
+        wrapped.push(WRAP_VERSION);
+        wrapped.extend_from_slice(nonce.as_ref());
+        wrapped.extend_from_slice(&in_out);
+        Ok(wrapped)
+    }
+
+    /// Decrypts what [`Keyring::wrap`] made for the same `key_id` and `purpose`.
+    ///
+    /// Fails with [`ErrorCode::StoreCorrupt`] when the bytes were changed, belong to another row, or were
+    /// made under another wrapping key.
+    pub fn unwrap(&self, wrapped: &[u8], key_id: &str, purpose: &str) -> Result<Secret> {
+        let damaged = || {
+            let message = "A stored key does not decrypt: the row was changed, or another key encrypted it.";
+            Error::new(ErrorCode::StoreCorrupt, message).about(key_id.to_owned())
+        };
+        let (version, rest) = wrapped.split_first().ok_or_else(damaged)?;
+        let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
+        if *version != WRAP_VERSION {
+            return Err(damaged());
+        }
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
+        let mut in_out = Zeroizing::new(ciphertext.to_vec());
+        self.sealing_key
+            .open_in_place(nonce, Aad::from(associated_data(key_id, purpose)), &mut in_out)
+            .map(|plaintext| Secret::from(&*plaintext))
+            .map_err(|_| damaged())
+    }
+
+    /// A value to keep in the database, by which a later opening recognises that it has the same keys.
+    ///
+    /// It depends on the wrapping key, on every pepper and its id, and on `store_id`; it tells nothing about
+    /// any of them. After a pepper was added it changes, and [`Keyring::pepper_check_value`] says which
+    /// peppers are still the same.
+    pub fn check_value(&self, store_id: &str) -> [u8; DIGEST_BYTES] {
+        let mut message = Zeroizing::new(Vec::with_capacity(64 + store_id.len() + 48 * self.peppers.len()));
+        append_field(&mut message, b"keyring");
+        append_field(&mut message, store_id.as_bytes());
+        for pepper in self.peppers.values() {
+            append_field(&mut message, &pepper.id().to_be_bytes());
+            append_field(&mut message, pepper.secret().as_bytes());
+        }
+        authenticate(&self.check_key, &message)
+    }
+
+    /// The same for one pepper and the wrapping key; none when the keyring lacks the pepper.
+    pub fn pepper_check_value(&self, id: i64, store_id: &str) -> Option<[u8; DIGEST_BYTES]> {
+        let pepper = self.peppers.get(&id)?;
+        let mut message = Zeroizing::new(Vec::with_capacity(96 + store_id.len()));
+        append_field(&mut message, b"pepper");
+        append_field(&mut message, store_id.as_bytes());
+        append_field(&mut message, &id.to_be_bytes());
+        append_field(&mut message, pepper.secret().as_bytes());
+        Some(authenticate(&self.check_key, &message))
+    }
+
+    fn assemble(peppers: Vec<Pepper>, wrapping_key: Zeroizing<[u8; KEY_BYTES]>) -> Result<Self> {
+        let current = peppers
+            .iter()
+            .max_by_key(|pepper| pepper.id())
+            .cloned()
+            .ok_or_else(|| refused("The key text must have 1 to 64 peppers."))?;
+        let sealing_key = RandomizedNonceKey::new(&AES_256_GCM, &derive(&wrapping_key, b"tessera wrap 1")[..])
+            .map_err(|_| Error::new(ErrorCode::Internal, "The wrapping key could not be prepared."))?;
+        let check_key = hmac::Key::new(hmac::HMAC_SHA256, &derive(&wrapping_key, b"tessera check 1")[..]);
+        let peppers = peppers.into_iter().map(|pepper| (pepper.id(), pepper)).collect();
+        Ok(Self { peppers, current, wrapping_key, sealing_key, check_key })
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Keyring").field("peppers", &self.peppers.keys()).finish_non_exhaustive()
+    }
+}
+
+const KEY_BYTES: usize = 32;
+const VERSION: u32 = 1;
+const WRAP_VERSION: u8 = 1;
+
+/// The text's form. Keys are borrowed from the text, so that parsing makes no copy that stays unwiped.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<'a> {
+    version: u32,
+    #[serde(borrow)]
+    peppers: Vec<DocumentPepper<'a>>,
+    #[serde(rename = "wrappingKey")]
+    wrapping_key: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentPepper<'a> {
+    id: i64,
+    key: &'a str,
+}
+
+fn decode_key(text: &str) -> Result<Zeroizing<[u8; KEY_BYTES]>> {
+    // 32 bytes are 44 characters; the decoder wants room for whole groups of three bytes.
+    let mut decoded = Zeroizing::new([0_u8; 48]);
+    let length = STANDARD
+        .decode_slice(text, &mut decoded[..])
+        .map_err(|_| refused("The key text has a key that is not 32 bytes in base64."))?;
+    if length != KEY_BYTES {
+        return Err(refused("The key text has a key that is not 32 bytes in base64."));
+    }
+    let mut key = Zeroizing::new([0_u8; KEY_BYTES]);
+    key.copy_from_slice(&decoded[..KEY_BYTES]);
+    Ok(key)
+}
+
+/// HKDF-Expand with SHA-256 for one block of output.
+fn derive(key: &Zeroizing<[u8; KEY_BYTES]>, purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key[..]);
+    Zeroizing::new(authenticate(&key, &[purpose, &[1]].concat()))
+}
+
+/// What a wrapped value is bound to. Each field has its length before it, so no two pairs look alike.
+fn associated_data(key_id: &str, purpose: &str) -> Vec<u8> {
+    let mut data = vec![WRAP_VERSION];
+    append_field(&mut data, key_id.as_bytes());
+    append_field(&mut data, purpose.as_bytes());
+    data
+}
+
+fn append_field(buffer: &mut Vec<u8>, field: &[u8]) {
+    // A 64-bit length holds every length there is.
+    buffer.extend_from_slice(&(field.len() as u64).to_be_bytes());
+    buffer.extend_from_slice(field);
+}
+
+fn refused(message: &'static str) -> Error {
+    Error::new(ErrorCode::StoreKeyFile, message).about("key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text_with(peppers: &[(i64, [u8; 32])], wrapping_key: [u8; 32]) -> String {
+        let peppers: Vec<String> = peppers
+            .iter()
+            .map(|(id, key)| format!(r#"{{"id":{id},"key":"{}"}}"#, STANDARD.encode(key)))
+            .collect();
+        let wrapping_key = STANDARD.encode(wrapping_key);
+        format!(r#"{{"version":1,"peppers":[{}],"wrappingKey":"{wrapping_key}"}}"#, peppers.join(","))
+    }
+
+    fn keyring(peppers: &[(i64, [u8; 32])], wrapping_key: [u8; 32]) -> Keyring {
+        Keyring::parse(text_with(peppers, wrapping_key).as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn text_round_trips() {
+        let generated = Keyring::generate().unwrap();
+        let read = Keyring::parse(generated.to_text().as_bytes()).unwrap();
+        assert_eq!(read.check_value("s"), generated.check_value("s"));
+        assert_eq!(read.current().digest(b"value"), generated.current().digest(b"value"));
+
+        let several = keyring(&[(3, [3; 32]), (1, [1; 32])], [9; 32]);
+        assert_eq!(several.current().id(), 3);
+        assert_eq!(several.peppers().map(Pepper::id).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(several.pepper(1).unwrap().digest(b"v"), Pepper::new(1, [1; 32]).digest(b"v"));
+        assert!(several.pepper(2).is_none());
+        assert_eq!(Keyring::parse(several.to_text().as_bytes()).unwrap().check_value(""), several.check_value(""));
+    }
+
+    #[test]
+    fn other_texts_are_refused_without_being_shown() {
+        let good = text_with(&[(1, [0x5A; 32])], [0x77; 32]);
+        let key = STANDARD.encode([0x5A; 32]);
+        let entry = format!(r#"{{"id":1,"key":"{key}"}}"#);
+        let bad = [
+            String::new(),
+            "hello".to_owned(),
+            "[]".to_owned(),
+            good.replace("\"version\":1", "\"version\":2"),
+            good.replace("\"version\":1", "\"version\":1,\"version\":1"),
+            good.replace("\"version\":1,", ""),
+            good.replace("\"version\":1", "\"version\":1,\"more\":0"),
+            good.replace(&entry, ""),
+            good.replace(&entry, &format!("{entry},{entry}")),
+            good.replace("\"id\":1", "\"id\":0"),
+            good.replace("\"id\":1", "\"id\":-5"),
+            good.replace("\"id\":1", "\"id\":1.5"),
+            good.replace("\"id\":1", "\"id\":1,\"id\":1"),
+            good.replace(&key, &STANDARD.encode([0x5A; 31])),
+            good.replace(&key, &STANDARD.encode([0x5A; 33])),
+            good.replace(&key, key.trim_end_matches('=')),
+            good.replace(&key, ""),
+            format!("{good}{good}"),
+            " ".repeat(Keyring::MAXIMUM_TEXT_BYTES + 1),
+        ];
+        for text in &bad {
+            let error = Keyring::parse(text.as_bytes()).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::StoreKeyFile, "{text}");
+            assert!(!format!("{error} {error:?}").contains(&key[..8]), "{error}");
+        }
+        assert!(Keyring::parse(good.as_bytes()).is_ok());
+        assert!(!format!("{:?}", Keyring::parse(good.as_bytes()).unwrap()).contains("90"));
+    }
+
+    #[test]
+    fn wrapped_values_open_for_the_same_row_only() {
+        let keyring = Keyring::generate().unwrap();
+        let plaintext = Secret::from(&b"private half"[..]);
+        let wrapped = keyring.wrap(&plaintext, "kid", "signing").unwrap();
+        assert_eq!(keyring.unwrap(&wrapped, "kid", "signing").unwrap(), plaintext);
+        assert!(!wrapped.windows(12).any(|window| window == b"private half"));
+        assert_ne!(keyring.wrap(&plaintext, "kid", "signing").unwrap(), wrapped, "the nonce is fresh");
+
+        for (key_id, purpose) in [("kidx", "signing"), ("kid", "signin"), ("ki", "dsigning"), ("kids", "igning")] {
+            let error = keyring.unwrap(&wrapped, key_id, purpose).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::StoreCorrupt);
+        }
+        assert!(Keyring::generate().unwrap().unwrap(&wrapped, "kid", "signing").is_err());
+        for length in 0..wrapped.len() {
+            assert!(keyring.unwrap(&wrapped[..length], "kid", "signing").is_err());
+        }
+        for position in 0..wrapped.len() {
+            let mut changed = wrapped.clone();
+            changed[position] ^= 1;
+            assert!(keyring.unwrap(&changed, "kid", "signing").is_err(), "byte {position}");
+        }
+    }
+
+    #[test]
+    fn check_values_depend_on_every_key_and_the_store() {
+        let base = keyring(&[(1, [1; 32]), (2, [2; 32])], [9; 32]);
+        let same = keyring(&[(2, [2; 32]), (1, [1; 32])], [9; 32]);
+        assert_eq!(base.check_value("store"), same.check_value("store"));
+        assert_ne!(base.check_value("store"), base.check_value("other"));
+        for other in [
+            keyring(&[(1, [1; 32]), (2, [3; 32])], [9; 32]),
+            keyring(&[(1, [3; 32]), (2, [2; 32])], [9; 32]),
+            keyring(&[(1, [1; 32]), (3, [2; 32])], [9; 32]),
+            keyring(&[(2, [2; 32])], [9; 32]),
+            keyring(&[(1, [1; 32]), (2, [2; 32])], [8; 32]),
+        ] {
+            assert_ne!(base.check_value("store"), other.check_value("store"));
+        }
+
+        let added = keyring(&[(1, [1; 32]), (2, [2; 32]), (3, [3; 32])], [9; 32]);
+        assert_eq!(base.pepper_check_value(2, "store"), added.pepper_check_value(2, "store"));
+        assert_ne!(base.pepper_check_value(1, "store"), base.pepper_check_value(2, "store"));
+        assert_eq!(base.pepper_check_value(3, "store"), None);
+        let other_wrapping = keyring(&[(1, [1; 32])], [8; 32]);
+        assert_ne!(base.pepper_check_value(1, "store"), other_wrapping.pepper_check_value(1, "store"));
+    }
+}

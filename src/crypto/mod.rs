@@ -1,0 +1,12 @@
+//! Cryptography: digests, passwords, signatures and keys. It knows bytes and keys, not what tokens mean.
+//!
+//! All of it rests on AWS-LC (through `aws-lc-rs`) and on the `argon2` crate; nothing is implemented here.
+//! What this room adds is the choice of parameters, the limits, and types that cannot be mixed up: a key
+//! knows its one algorithm, a wrapped value knows its purpose, and no `Debug` shows a secret.
+
+pub(crate) mod der;
+pub mod digest;
+pub mod keyring;
+pub mod password;
+pub mod random;
+pub mod signing;

@@ -1,0 +1,68 @@
+//! Random bytes and text from the operating system's generator.
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// The 62 characters of base62, in the order of their values.
+pub const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Fills `buffer` with random bytes.
+///
+/// Fails with [`ErrorCode::Internal`] when the operating system gives none; the buffer is then not random.
+pub fn fill(buffer: &mut [u8]) -> Result<()> {
+    SystemRandom::new()
+        .fill(buffer)
+        .map_err(|_| Error::new(ErrorCode::Internal, "The operating system gave no random bytes."))
+}
+
+/// Random text of that many base62 characters, each of the 62 equally likely. Wiped when dropped.
+pub fn base62(characters: usize) -> Result<Zeroizing<String>> {
+    // A byte at or above the greatest multiple of 62 would favour the first characters: it is thrown away.
+    const ACCEPTED_BELOW: u8 = 62 * 4;
+
+    // The full length from the start, so that growing never leaves an unwiped copy behind.
+    let mut text = Zeroizing::new(String::with_capacity(characters));
+    let mut pool = Zeroizing::new([0_u8; 64]);
+    while text.len() < characters {
+        fill(&mut pool[..])?;
+        let accepted = pool.iter().filter(|byte| **byte < ACCEPTED_BELOW);
+        for byte in accepted.take(characters - text.len()) {
+            text.push(char::from(BASE62[usize::from(byte % 62)]));
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_the_length_and_the_alphabet() {
+        for characters in [0, 1, 12, 32, 63, 64, 65, 1_000] {
+            let text = base62(characters).unwrap();
+            assert_eq!(text.len(), characters);
+            assert!(text.bytes().all(|byte| BASE62.contains(&byte)));
+        }
+    }
+
+    #[test]
+    fn characters_are_equally_likely() {
+        // 62,000 draws: each character is expected 1,000 times with a deviation of 31; 200 is beyond 6 sigma.
+        let text = base62(62_000).unwrap();
+        for character in BASE62 {
+            let count = text.bytes().filter(|byte| byte == character).count();
+            assert!((800..1_200).contains(&count), "{} came {count} times", char::from(*character));
+        }
+    }
+
+    #[test]
+    fn two_fills_differ() {
+        let (mut first, mut second) = ([0_u8; 32], [0_u8; 32]);
+        fill(&mut first).unwrap();
+        fill(&mut second).unwrap();
+        assert_ne!(first, second);
+    }
+}

@@ -1,0 +1,90 @@
+//! The header's rules (RFC 7515 section 4, RFC 8725 section 3).
+
+use super::{MAXIMUM_HEADER_BYTES, Refusal};
+use crate::format::base64url;
+use crate::format::json::{self, Object, Value};
+use crate::model::Algorithm;
+
+/// What a header says, after the rules that hold for every token.
+pub(super) struct Header {
+    pub(super) algorithm: Algorithm,
+    pub(super) media_type: Option<String>,
+    pub(super) key_id: Option<String>,
+}
+
+impl Header {
+    /// Reads the header part.
+    pub(super) fn read(part: &str) -> Result<Self, Refusal> {
+        // Four characters for three bytes: checked before anything is decoded.
+        if part.len() > MAXIMUM_HEADER_BYTES.div_ceil(3) * 4 {
+            return Err(Refusal::malformed(TOO_LONG));
+        }
+        let text = base64url::decode(part.as_bytes()).unwrap_or_default();
+        if text.len() > MAXIMUM_HEADER_BYTES {
+            return Err(Refusal::malformed(TOO_LONG));
+        }
+        let members = json::parse_object(&text).map_err(|refusal| Refusal::malformed(not_json("header", refusal)))?;
+        for (name, reason) in NEVER_ACCEPTED {
+            if members.contains(name) {
+                return Err(Refusal::malformed(reason));
+            }
+        }
+        Ok(Self {
+            algorithm: algorithm(&members)?,
+            media_type: text_member(&members, "typ", "The header's typ is not text.")?,
+            key_id: text_member(&members, "kid", "The header's kid is not text.")?,
+        })
+    }
+}
+
+/// Whether `key_id` has the form of a `kid` that a JSON Web Token may carry: 1 to 64 characters of
+/// `[A-Za-z0-9_-]`. Nothing that could be a path, a query or a header line gets as far as a look-up.
+pub(super) fn is_key_id(key_id: &str) -> bool {
+    (1..=64).contains(&key_id.len())
+        && key_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// The reason for a text that is not strict JSON.
+pub(super) fn not_json(part: &str, refusal: json::Refusal) -> String {
+    match refusal {
+        json::Refusal::DuplicateMember => format!("The {part} has a member twice."),
+        json::Refusal::TooDeep => format!("The {part} nests more than 16 deep."),
+        json::Refusal::TooManyMembers => format!("The {part} has more than 256 members."),
+        json::Refusal::NotJson => format!("The {part} is not a JSON object in strict form."),
+    }
+}
+
+const TOO_LONG: &str = "The header has more than 1,024 bytes.";
+
+/// Members that change what the token means, or bring their own key. Ignoring one would be as wrong as
+/// following it.
+const NEVER_ACCEPTED: [(&str, &str); 10] = [
+    ("crit", "The header has the member crit, which is never accepted."),
+    ("b64", "The header has the member b64, which is never accepted."),
+    ("zip", "The header has the member zip, which is never accepted."),
+    ("enc", "The header has the member enc: an encrypted token is never accepted."),
+    ("jwk", "The header has the member jwk: a key inside the token is never accepted."),
+    ("jku", "The header has the member jku: a key that the token points to is never accepted."),
+    ("x5u", "The header has the member x5u: a key that the token points to is never accepted."),
+    ("x5c", "The header has the member x5c: a certificate inside the token is never accepted."),
+    ("x5t", "The header has the member x5t: a key named by certificate is never accepted."),
+    ("x5t#S256", "The header has the member x5t#S256: a key named by certificate is never accepted."),
+];
+
+fn algorithm(members: &Object<'_>) -> Result<Algorithm, Refusal> {
+    match members.get("alg") {
+        Some(Value::String(name)) => Algorithm::parse(name).ok_or_else(|| {
+            Refusal::malformed("The header's alg is none of HS256, ES256, ES384, RS256, PS256, EdDSA and Ed25519.")
+        }),
+        Some(_) => Err(Refusal::malformed("The header's alg is not text.")),
+        None => Err(Refusal::malformed("The header has no alg.")),
+    }
+}
+
+fn text_member(members: &Object<'_>, name: &str, reason: &'static str) -> Result<Option<String>, Refusal> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone().into_owned())),
+        Some(_) => Err(Refusal::malformed(reason)),
+    }
+}

@@ -1,0 +1,171 @@
+//! Making a token.
+
+use std::borrow::Cow;
+
+use zeroize::Zeroizing;
+
+use super::claims::Claims;
+use super::header::is_key_id;
+use super::profile::{HASH_CLAIM, Rules};
+use super::{JwtProfile, MAXIMUM_TOKEN_BYTES, SHORT_SECRET_WARNING};
+use crate::crypto::random;
+use crate::crypto::signing::SigningKeyMaterial;
+use crate::error::{Error, ErrorCode, Result};
+use crate::format::base64url;
+use crate::format::json::{Integer, Object, Value};
+use crate::secret::Secret;
+
+/// What a token is made of beside its claims and its key.
+#[derive(Debug, Clone, Copy)]
+pub struct MintOptions<'a> {
+    /// The kind of token.
+    pub profile: JwtProfile,
+    /// `iss`, where the claims have none.
+    pub issuer: Option<&'a str>,
+    /// The time of issue, in seconds since 1970.
+    pub now_seconds: i64,
+    /// From issue to `exp`, where the claims have none; none: the profile's default, 90 days or a year.
+    pub lifetime_seconds: Option<i64>,
+}
+
+/// A new token.
+#[derive(Debug)]
+pub struct Minted {
+    /// The token, in ASCII.
+    pub value: Secret,
+    /// What the token says.
+    pub claims: Claims,
+    /// What the caller should know although the token was made.
+    pub warnings: Vec<&'static str>,
+}
+
+/// Makes a token with `claims`, signed by `key`.
+///
+/// Claims that are not given are filled in: `iss`, `iat`, `nbf`, `exp`, `jti` (random), `client_id` (for
+/// access tokens, from `sub`); under the PowerShellUniversal and UniversalDashboard profiles `sub`, `nbf`,
+/// `exp`, `iss`, `aud` and the hash claim (a random UUID). They are written in the profile's order, others
+/// after them as given. The header is `alg`, `typ` and, but for those two profiles, `kid`: the key's id, or
+/// the thumbprint of one that has none.
+///
+/// Fails with [`ErrorCode::InvalidArgument`] when [`super::verify`] would refuse the claims for their form,
+/// when both `exp` and a lifetime are given, when the lifetime is not positive, and when the token would be
+/// longer than 8,192 bytes; with [`ErrorCode::KeyRefused`] when the key is too short or of an algorithm that
+/// the profile does not accept.
+pub fn mint(claims: Object<'_>, key: &SigningKeyMaterial, options: &MintOptions<'_>) -> Result<Minted> {
+    let rules = options.profile.rules();
+    let warnings = check_key(key, rules)?;
+    let header = header(key, rules)?;
+
+    let members = in_order(fill_in(claims, rules, options)?, rules);
+    let claims = Claims::read(&members, rules).map_err(|refusal| Error::argument("claims", refusal.reason))?;
+    if claims.not_before.is_some_and(|not_before| not_before >= claims.expires_at) {
+        return Err(Error::argument("claims", "The claim exp is not after nbf."));
+    }
+
+    let mut value = Vec::with_capacity(MAXIMUM_TOKEN_BYTES);
+    value.extend_from_slice(base64url::encode(header.as_bytes()).as_bytes());
+    value.push(b'.');
+    value.extend_from_slice(base64url::encode(members.to_text().as_bytes()).as_bytes());
+    let mut value = Zeroizing::new(value);
+    let signature = Zeroizing::new(key.sign(&value)?);
+    if value.len() + 1 + signature.len() > MAXIMUM_TOKEN_BYTES {
+        return Err(Error::argument("claims", "The token would have more than 8,192 bytes: give it fewer claims."));
+    }
+    value.push(b'.');
+    value.extend_from_slice(signature.as_bytes());
+    Ok(Minted { value: Secret::new(std::mem::take(&mut *value)), claims, warnings })
+}
+
+fn check_key(key: &SigningKeyMaterial, rules: &Rules) -> Result<Vec<&'static str>> {
+    let refused = |message| Err(Error::new(ErrorCode::KeyRefused, message).about("key"));
+    if !rules.algorithms.contains(&key.algorithm()) {
+        return refused("The profile does not accept the key's algorithm.");
+    }
+    match (key.verifying_key().has_short_secret(), rules.allows_short_secrets) {
+        (false, _) => Ok(Vec::new()),
+        (true, true) => Ok(vec![SHORT_SECRET_WARNING]),
+        (true, false) => refused("The HMAC key has fewer than 32 bytes, which this profile does not accept."),
+    }
+}
+
+fn header(key: &SigningKeyMaterial, rules: &Rules) -> Result<String> {
+    let (algorithm, media_type) = (key.algorithm().as_str(), rules.media_types.first().copied().unwrap_or("JWT"));
+    let key_id = key.key_id().map(str::to_owned).or_else(|| key.verifying_key().thumbprint());
+    match key_id.filter(|_| rules.has_key_id) {
+        None => Ok(format!(r#"{{"alg":"{algorithm}","typ":"{media_type}"}}"#)),
+        Some(key_id) if is_key_id(&key_id) => {
+            Ok(format!(r#"{{"alg":"{algorithm}","typ":"{media_type}","kid":"{key_id}"}}"#))
+        }
+        Some(_) => {
+            let message = "The key's kid must be 1 to 64 characters of A-Z, a-z, 0-9, - and _ to go into a token.";
+            Err(Error::new(ErrorCode::KeyRefused, message).about("key"))
+        }
+    }
+}
+
+fn fill_in<'a>(mut claims: Object<'a>, rules: &Rules, options: &MintOptions<'_>) -> Result<Object<'a>> {
+    let issuer = options.issuer.or(rules.default_issuer);
+    set_absent(&mut claims, "iss", issuer.map(text));
+    set_absent(&mut claims, "sub", rules.default_subject.map(text));
+    set_absent(&mut claims, "aud", rules.default_audience.map(text));
+    if rules.required_claims.contains(&"client_id") {
+        let subject = claims.get("sub").cloned();
+        set_absent(&mut claims, "client_id", subject);
+    }
+    if rules.writes_issued_at {
+        set_absent(&mut claims, "iat", Some(seconds(options.now_seconds)));
+    }
+    if !claims.contains(rules.id_claim) {
+        claims.set(rules.id_claim, text(&random_id(rules)?));
+    }
+    set_absent(&mut claims, "nbf", Some(seconds(options.now_seconds)));
+    match (claims.contains("exp"), options.lifetime_seconds) {
+        (true, None) => {}
+        (true, Some(_)) => return Err(Error::argument("claims", "Give either a lifetime or the claim exp, not both.")),
+        (false, Some(..=0)) => return Err(Error::argument("expiresInSeconds", "A lifetime must be positive.")),
+        (false, lifetime) => {
+            let lifetime = lifetime.unwrap_or(rules.default_lifetime_seconds);
+            claims.set("exp", seconds(options.now_seconds.saturating_add(lifetime)));
+        }
+    }
+    Ok(claims)
+}
+
+fn in_order<'a>(mut claims: Object<'a>, rules: &Rules) -> Object<'a> {
+    let mut ordered = Object::default();
+    for name in rules.claim_order {
+        if let Some(value) = claims.remove(name) {
+            ordered.set(*name, value);
+        }
+    }
+    for (name, value) in claims {
+        ordered.set(name, value);
+    }
+    ordered
+}
+
+fn set_absent<'a>(claims: &mut Object<'a>, name: &'static str, value: Option<Value<'a>>) {
+    if let Some(value) = value
+        && !claims.contains(name)
+    {
+        claims.set(name, value);
+    }
+}
+
+fn random_id(rules: &Rules) -> Result<String> {
+    if rules.id_claim == HASH_CLAIM {
+        let mut bytes = [0_u8; 16];
+        random::fill(&mut bytes)?;
+        return Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string());
+    }
+    // 131 random bits; no two tokens share an id.
+    Ok(random::base62(22)?.as_str().to_owned())
+}
+
+fn text<'a>(text: &str) -> Value<'a> {
+    Value::String(Cow::Owned(text.to_owned()))
+}
+
+fn seconds<'a>(seconds: i64) -> Value<'a> {
+    Value::Integer(u64::try_from(seconds).map_or(Integer::Negative(seconds), Integer::NonNegative))
+}

@@ -1,0 +1,184 @@
+//! Profiles: what a kind of JSON Web Token must look like, as data.
+
+use crate::model::Algorithm;
+
+/// A kind of JSON Web Token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JwtProfile {
+    /// An access token of RFC 9068, `typ` `at+jwt`: what a store grants.
+    #[default]
+    AccessToken,
+    /// A JSON Web Token with `typ` `JWT` and the claims that safe use needs (RFC 8725).
+    JsonWebToken,
+    /// PowerShell Universal's app tokens.
+    PowerShellUniversal,
+    /// Universal Dashboard's tokens.
+    UniversalDashboard,
+}
+
+impl JwtProfile {
+    /// Every profile.
+    pub const ALL: [Self; 4] =
+        [Self::AccessToken, Self::JsonWebToken, Self::PowerShellUniversal, Self::UniversalDashboard];
+
+    /// The profile's fixed name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AccessToken => "AccessToken",
+            Self::JsonWebToken => "JsonWebToken",
+            Self::PowerShellUniversal => "PowerShellUniversal",
+            Self::UniversalDashboard => "UniversalDashboard",
+        }
+    }
+
+    /// The profile of that exact name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|profile| profile.name() == name)
+    }
+
+    /// Whether HMAC keys under 32 bytes sign and verify, with a warning at each use.
+    pub fn allows_short_secrets(self) -> bool {
+        self.rules().allows_short_secrets
+    }
+
+    pub(super) fn rules(self) -> &'static Rules {
+        match self {
+            Self::AccessToken => &ACCESS_TOKEN,
+            Self::JsonWebToken => &JSON_WEB_TOKEN,
+            Self::PowerShellUniversal => &POWERSHELL_UNIVERSAL,
+            Self::UniversalDashboard => &UNIVERSAL_DASHBOARD,
+        }
+    }
+}
+
+/// What a profile asks for.
+pub(super) struct Rules {
+    /// The values that `typ` may have. The first is the one we write.
+    pub(super) media_types: &'static [&'static str],
+    /// Whether `kid` must be there unless the caller gave the key, and is written.
+    pub(super) has_key_id: bool,
+    pub(super) algorithms: &'static [Algorithm],
+    pub(super) allows_short_secrets: bool,
+    /// The claims that must be there.
+    pub(super) required_claims: &'static [&'static str],
+    /// The type of each claim that the profile knows, there or not. Others may have any.
+    pub(super) claim_types: &'static [(&'static str, ClaimType)],
+    /// The claim that makes a token unlike every other.
+    pub(super) id_claim: &'static str,
+    /// The order in which claims are written. Others follow in the order they were given.
+    pub(super) claim_order: &'static [&'static str],
+    /// What is written for `sub`, `iss` and `aud` when they are not given.
+    pub(super) default_subject: Option<&'static str>,
+    pub(super) default_issuer: Option<&'static str>,
+    pub(super) default_audience: Option<&'static str>,
+    /// The issuer and the audience that are expected when the caller names none.
+    pub(super) expected_issuer: Option<&'static str>,
+    pub(super) expected_audience: Option<&'static str>,
+    /// Whether `iat` is written.
+    pub(super) writes_issued_at: bool,
+    pub(super) default_lifetime_seconds: i64,
+    /// The most that may lie between `iat` and `exp`.
+    pub(super) maximum_lifetime_seconds: Option<i64>,
+}
+
+/// The types that a claim can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClaimType {
+    /// Text that is not empty.
+    Text,
+    /// Text, or 1 to 16 texts.
+    Audience,
+    /// Whole seconds since 1970, up to the end of year 9999 (RFC 7519's NumericDate without fractions).
+    Time,
+    /// A UUID in its text form (RFC 9562 section 4).
+    Uuid,
+    /// Text, or any number of texts.
+    Texts,
+}
+
+/// The claim URIs of Microsoft's identity libraries.
+pub(super) const NAME_CLAIM: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
+pub(super) const HASH_CLAIM: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/hash";
+pub(super) const ROLE_CLAIM: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
+
+const DAY_SECONDS: i64 = 86_400;
+
+const ACCESS_TOKEN: Rules = Rules {
+    media_types: &["at+jwt", "application/at+jwt"],
+    has_key_id: true,
+    algorithms: &Algorithm::ALL,
+    allows_short_secrets: false,
+    required_claims: &["iss", "sub", "aud", "exp", "iat", "jti", "client_id"],
+    claim_types: &STANDARD_CLAIMS,
+    id_claim: "jti",
+    claim_order: &["iss", "sub", "aud", "client_id", "iat", "nbf", "exp", "jti"],
+    default_subject: None,
+    default_issuer: None,
+    default_audience: None,
+    expected_issuer: None,
+    expected_audience: None,
+    writes_issued_at: true,
+    default_lifetime_seconds: 90 * DAY_SECONDS,
+    maximum_lifetime_seconds: Some(400 * DAY_SECONDS),
+};
+
+const JSON_WEB_TOKEN: Rules = Rules {
+    media_types: &["JWT"],
+    required_claims: &["iss", "sub", "aud", "exp", "iat", "jti"],
+    ..ACCESS_TOKEN
+};
+
+const POWERSHELL_UNIVERSAL: Rules = Rules {
+    media_types: &["JWT"],
+    has_key_id: false,
+    algorithms: &[Algorithm::HS256],
+    allows_short_secrets: true,
+    required_claims: &[NAME_CLAIM, HASH_CLAIM, "sub", "nbf", "exp", "iss", "aud"],
+    claim_types: &MICROSOFT_CLAIMS,
+    id_claim: HASH_CLAIM,
+    claim_order: &[NAME_CLAIM, HASH_CLAIM, "sub", ROLE_CLAIM, "nbf", "exp", "iss", "aud"],
+    default_subject: Some("PowerShellUniversal"),
+    default_issuer: Some("IronmanSoftware"),
+    default_audience: Some("PowerShellUniversal"),
+    expected_issuer: Some("IronmanSoftware"),
+    expected_audience: Some("PowerShellUniversal"),
+    writes_issued_at: false,
+    default_lifetime_seconds: 365 * DAY_SECONDS,
+    maximum_lifetime_seconds: None,
+};
+
+const UNIVERSAL_DASHBOARD: Rules = Rules {
+    required_claims: &[NAME_CLAIM, HASH_CLAIM, "sub", "nbf", "exp", "aud"],
+    claim_order: &[NAME_CLAIM, HASH_CLAIM, "sub", "nbf", "exp", "iss", "aud"],
+    default_subject: Some("UniversalDashboard"),
+    default_issuer: None,
+    default_audience: Some("UniversalDashboard"),
+    expected_issuer: None,
+    expected_audience: None,
+    ..POWERSHELL_UNIVERSAL
+};
+
+const STANDARD_CLAIMS: [(&str, ClaimType); 9] = [
+    ("iss", ClaimType::Text),
+    ("sub", ClaimType::Text),
+    ("aud", ClaimType::Audience),
+    ("exp", ClaimType::Time),
+    ("nbf", ClaimType::Time),
+    ("iat", ClaimType::Time),
+    ("jti", ClaimType::Text),
+    ("client_id", ClaimType::Text),
+    ("scope", ClaimType::Text),
+];
+
+const MICROSOFT_CLAIMS: [(&str, ClaimType); 10] = [
+    (NAME_CLAIM, ClaimType::Text),
+    (HASH_CLAIM, ClaimType::Uuid),
+    (ROLE_CLAIM, ClaimType::Texts),
+    ("iss", ClaimType::Text),
+    ("sub", ClaimType::Text),
+    ("aud", ClaimType::Audience),
+    ("exp", ClaimType::Time),
+    ("nbf", ClaimType::Time),
+    ("iat", ClaimType::Time),
+    ("jti", ClaimType::Text),
+];

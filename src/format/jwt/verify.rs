@@ -1,0 +1,174 @@
+//! Checking a token, step by step.
+
+use std::borrow::Cow;
+
+use super::claims::Claims;
+use super::compact::Parts;
+use super::header::{Header, is_key_id, not_json};
+use super::profile::Rules;
+use super::{JwtProfile, Refusal, SHORT_SECRET_WARNING};
+use crate::crypto::signing::VerifyingKey;
+use crate::format::{base64url, json};
+use crate::model::{Algorithm, Outcome};
+
+/// Where the key comes from. Never from the token.
+pub enum Keys<'a> {
+    /// The one key that the caller gave. The token need not name it; if both have a key id, they must agree.
+    Given(&'a VerifyingKey),
+    /// Keys that are looked up by `kid`, whose form was checked before. An unknown one gives none.
+    ByKeyId(&'a dyn Fn(&str) -> Option<&'a VerifyingKey>),
+}
+
+/// What the caller expects of a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Expectations<'a> {
+    /// The kind of token.
+    pub profile: JwtProfile,
+    /// The issuer that must have made it; none: the profile's, or any.
+    pub issuer: Option<&'a str>,
+    /// The audience that must be among its audiences; none: the profile's, or any.
+    pub audience: Option<&'a str>,
+    /// The time of the check, in seconds since 1970.
+    pub now_seconds: i64,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwtVerdict {
+    /// `Valid`, `Malformed`, `Unknown`, `NotYetValid`, `Expired` or `AudienceDenied`.
+    pub outcome: Outcome,
+    /// The rule that was broken, for administrators; none when valid.
+    pub reason: Option<Cow<'static, str>>,
+    /// The id of the key that was tried, where it has one.
+    pub key_id: Option<String>,
+    /// The algorithm of the key that was tried.
+    pub algorithm: Option<Algorithm>,
+    /// The claims, whenever the signature is good and their form is right: also of a token that is over, so
+    /// that a revocation can take precedence.
+    pub claims: Option<Claims>,
+    /// What the caller should know although the token is accepted.
+    pub warnings: Vec<&'static str>,
+}
+
+/// Checks a token in the order that the module states.
+pub fn verify(token: &[u8], keys: &Keys<'_>, expectations: &Expectations<'_>) -> JwtVerdict {
+    let mut verdict = JwtVerdict {
+        outcome: Outcome::Valid,
+        reason: None,
+        key_id: None,
+        algorithm: None,
+        claims: None,
+        warnings: Vec::new(),
+    };
+    if let Err(refusal) = verdict.check(token, keys, expectations) {
+        verdict.outcome = refusal.outcome;
+        verdict.reason = Some(refusal.reason);
+    }
+    verdict
+}
+
+/// Checks a signature and the header's rules (RFC 7515), of a token whose payload may be anything.
+///
+/// A key id in the header may be any text, but must be the key's where both have one.
+pub fn verify_jws(token: &[u8], key: &VerifyingKey) -> Result<(), Refusal> {
+    let parts = Parts::split(token)?;
+    let header = Header::read(parts.header)?;
+    check_named_key(&header, key)?;
+    check_algorithm(&header, key)?;
+    check_signature(&parts, key)
+}
+
+impl JwtVerdict {
+    fn check(&mut self, token: &[u8], keys: &Keys<'_>, expectations: &Expectations<'_>) -> Result<(), Refusal> {
+        let rules = expectations.profile.rules();
+        let parts = Parts::split(token)?;
+        let header = Header::read(parts.header)?;
+        check_media_type(&header, rules)?;
+        check_key_id(&header, keys, rules)?;
+
+        match keys {
+            Keys::Given(key) => self.check_key(&parts, &header, key, rules)?,
+            Keys::ByKeyId(look_up) => {
+                let key = header.key_id.as_deref().and_then(look_up);
+                let key = key.ok_or_else(|| Refusal::new(Outcome::Unknown, "The header names no key that is known."))?;
+                self.check_key(&parts, &header, key, rules)?;
+            }
+        }
+
+        let payload = base64url::decode(parts.payload.as_bytes()).unwrap_or_default();
+        let members =
+            json::parse_object(&payload).map_err(|refusal| Refusal::malformed(not_json("payload", refusal)))?;
+        let claims = self.claims.insert(Claims::read(&members, rules)?);
+        claims.check(
+            expectations.issuer.or(rules.expected_issuer),
+            expectations.audience.or(rules.expected_audience),
+            expectations.now_seconds,
+        )
+    }
+
+    fn check_key(
+        &mut self,
+        parts: &Parts<'_>,
+        header: &Header,
+        key: &VerifyingKey,
+        rules: &Rules,
+    ) -> Result<(), Refusal> {
+        self.key_id = key.key_id().map(str::to_owned);
+        self.algorithm = Some(key.algorithm());
+        check_named_key(header, key)?;
+        check_algorithm(header, key)?;
+        if !rules.algorithms.contains(&key.algorithm()) {
+            return Err(Refusal::new(Outcome::Unknown, "The profile does not accept the key's algorithm."));
+        }
+        if key.has_short_secret() {
+            if !rules.allows_short_secrets {
+                return Err(Refusal::new(Outcome::Unknown, "The HMAC key has fewer than 32 bytes."));
+            }
+            self.warnings.push(SHORT_SECRET_WARNING);
+        }
+        check_signature(parts, key)
+    }
+}
+
+fn check_media_type(header: &Header, rules: &Rules) -> Result<(), Refusal> {
+    match header.media_type.as_deref() {
+        Some(media_type) if rules.media_types.contains(&media_type) => Ok(()),
+        Some(_) => Err(Refusal::malformed("The header's typ is that of another kind of token.")),
+        None => Err(Refusal::malformed("The header has no typ.")),
+    }
+}
+
+fn check_key_id(header: &Header, keys: &Keys<'_>, rules: &Rules) -> Result<(), Refusal> {
+    match header.key_id.as_deref() {
+        Some(key_id) if !is_key_id(key_id) => {
+            Err(Refusal::malformed("The header's kid is not 1 to 64 characters of A-Z, a-z, 0-9, - and _."))
+        }
+        None if rules.has_key_id && matches!(keys, Keys::ByKeyId(_)) => {
+            Err(Refusal::malformed("The header has no kid."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_named_key(header: &Header, key: &VerifyingKey) -> Result<(), Refusal> {
+    match (header.key_id.as_deref(), key.key_id()) {
+        (Some(named), Some(key_id)) if named != key_id => {
+            Err(Refusal::new(Outcome::Unknown, "The header names another key."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_algorithm(header: &Header, key: &VerifyingKey) -> Result<(), Refusal> {
+    if header.algorithm == key.algorithm() {
+        return Ok(());
+    }
+    Err(Refusal::new(Outcome::Unknown, "The header's alg is not the key's algorithm."))
+}
+
+fn check_signature(parts: &Parts<'_>, key: &VerifyingKey) -> Result<(), Refusal> {
+    if key.verify(parts.signed, parts.signature) {
+        return Ok(());
+    }
+    Err(Refusal::new(Outcome::Unknown, "The signature is not the key's."))
+}
