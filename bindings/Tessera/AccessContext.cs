@@ -7,6 +7,6 @@ public readonly record struct AccessContext
     /// <summary>The role that the token must have, itself or through a role that includes it: 1 to 256 characters, compared without regard to case.</summary>
     public string? Role { get; init; }
 
-    /// <summary>The audience that the token must be for: 1 to 256 characters, compared exactly (RFC 7519 section 4.1.3).</summary>
+    /// <summary>The audience that the token must be for: 1 to 256 characters, compared exactly (RFC 7519 section 4.1.3). A token that names no audience serves every one.</summary>
     public string? Audience { get; init; }
 }

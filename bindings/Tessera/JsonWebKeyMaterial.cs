@@ -45,7 +45,7 @@ public sealed class JsonWebKeyMaterial : IDisposable
     /// <exception cref="InvalidRequestException"><paramref name="secret"/> is empty, too long, or holds a lone surrogate.</exception>
     public static JsonWebKeyMaterial FromSecretText(ReadOnlySpan<char> secret) => FromText(JsonWebKeyKind.Secret, secret, nameof(secret));
 
-    /// <summary>Takes a key in PEM (RFC 7468): a private key in PKCS #8 to sign, or a public key in SubjectPublicKeyInfo to verify.</summary>
+    /// <summary>Takes a key in PEM (RFC 7468): one <c>PRIVATE KEY</c>, <c>RSA PRIVATE KEY</c> or <c>EC PRIVATE KEY</c> to sign, or one of these or of <c>PUBLIC KEY</c> and <c>RSA PUBLIC KEY</c> to verify.</summary>
     /// <param name="pem">The PEM text: 1 to 16,384 bytes. It is copied; the caller clears its own.</param>
     /// <returns>The key.</returns>
     /// <exception cref="InvalidRequestException"><paramref name="pem"/> is empty, too long, or holds a lone surrogate.</exception>

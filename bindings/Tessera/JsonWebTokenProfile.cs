@@ -6,7 +6,7 @@ public enum JsonWebTokenProfile
     /// <summary>An access token (RFC 9068): <c>typ</c> is <c>at+jwt</c>; a <c>kid</c>, issuer, subject, audience, client id, id and times are required.</summary>
     AccessToken = 0,
 
-    /// <summary>A token with <c>typ</c> <c>JWT</c> and no claims of Tessera's own (RFC 7519).</summary>
+    /// <summary>A token with <c>typ</c> <c>JWT</c> and the claims that safe use needs (RFC 8725): issuer, subject, audience, id and times.</summary>
     JsonWebToken = 1,
 
     /// <summary>An app token of PowerShell Universal. Short HMAC keys are accepted, with a warning at each use.</summary>

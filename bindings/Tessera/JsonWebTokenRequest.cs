@@ -13,12 +13,12 @@ public sealed record JsonWebTokenRequest
     /// <summary>The kind of token to make.</summary>
     public JsonWebTokenProfile Profile { get; init; } = JsonWebTokenProfile.AccessToken;
 
-    /// <summary>The algorithm to sign with. <see langword="null"/>: the one that the key is for.</summary>
+    /// <summary>The algorithm to sign with. <see langword="null"/>: the one that the key is for; an RSA key that does not say needs it.</summary>
     public SigningAlgorithm? Algorithm { get; init; }
 
-    /// <summary>The id of the key: which of the store's keys signs, or what the header says of a key that the caller gives. <see langword="null"/>: the store's newest active key.</summary>
+    /// <summary>The id of the store's key that signs; not to be given with a key of the caller's own. <see langword="null"/>: the store's newest active key; one is made where there is none.</summary>
     public string? KeyId { get; init; }
 
-    /// <summary>How long the token lives from now on, where the claims have no <c>exp</c>: at least one second. A fraction of a second is cut off.</summary>
+    /// <summary>How long the token lives from now on: at least one second. A fraction of a second is cut off. Not to be given when the claims have <c>exp</c>. <see langword="null"/>: the profile's default, 90 days or a year.</summary>
     public TimeSpan? ExpiresIn { get; init; }
 }

@@ -15,6 +15,6 @@ public sealed record JsonWebTokenRules
     /// <summary>The time to judge it at. <see langword="null"/>: now. A fraction of a second is cut off.</summary>
     public DateTimeOffset? At { get; init; }
 
-    /// <summary>The algorithm that it must be signed with. <see langword="null"/>: the one that the key is for.</summary>
+    /// <summary>The algorithm that a caller's own key is for. <see langword="null"/>: what the key says; an RSA key that does not say needs it. A store knows what its keys are for.</summary>
     public SigningAlgorithm? Algorithm { get; init; }
 }

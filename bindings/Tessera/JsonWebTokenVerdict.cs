@@ -12,11 +12,11 @@ public sealed record JsonWebTokenVerdict
     /// <summary>Why it was refused, for administrators and logs; <see langword="null"/> where it is good. Tell whoever presented it only that it was refused.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>The id of the key that its header names, where it names one.</summary>
+    /// <summary>The id of the key that was tried, where it has one.</summary>
     public string? KeyId { get; init; }
 
-    /// <summary>The algorithm that its header names, where it could be read. Nothing is trusted for its sake: the key says what is expected.</summary>
-    public string? Algorithm { get; init; }
+    /// <summary>The algorithm of the key that was tried, where one was.</summary>
+    public SigningAlgorithm? Algorithm { get; init; }
 
     /// <summary>What is weak about it and was let pass, a sentence each: a short key, for example.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];

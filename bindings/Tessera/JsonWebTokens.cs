@@ -26,6 +26,11 @@ public static class JsonWebTokens
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(key);
+        if (request.KeyId is not null)
+        {
+            throw Argument.Invalid("'keyId' names a key of a store, and the key is given here: it has the id that it says itself, or its thumbprint.", "keyId");
+        }
+
         NativeLibraryLoader.EnsureUsable();
         using PooledBuffer json = Write(request, key.Kind);
         using PooledBuffer material = key.Copy();

@@ -1,7 +1,10 @@
 namespace Tessera;
 
 /// <summary>What to grant.</summary>
-/// <remarks>Of <see cref="ExpiresIn"/>, <see cref="ExpiresAt"/> and <see cref="NoExpiry"/> at most one may be given. Without any, the token lives for 90 days.</remarks>
+/// <remarks>
+/// Of <see cref="ExpiresIn"/>, <see cref="ExpiresAt"/> and <see cref="NoExpiry"/> at most one may be given. Without any,
+/// the token lives for 90 days. A JSON Web Token must expire, and within 400 days.
+/// </remarks>
 public sealed record TokenGrantRequest
 {
     /// <summary>The name of the identity that the token will speak for. It must exist.</summary>
@@ -16,7 +19,7 @@ public sealed record TokenGrantRequest
     /// <summary>The form of the value.</summary>
     public TokenFormat Format { get; init; } = TokenFormat.Opaque;
 
-    /// <summary>How long the token lives from now on: at least one second. A fraction of a second is cut off.</summary>
+    /// <summary>How long the token lives from its beginning, now or <see cref="NotBefore"/>: at least one second. A fraction of a second is cut off.</summary>
     public TimeSpan? ExpiresIn { get; init; }
 
     /// <summary>The first second at which the token's time is over: in the future. A fraction of a second is cut off.</summary>
@@ -34,9 +37,9 @@ public sealed record TokenGrantRequest
     /// <summary>Free text: at most 1,024 characters.</summary>
     public string? Remark { get; init; }
 
-    /// <summary>The audiences that the token is for (RFC 7519 section 4.1.3): at most 16, each of 1 to 256 characters.</summary>
+    /// <summary>The audiences that a JSON Web Token is for (RFC 7519 section 4.1.3): at most 16, each of 1 to 256 characters. <see langword="null"/>: the store's issuer. An opaque token names none.</summary>
     public IReadOnlyList<string>? Audiences { get; init; }
 
-    /// <summary>The id of the key to sign a JSON Web Token with. <see langword="null"/>: the store's newest active key.</summary>
+    /// <summary>The id of the key to sign a JSON Web Token with. <see langword="null"/>: the store's newest active key; one is made where there is none.</summary>
     public string? KeyId { get; init; }
 }

@@ -9,7 +9,7 @@ public sealed partial class TokenStore
     /// <returns>The token; the caller disposes of it. It is not recorded: see <see cref="JsonWebTokenRequest"/>.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="request"/> is <see langword="null"/>.</exception>
     /// <exception cref="InvalidRequestException">A member of <paramref name="request"/> is outside its stated form or limits.</exception>
-    /// <exception cref="NotFoundException">There is no such key, or the store has no active one.</exception>
+    /// <exception cref="NotFoundException">There is no such key.</exception>
     /// <exception cref="KeyException">The key is not for the algorithm that was asked for.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public JsonWebTokenMint MintJsonWebToken(JsonWebTokenRequest request)

@@ -21,7 +21,7 @@ public sealed partial class TokenStore
     /// The verdict. A token that is refused is no exception, and neither is a store that cannot be read
     /// (<see cref="Outcome.StoreUnavailable"/>): whatever is not <see cref="Outcome.Valid"/> is to be refused.
     /// </returns>
-    /// <remarks>A repeated check of a token in a store that did not change allocates nothing.</remarks>
+    /// <remarks>Writes nothing to the store. A repeated check of a token in a store that did not change allocates nothing.</remarks>
     /// <exception cref="InvalidRequestException">A member of <paramref name="context"/> is empty or outside its limits.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public Verdict Validate(ReadOnlySpan<char> value, in AccessContext context = default)
@@ -62,7 +62,7 @@ public sealed partial class TokenStore
     /// The verdict. A token that is refused is no exception, and neither is a store that cannot be read
     /// (<see cref="Outcome.StoreUnavailable"/>): whatever is not <see cref="Outcome.Valid"/> is to be refused.
     /// </returns>
-    /// <remarks>A repeated check of a token in a store that did not change allocates nothing.</remarks>
+    /// <remarks>Writes nothing to the store. A repeated check of a token in a store that did not change allocates nothing.</remarks>
     /// <exception cref="InvalidRequestException">A member of <paramref name="context"/> is empty or outside its limits.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public Verdict Validate(ReadOnlySpan<byte> utf8Value, in AccessContext context = default)
