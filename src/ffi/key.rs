@@ -1,0 +1,145 @@
+//! Exported functions over signing keys.
+
+use interoptopus::ffi;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::model::Algorithm;
+use crate::service::KeyExport;
+
+use super::buffer::Buffer;
+use super::wire::{self, KeyRecord, Removal};
+use super::{guard, handle, input};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateRequest {
+    algorithm: Option<String>,
+}
+
+/// Makes a signing key: `{algorithm? = "ES256"}` to the key.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_key_create(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let create = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: CreateRequest = unsafe { input::request(request, request_length) }?;
+        let algorithm = wire::algorithm(request.algorithm.as_deref())?.unwrap_or(Algorithm::ES256);
+        store.engine.create_key(algorithm).map(KeyRecord::from)
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, create) }
+}
+
+#[derive(Serialize)]
+struct ListResponse {
+    keys: Vec<KeyRecord>,
+}
+
+/// Lists every signing key in the order of their making: `{keys}`.
+///
+/// # Safety
+///
+/// `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_key_list(store: u64, response: *mut Buffer) -> u32 {
+    let list = || {
+        let keys = handle::find(store)?.engine.keys()?;
+        Ok(ListResponse { keys: keys.into_iter().map(Into::into).collect() })
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, list) }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RevokeRequest {
+    key_id: String,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RevokeResponse {
+    key: KeyRecord,
+    changed: bool,
+}
+
+/// Revokes a signing key, and with it every token that it signed: `{keyId, reason?}` to `{key, changed}`.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_key_revoke(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let revoke = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: RevokeRequest = unsafe { input::request(request, request_length) }?;
+        let (key, changed) = store.engine.revoke_key(&request.key_id, request.reason.as_deref())?;
+        Ok(RevokeResponse { key: key.into(), changed })
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, revoke) }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RemoveRequest {
+    key_id: String,
+}
+
+/// Removes a signing key and revokes the tokens that it signed: `{keyId}` to `{changed, revokedTokens}`.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_key_remove(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let remove = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: RemoveRequest = unsafe { input::request(request, request_length) }?;
+        store.engine.remove_key(&request.key_id).map(Removal::from)
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, remove) }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ExportRequest {
+    key_id: Option<String>,
+    kind: String,
+}
+
+#[derive(Serialize)]
+struct ExportResponse {
+    text: String,
+}
+
+/// Writes the public halves of the active keys, or of one key, as a JWK set or as PEM: `{keyId?, kind: "Jwks" |
+/// "Pem"}` to `{text}`.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_key_export(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let export = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: ExportRequest = unsafe { input::request(request, request_length) }?;
+        let kind = match request.kind.as_str() {
+            "Jwks" => KeyExport::Jwks,
+            "Pem" => KeyExport::Pem,
+            _ => return Err(Error::argument("kind", "The kind is not one of Jwks and Pem.")),
+        };
+        Ok(ExportResponse { text: store.engine.export_keys(request.key_id.as_deref(), kind)? })
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, export) }
+}

@@ -1,0 +1,75 @@
+//! The C ABI: flat functions over handles, from which the C# bindings are generated.
+//!
+//! Rules of the boundary, which every function here keeps:
+//!
+//! - It answers with an error code, zero for success ([`crate::error::ErrorCode::number`]). What it has to
+//!   say goes into `response`: on success the answer as JSON in UTF-8 (nothing when there is none), on an
+//!   error `{"code", "message", "subject"}`. The caller frees it with [`tessera_buffer_free`].
+//! - Input is a pointer and a length in bytes; a null pointer goes with length 0. Lengths are checked before
+//!   anything is read. The callee keeps nothing of it.
+//! - Secrets have pointers, lengths and buffers of their own; they never travel in JSON. Buffers are wiped when
+//!   they are freed.
+//! - A store is a handle: a number that is refused with `InvalidHandle` when it was never given out or was
+//!   closed. A call that runs while another closes the handle ends as if it had come first.
+//! - No panic leaves: it becomes the error `Internal`.
+//!
+//! The only `unsafe` code of the crate is in this room. To add a function: here, in [`inventory`], then run
+//! `cargo run --example generate-bindings`.
+
+mod buffer;
+mod guard;
+mod handle;
+mod identity;
+mod input;
+mod jwt;
+mod key;
+mod store;
+mod token;
+mod wire;
+
+use interoptopus::function;
+use interoptopus::inventory::RustInventory;
+
+pub use buffer::{Buffer, tessera_buffer_free};
+pub use identity::*;
+pub use jwt::*;
+pub use key::*;
+pub use store::*;
+pub use token::*;
+
+/// Everything that crosses the boundary, for the generator of the bindings.
+pub fn inventory() -> RustInventory {
+    RustInventory::new()
+        .register(function!(tessera_buffer_free))
+        .register(function!(tessera_version))
+        .register(function!(tessera_store_open))
+        .register(function!(tessera_store_close))
+        .register(function!(tessera_store_set_clock))
+        .register(function!(tessera_store_status))
+        .register(function!(tessera_store_check))
+        .register(function!(tessera_store_backup))
+        .register(function!(tessera_token_grant))
+        .register(function!(tessera_token_get))
+        .register(function!(tessera_token_list))
+        .register(function!(tessera_token_update))
+        .register(function!(tessera_token_revoke))
+        .register(function!(tessera_token_remove))
+        .register(function!(tessera_token_validate))
+        .register(function!(tessera_token_verdict))
+        .register(function!(tessera_identity_create))
+        .register(function!(tessera_identity_list))
+        .register(function!(tessera_identity_update))
+        .register(function!(tessera_identity_remove))
+        .register(function!(tessera_identity_verify))
+        .register(function!(tessera_role_list))
+        .register(function!(tessera_key_create))
+        .register(function!(tessera_key_list))
+        .register(function!(tessera_key_revoke))
+        .register(function!(tessera_key_remove))
+        .register(function!(tessera_key_export))
+        .register(function!(tessera_jwt_mint))
+        .register(function!(tessera_jwt_verify))
+        .register(function!(tessera_jwt_inspect))
+        .register(function!(tessera_jws_verify))
+        .validate()
+}

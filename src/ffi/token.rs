@@ -1,0 +1,372 @@
+//! Exported functions over tokens.
+
+use interoptopus::ffi;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::model::{TokenFilter, TokenFormat, TokenState, Verdict};
+use crate::policy::{AccessContext, Lifetime};
+use crate::service::GrantRequest;
+
+use super::buffer::Buffer;
+use super::wire::{Changed, TokenRecord};
+use super::{guard, handle, input};
+
+/// The most bytes of a token's value that are handed to the engine, which refuses what is over its own limit.
+const MAXIMUM_VALUE_BYTES: u64 = 64 * 1024;
+/// The most bytes of a role's or an audience's name.
+const MAXIMUM_NAME_BYTES: u64 = 1_024;
+/// The entries of a page when nothing is said.
+const DEFAULT_PAGE: u32 = 100;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Granting {
+    identity: String,
+    name: Option<String>,
+    roles: Option<Vec<String>>,
+    format: Option<String>,
+    expires_in_seconds: Option<i64>,
+    expires_at: Option<i64>,
+    no_expiry: Option<bool>,
+    not_before: Option<i64>,
+    tags: Option<Vec<String>>,
+    remark: Option<String>,
+    audiences: Option<Vec<String>>,
+    key_id: Option<String>,
+}
+
+impl Granting {
+    fn into_request(self) -> Result<GrantRequest> {
+        let lifetime = match (self.expires_in_seconds, self.expires_at, self.no_expiry.unwrap_or(false)) {
+            (None, None, false) => Lifetime::Default,
+            (Some(seconds), None, false) => Lifetime::Seconds(seconds),
+            (None, Some(expires_at), false) => Lifetime::Until(expires_at),
+            (None, None, true) => Lifetime::Never,
+            _ => return Err(Error::argument("expiresAt", "Give one of a lifetime, an expiry and no expiry.")),
+        };
+        let format = match self.format.as_deref() {
+            None => TokenFormat::Opaque,
+            Some(name) => TokenFormat::parse(name)
+                .ok_or_else(|| Error::argument("format", "The format is not one of Opaque and Jwt."))?,
+        };
+        Ok(GrantRequest {
+            identity: self.identity,
+            name: self.name,
+            roles: self.roles,
+            format,
+            lifetime,
+            not_before: self.not_before,
+            tags: self.tags.unwrap_or_default(),
+            remark: self.remark,
+            audiences: self.audiences.unwrap_or_default(),
+            key_id: self.key_id,
+        })
+    }
+}
+
+/// Grants a token: `{identity, name?, roles?, format?, expiresInSeconds? | expiresAt? | noExpiry?, notBefore?,
+/// tags?, remark?, audiences?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
+///
+/// # Safety
+///
+/// The input can be read for its length; `token_value` and `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_grant(
+    store: u64,
+    request: *const u8,
+    request_length: u64,
+    token_value: *mut Buffer,
+    response: *mut Buffer,
+) -> u32 {
+    let grant = || {
+        if token_value.is_null() {
+            return Err(Error::argument("tokenValue", "There is no place to write the token's value to."));
+        }
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: Granting = unsafe { input::request(request, request_length) }?;
+        let grant = store.engine.grant(&request.into_request()?)?;
+        // SAFETY: by the contract; null was refused above.
+        unsafe { token_value.write(Buffer::give(grant.value.as_bytes().to_vec())) };
+        Ok(TokenRecord::of(grant.token, store.engine.now_seconds()))
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, grant) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Identified {
+    id: String,
+}
+
+/// Finds a token: `{id}` to the token.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_get(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let get = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: Identified = unsafe { input::request(request, request_length) }?;
+        Ok(TokenRecord::of(store.engine.token(&request.id)?, store.engine.now_seconds()))
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, get) }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ListRequest {
+    identity: Option<String>,
+    name: Option<String>,
+    state: Option<String>,
+    tag: Option<String>,
+    expires_after: Option<i64>,
+    expires_before: Option<i64>,
+    after: Option<i64>,
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct ListResponse {
+    tokens: Vec<TokenRecord>,
+    next: Option<i64>,
+}
+
+/// Lists tokens in the order of their making: `{identity?, name?, state?, tag?, expiresAfter?, expiresBefore?,
+/// after?, limit?}` to `{tokens, next}`; `next` is the next page's `after`, or null on the last page.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_list(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let list = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: ListRequest = unsafe { input::request(request, request_length) }?;
+        let state = match request.state.as_deref() {
+            None => None,
+            Some(name) => Some(TokenState::parse(name).ok_or_else(|| {
+                Error::argument("state", "The state is not one of Active, Pending, Expired and Revoked.")
+            })?),
+        };
+        let limit = request.limit.unwrap_or(DEFAULT_PAGE);
+        let tokens = store.engine.tokens(&TokenFilter {
+            identity: request.identity,
+            name: request.name,
+            state,
+            tag: request.tag,
+            expires_after: request.expires_after,
+            expires_before: request.expires_before,
+            after: request.after,
+            limit,
+        })?;
+        let full = tokens.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+        let next = tokens.last().filter(|_| full).map(|last| last.sequence);
+        let now_seconds = store.engine.now_seconds();
+        Ok(ListResponse { tokens: tokens.into_iter().map(|token| TokenRecord::of(token, now_seconds)).collect(), next })
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, list) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpdateRequest {
+    id: String,
+    remark: Option<String>,
+    tags: Option<Vec<String>>,
+}
+
+/// Changes a token's remark or tags: `{id, remark?, tags?}` to the token. An empty remark takes it away.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_update(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let update = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: UpdateRequest = unsafe { input::request(request, request_length) }?;
+        let token = store.engine.update_token(&request.id, request.remark.as_deref(), request.tags.as_deref())?;
+        Ok(TokenRecord::of(token, store.engine.now_seconds()))
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, update) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeRequest {
+    id: String,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RevokeResponse {
+    token: TokenRecord,
+    changed: bool,
+}
+
+/// Revokes a token, durably before this returns: `{id, reason?}` to `{token, changed}`.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_revoke(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let revoke = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: RevokeRequest = unsafe { input::request(request, request_length) }?;
+        let (token, changed) = store.engine.revoke_token(&request.id, request.reason.as_deref())?;
+        Ok(RevokeResponse { token: TokenRecord::of(token, store.engine.now_seconds()), changed })
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, revoke) }
+}
+
+/// Takes a token off the list, which ends it: `{id}` to `{changed}`.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_remove(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let remove = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: Identified = unsafe { input::request(request, request_length) }?;
+        Ok(Changed { changed: store.engine.remove_token(&request.id)? })
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, remove) }
+}
+
+/// What a check found, in a form that needs no decoding.
+#[ffi]
+#[derive(Debug, Clone, Copy)]
+pub struct Validation {
+    /// The outcome's number ([`crate::model::Outcome::number`]).
+    pub outcome: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The token's sequence, or zero where there is none.
+    pub row_key: i64,
+    /// Names the state of the store that this rests on: with `row_key`, a record fetched at the same version
+    /// is still the right one.
+    pub version: u64,
+    /// How old the evidence may be.
+    pub evidence_age_milliseconds: u64,
+}
+
+/// Checks a token's value, against a role and an audience where they are given, and writes what it found.
+///
+/// # Safety
+///
+/// The inputs can be read for their lengths; `result` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_validate(
+    store: u64,
+    token: *const u8,
+    token_length: u64,
+    role: *const u8,
+    role_length: u64,
+    audience: *const u8,
+    audience_length: u64,
+    result: *mut Validation,
+) -> u32 {
+    guard::code(|| {
+        if result.is_null() {
+            return Err(Error::argument("result", "There is no place to write the result to."));
+        }
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let token = unsafe { input::bytes(token, token_length, MAXIMUM_VALUE_BYTES, "token") }?;
+        // SAFETY: by the contract.
+        let context = unsafe { access_context(role, role_length, audience, audience_length) }?;
+        let verdict = store.engine.validate(token, context);
+        let validation = Validation {
+            outcome: verdict.outcome.number(),
+            reserved: 0,
+            row_key: verdict.token.as_ref().map_or(0, |token| token.sequence),
+            version: verdict.version,
+            evidence_age_milliseconds: Verdict::EVIDENCE_AGE_MILLISECONDS,
+        };
+        // SAFETY: by the contract; null was refused above.
+        unsafe { result.write(validation) };
+        Ok(())
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VerdictResponse {
+    outcome: &'static str,
+    token: Option<TokenRecord>,
+    identity: Option<String>,
+    roles: Vec<String>,
+    version: u64,
+    evidence_age_milliseconds: u64,
+}
+
+/// As [`tessera_token_validate`], with the whole verdict: `{outcome, token, identity, roles, version,
+/// evidenceAgeMilliseconds}`.
+///
+/// # Safety
+///
+/// The inputs can be read for their lengths; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_verdict(
+    store: u64,
+    token: *const u8,
+    token_length: u64,
+    role: *const u8,
+    role_length: u64,
+    audience: *const u8,
+    audience_length: u64,
+    response: *mut Buffer,
+) -> u32 {
+    let verdict = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let token = unsafe { input::bytes(token, token_length, MAXIMUM_VALUE_BYTES, "token") }?;
+        // SAFETY: by the contract.
+        let context = unsafe { access_context(role, role_length, audience, audience_length) }?;
+        let verdict = store.engine.validate(token, context);
+        let now_seconds = store.engine.now_seconds();
+        Ok(VerdictResponse {
+            outcome: verdict.outcome.name(),
+            identity: verdict.token.as_ref().map(|token| token.identity.clone()),
+            token: verdict.token.map(|token| TokenRecord::of((*token).clone(), now_seconds)),
+            roles: verdict.roles.to_vec(),
+            version: verdict.version,
+            evidence_age_milliseconds: Verdict::EVIDENCE_AGE_MILLISECONDS,
+        })
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, verdict) }
+}
+
+/// # Safety
+///
+/// As for [`input::optional_bytes`].
+unsafe fn access_context<'a>(
+    role: *const u8,
+    role_length: u64,
+    audience: *const u8,
+    audience_length: u64,
+) -> Result<AccessContext<'a>> {
+    Ok(AccessContext {
+        // SAFETY: handed on.
+        role: unsafe { input::optional_text(role, role_length, MAXIMUM_NAME_BYTES, "role") }?,
+        // SAFETY: handed on.
+        audience: unsafe { input::optional_text(audience, audience_length, MAXIMUM_NAME_BYTES, "audience") }?,
+    })
+}

@@ -1,0 +1,18 @@
+//! The rules, as pure functions: every input is an argument, the time included.
+//!
+//! `grant` says what may be granted, `admit` what a token admits, `role` which rights a role brings. To add
+//! a condition on the use of tokens: its fact in [`crate::store::TokenRecord`], its input in
+//! [`AccessContext`], and its line, in the documented order of checks, in `admit`.
+
+mod admit;
+mod grant;
+mod role;
+
+pub use admit::{AccessContext, Evidence, JWT_SKEW_SECONDS, outcome};
+pub use grant::{
+    DEFAULT_LIFETIME_SECONDS, Lifetime, MAXIMUM_AUDIENCES, MAXIMUM_JWT_LIFETIME_SECONDS, MAXIMUM_REMARK_CHARACTERS,
+    MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS, audiences, expires_at, reason, remark, roles, tags,
+};
+pub use role::Rights;
+
+pub(crate) use grant::known_roles;

@@ -1,0 +1,96 @@
+//! What roles bring, and what is left of a token's roles when they are cut to its identity's.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Role, fold_name};
+
+/// A set of roles closed under inclusion: who has Administrator has Operator and Reader too.
+///
+/// Roles are compared by their folded names; a name that is no role of the store brings nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Folded name to the name as shown, with whether a held role of the set includes it.
+    roles: BTreeMap<String, (String, bool)>,
+}
+
+impl Rights {
+    /// All that `held` brings, given every role of the store.
+    pub fn of(held: &[String], all: &[Role]) -> Self {
+        let mut rights = Self::default();
+        let mut waiting: Vec<(String, bool)> = held.iter().map(|name| (fold_name(name), false)).collect();
+        while let Some((key, included)) = waiting.pop() {
+            if let Some((_, known_as_included)) = rights.roles.get_mut(&key) {
+                *known_as_included |= included;
+                continue;
+            }
+            let Some(role) = all.iter().find(|role| fold_name(&role.name) == key) else { continue };
+            rights.roles.insert(key, (role.name.clone(), included));
+            waiting.extend(role.includes.iter().map(|name| (fold_name(name), true)));
+        }
+        rights
+    }
+
+    /// What this and `bound` have in common.
+    #[must_use]
+    pub fn cut_to(&self, bound: &Self, all: &[Role]) -> Self {
+        let common: Vec<String> = self
+            .roles
+            .iter()
+            .filter(|(key, _)| bound.roles.contains_key(*key))
+            .map(|(_, (name, _))| name.clone())
+            .collect();
+        Self::of(&common, all)
+    }
+
+    /// Whether the role of this name is in the set.
+    pub fn include(&self, name: &str) -> bool {
+        self.roles.contains_key(&fold_name(name))
+    }
+
+    /// The names that say it all: those that no other role of the set includes. Sorted.
+    pub fn names(&self) -> Vec<String> {
+        self.roles.values().filter(|(_, included)| !included).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Role> {
+        let role = |name: &str, includes: &[&str]| Role {
+            name: name.to_owned(),
+            includes: includes.iter().map(|&name| name.to_owned()).collect(),
+            built_in: true,
+        };
+        vec![
+            role("Administrator", &["Operator"]),
+            role("Operator", &["Reader"]),
+            role("Reader", &[]),
+            role("Auditor", &[]),
+        ]
+    }
+
+    fn rights(held: &[&str]) -> Rights {
+        Rights::of(&held.iter().map(|&name| name.to_owned()).collect::<Vec<_>>(), &all())
+    }
+
+    #[test]
+    fn a_role_brings_what_it_includes() {
+        let administrator = rights(&["administrator"]);
+        assert!(administrator.include("READER") && administrator.include("Operator"));
+        assert!(!administrator.include("Auditor") && !administrator.include("Nobody"));
+        assert_eq!(administrator.names(), ["Administrator"]);
+        assert_eq!(rights(&["Reader", "Administrator", "Nobody"]).names(), ["Administrator"]);
+    }
+
+    #[test]
+    fn a_token_has_no_more_than_its_identity() {
+        let cut = |token: &[&str], identity: &[&str]| rights(token).cut_to(&rights(identity), &all()).names();
+        assert_eq!(cut(&["Administrator"], &["Operator"]), ["Operator"]);
+        assert_eq!(cut(&["Reader"], &["Administrator"]), ["Reader"]);
+        assert_eq!(cut(&["Administrator", "Auditor"], &["Auditor", "Reader"]), ["Auditor", "Reader"]);
+        assert!(cut(&["Auditor"], &["Administrator"]).is_empty());
+        assert!(cut(&["Administrator"], &[]).is_empty());
+    }
+}

@@ -1,0 +1,51 @@
+//! What recent checks read, kept for as long as the store does not change.
+
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+
+use crate::model::Token;
+use crate::policy::Rights;
+
+/// The most tokens that are kept.
+const MAXIMUM_TOKENS: usize = 65_536;
+
+/// What a check read of one token, at one state of the store.
+///
+/// It says nothing of time, audience or role: those are asked anew at each check.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// The state of the store: [`crate::store::Store::change_counter`], read before anything else was.
+    pub(super) version: u64,
+    /// The token.
+    pub(super) token: Arc<Token>,
+    /// What it may do.
+    pub(super) rights: Rights,
+    /// The names of that, as a verdict gives them.
+    pub(super) roles: Arc<[String]>,
+}
+
+/// Known tokens by the keyed digest of their value, so that the cache holds nothing that opens anything.
+///
+/// Only tokens that exist are kept: a stranger's guesses cannot push them out.
+pub(super) struct VerdictCache {
+    known: Cache<[u8; 32], Arc<Known>>,
+}
+
+impl Default for VerdictCache {
+    fn default() -> Self {
+        Self { known: Cache::new(MAXIMUM_TOKENS) }
+    }
+}
+
+impl VerdictCache {
+    /// What is known of the value with this digest, if the store is still at `version`.
+    pub(super) fn find(&self, digest: &[u8; 32], version: u64) -> Option<Arc<Known>> {
+        self.known.get(digest).filter(|known| known.version == version)
+    }
+
+    /// Keeps what was read.
+    pub(super) fn keep(&self, digest: [u8; 32], known: Arc<Known>) {
+        self.known.insert(digest, known);
+    }
+}

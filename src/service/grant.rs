@@ -1,0 +1,131 @@
+//! Granting tokens.
+
+use crate::crypto::keyring::Keyring;
+use crate::error::{Error, ErrorCode, Result};
+use crate::format::opaque;
+use crate::model::{Identity, Name, Token, TokenFormat, TokenId};
+use crate::policy::{self, Lifetime};
+use crate::secret::Secret;
+use crate::store::NewToken;
+
+use super::{Engine, LOCAL_OWNER};
+
+/// What to grant.
+#[derive(Debug, Clone)]
+pub struct GrantRequest {
+    /// The name of the identity that the token is to speak for.
+    pub identity: String,
+    /// What to call it, at most 256 characters.
+    pub name: Option<String>,
+    /// The roles it is to have, of those that the identity has; all of them when nothing is said.
+    pub roles: Option<Vec<String>>,
+    /// The form of its value.
+    pub format: TokenFormat,
+    /// How long it is to live.
+    pub lifetime: Lifetime,
+    /// When its time begins, in seconds since 1970; none: at once.
+    pub not_before: Option<i64>,
+    /// At most 16 tags of at most 64 characters.
+    pub tags: Vec<String>,
+    /// Free text, at most 1,024 characters.
+    pub remark: Option<String>,
+    /// For a JWT, at most 16 audiences; the store's issuer when there is none.
+    pub audiences: Vec<String>,
+    /// For a JWT, the key that is to sign it; the newest active one when nothing is said.
+    pub key_id: Option<String>,
+}
+
+/// A granted token, with its value.
+#[derive(Debug)]
+pub struct Grant {
+    /// The token.
+    pub token: Token,
+    /// Its value: told here, this once, and kept nowhere.
+    pub value: Secret,
+}
+
+impl Engine {
+    /// Grants a token to an identity, durably before this returns.
+    ///
+    /// Errors: `NotFound` for the identity, a role or a key; `NotPermitted` for a role that the identity does
+    /// not have and for a JWT that would live too long; `InvalidArgument` for what is outside its limits.
+    pub fn grant(&self, request: &GrantRequest) -> Result<Grant> {
+        let now_seconds = self.now_seconds();
+        let identity = self.named_identity(&request.identity)?;
+        let audiences = policy::audiences(&request.audiences)?;
+        if request.format == TokenFormat::Opaque {
+            if !audiences.is_empty() {
+                return Err(Error::argument("audiences", "Only a JSON Web Token names audiences."));
+            }
+            if request.key_id.is_some() {
+                return Err(Error::argument("keyId", "Only a JSON Web Token is signed with a key."));
+            }
+        }
+        let draft = Draft {
+            name: request.name.as_deref().map(|name| Name::parse(name, "name")).transpose()?,
+            roles: policy::roles(request.roles.as_deref(), &identity.roles, &self.store.roles()?)?,
+            tags: policy::tags(&request.tags)?,
+            remark: policy::remark(request.remark.as_deref())?,
+            expires_at: policy::expires_at(request.lifetime, request.format, request.not_before, now_seconds)?,
+        };
+        let (id, value, digest, key_id, audiences) = match request.format {
+            TokenFormat::Opaque => {
+                let (id, value) = opaque::mint(opaque::DEFAULT_PREFIX)?;
+                let digest = digest_of(&self.keyring, &value);
+                (id, value, Some(digest), None, Vec::new())
+            }
+            TokenFormat::Jwt => {
+                let signed = self.sign_access_token(request, &identity, audiences, &draft, now_seconds)?;
+                (signed.id, signed.value, None, Some(signed.key_id), signed.audiences)
+            }
+        };
+        let token = self.store.insert_token(NewToken {
+            id,
+            digest,
+            format: request.format,
+            identity_id: identity.id,
+            name: draft.name,
+            roles: draft.roles,
+            tags: draft.tags,
+            remark: draft.remark,
+            key_id,
+            audiences,
+            created_by: LOCAL_OWNER.to_owned(),
+            created_at: now_seconds,
+            not_before: request.not_before,
+            expires_at: draft.expires_at,
+        })?;
+        Ok(Grant { token, value })
+    }
+
+    fn named_identity(&self, name: &str) -> Result<Identity> {
+        let name = Name::parse(name, "identity")?;
+        match self.store.identity(&name)? {
+            Some((identity, _)) => Ok(identity),
+            None => Err(Error::new(ErrorCode::NotFound, format!("There is no identity named {}.", name.as_str()))
+                .about("identity")),
+        }
+    }
+}
+
+/// What the rules made of a request.
+pub(super) struct Draft {
+    name: Option<Name>,
+    roles: Vec<String>,
+    tags: Vec<String>,
+    remark: Option<String>,
+    pub(super) expires_at: Option<i64>,
+}
+
+/// A signed JWT that is to be stored.
+pub(super) struct Signed {
+    pub(super) id: TokenId,
+    pub(super) value: Secret,
+    pub(super) key_id: String,
+    pub(super) audiences: Vec<String>,
+}
+
+fn digest_of(keyring: &Keyring, value: &Secret) -> ([u8; 32], i64) {
+    let pepper = keyring.current();
+    (pepper.digest(value.as_bytes()), pepper.id())
+}

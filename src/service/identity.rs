@@ -1,0 +1,111 @@
+//! Identities, their roles and their passwords.
+
+use crate::crypto::password::{self, PasswordCheck};
+use crate::error::{Error, Result};
+use crate::model::{Identity, IdentityFilter, Name, Role};
+use crate::policy;
+use crate::store::{IdentityChange, NewIdentity};
+
+use super::Engine;
+
+/// The most entries of a page.
+pub(super) const MAXIMUM_PAGE: u32 = 1_000;
+
+impl Engine {
+    /// Makes an identity. `password`: 1 to 1,024 bytes of UTF-8.
+    ///
+    /// `AlreadyExists` when the name is taken (names compare without regard to case), `NotFound` when a role
+    /// is missing.
+    pub fn create_identity(&self, name: &str, roles: &[String], password: Option<&[u8]>) -> Result<Identity> {
+        let name = Name::parse(name, "name")?;
+        let roles = policy::known_roles(roles, &self.store.roles()?)?;
+        let password_hash = password.map(password::hash).transpose()?;
+        self.store.insert_identity(NewIdentity { name, roles, password_hash, created_at: self.now_seconds() })
+    }
+
+    /// The identities that pass the filter, in the order of their names, at most `filter.limit` (1 to 1,000).
+    pub fn identities(&self, filter: &IdentityFilter) -> Result<Vec<Identity>> {
+        bounded_pattern(filter.name.as_deref())?;
+        bounded_page(filter.limit)?;
+        self.store.identities(filter)
+    }
+
+    /// Changes the roles or the password of an identity; `password`'s inner none takes the password away.
+    ///
+    /// Its tokens feel a change of roles at their next check.
+    pub fn update_identity(
+        &self,
+        name: &str,
+        roles: Option<&[String]>,
+        password: Option<Option<&[u8]>>,
+    ) -> Result<Identity> {
+        let name = Name::parse(name, "name")?;
+        let roles = match roles {
+            Some(roles) => Some(policy::known_roles(roles, &self.store.roles()?)?),
+            None => None,
+        };
+        let password_hash = match password {
+            Some(Some(password)) => Some(Some(password::hash(password)?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        self.store.update_identity(&name, IdentityChange { roles, password_hash })
+    }
+
+    /// Removes an identity and revokes its tokens at one stroke. Gives how many it revoked, or none when there
+    /// is no such identity.
+    pub fn remove_identity(&self, name: &str) -> Result<Option<u64>> {
+        let revocation = self.revocation(Some("The identity was removed.".to_owned()));
+        self.store.remove_identity(&Name::parse(name, "name")?, revocation)
+    }
+
+    /// Whether this is the identity's password. An unknown identity, and one without a password, cost as much
+    /// as a wrong password and are answered alike.
+    pub fn verify_password(&self, name: &str, password: &[u8]) -> Result<bool> {
+        let found = match Name::parse(name, "name") {
+            Ok(name) => self.store.identity(&name)?,
+            Err(_) => None,
+        };
+        let Some((_, Some(hash))) = found else {
+            password::verify_absent(password)?;
+            return Ok(false);
+        };
+        match password::verify(password, &hash)? {
+            PasswordCheck::Mismatch => Ok(false),
+            PasswordCheck::Match { needs_rehash } => {
+                if needs_rehash {
+                    let password_hash = Some(Some(password::hash(password)?));
+                    self.store.update_identity(
+                        &Name::parse(name, "name")?,
+                        IdentityChange { roles: None, password_hash },
+                    )?;
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// Every role of the store.
+    pub fn roles(&self) -> Result<Vec<Role>> {
+        self.store.roles()
+    }
+}
+
+/// Refuses a wildcard pattern longer than a name can be.
+pub(super) fn bounded_pattern(pattern: Option<&str>) -> Result<()> {
+    match pattern {
+        Some(pattern) if pattern.chars().count() > Name::MAXIMUM_CHARACTERS => {
+            Err(Error::argument("name", "A name, with or without wildcards, may have at most 256 characters."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a page of none, or of more than [`MAXIMUM_PAGE`].
+pub(super) fn bounded_page(limit: u32) -> Result<()> {
+    if (1..=MAXIMUM_PAGE).contains(&limit) {
+        Ok(())
+    } else {
+        Err(Error::argument("limit", "A page has 1 to 1,000 entries."))
+    }
+}

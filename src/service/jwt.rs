@@ -1,0 +1,238 @@
+//! JSON Web Tokens: those that the store grants, and those that a caller makes and checks by hand.
+
+use std::borrow::Cow;
+
+use crate::clock::MAXIMUM_SECONDS;
+use crate::crypto::random;
+use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
+use crate::error::{Error, ErrorCode, Result};
+use crate::format::json::{Integer, Object, Value};
+use crate::format::jwt::{self, Expectations, Inspection, JwtProfile, JwtVerdict, Keys, MintOptions};
+use crate::model::{Algorithm, Identity, Outcome, TokenId};
+use crate::secret::Secret;
+use crate::store::TokenRecord;
+
+use super::Engine;
+use super::grant::{Draft, GrantRequest, Signed};
+
+/// A JWT to make by hand. It is not a token of the store: nothing is kept of it.
+#[derive(Debug, Clone, Default)]
+pub struct MintRequest {
+    /// The claims as a JSON object; what is absent of `iss`, `iat`, `nbf`, `exp` and `jti` is filled in.
+    pub claims: String,
+    /// The kind of token.
+    pub profile: JwtProfile,
+    /// The algorithm, where several keys are there to choose from.
+    pub algorithm: Option<Algorithm>,
+    /// The store's key to sign with.
+    pub key_id: Option<String>,
+    /// How long it is to live, in seconds.
+    pub lifetime_seconds: Option<i64>,
+}
+
+/// A JWT made by hand.
+#[derive(Debug)]
+pub struct Minted {
+    /// The token, in ASCII.
+    pub value: Secret,
+    /// The id of the key that signed it, where it has one.
+    pub key_id: Option<String>,
+    /// The algorithm that signed it.
+    pub algorithm: Algorithm,
+    /// What the caller should know although the token was made.
+    pub warnings: Vec<&'static str>,
+}
+
+/// What a JWT is checked against.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyRequest {
+    /// The kind of token.
+    pub profile: JwtProfile,
+    /// The issuer that must have made it; none: the profile's; with the store's own keys, the store's.
+    pub issuer: Option<String>,
+    /// The audience that must be among its audiences; none: the profile's, or any.
+    pub audience: Option<String>,
+    /// The time of the check, in seconds since 1970; none: now.
+    pub at: Option<i64>,
+}
+
+/// What the check of a JWT found.
+#[derive(Debug)]
+pub struct VerifiedJwt {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The rule that was broken; none when valid.
+    pub reason: Option<Cow<'static, str>>,
+    /// The id of the key that was tried, where it has one.
+    pub key_id: Option<String>,
+    /// The algorithm of the key that was tried.
+    pub algorithm: Option<Algorithm>,
+    /// What the caller should know although the token is accepted.
+    pub warnings: Vec<&'static str>,
+    /// The header and the payload as JSON, of a token that is well formed; to be believed only when valid.
+    pub content: Option<Inspection>,
+}
+
+/// Makes a JWT with the caller's key, of which no store knows. Errors: as [`jwt::mint`].
+pub fn mint_with(key: &SigningKeyMaterial, request: &MintRequest, now_seconds: i64) -> Result<Minted> {
+    mint(key, request, None, now_seconds)
+}
+
+/// Checks a JWT with the caller's key, of which no store knows.
+pub fn verify_with(token: &[u8], key: &VerifyingKey, request: &VerifyRequest, now_seconds: i64) -> Result<VerifiedJwt> {
+    let expectations = expectations(request, None, now_seconds)?;
+    Ok(told(token, jwt::verify(token, &Keys::Given(key), &expectations)))
+}
+
+impl Engine {
+    /// Makes a JWT with a key of the store; the newest active one when none is named.
+    ///
+    /// Errors: as [`jwt::mint`], and `NotFound` or `Conflict` for a key that is not there or is revoked.
+    pub fn mint_jwt(&self, request: &MintRequest) -> Result<Minted> {
+        let ready = self.key_to_sign(request.key_id.as_deref(), request.algorithm)?;
+        mint(&ready.material, request, Some(self.issuer()), self.now_seconds())
+    }
+
+    /// Checks a JWT with the store's keys: form, signature, claims and times, and whether it is revoked here.
+    ///
+    /// A JWT that was made by hand has no row; one that was granted is refused when its row says so.
+    pub fn verify_jwt(&self, token: &[u8], request: &VerifyRequest) -> Result<VerifiedJwt> {
+        let ready = self.ready_keys()?;
+        let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());
+        let expectations = expectations(request, Some(self.issuer()), self.now_seconds())?;
+        let verdict = jwt::verify(token, &Keys::ByKeyId(&look_up), &expectations);
+        let is_revoked = match (&verdict.claims, &verdict.key_id) {
+            (Some(claims), Some(key_id)) => {
+                let own = claims.id.as_deref().and_then(TokenId::parse);
+                ready.get(key_id).is_some_and(|ready| ready.key.revoked_at.is_some())
+                    || own.map_or(Ok(false), |id| self.is_revoked_here(&id))?
+            }
+            _ => false,
+        };
+        let mut told = told(token, verdict);
+        // In the documented order, Revoked comes before the times and the audience.
+        if is_revoked && !matches!(told.outcome, Outcome::Malformed | Outcome::Unknown) {
+            told.outcome = Outcome::Revoked;
+            told.reason = Some("The token or the key that signed it was revoked or removed.".into());
+        }
+        Ok(told)
+    }
+
+    /// Signs the JWT that a grant is to store.
+    pub(super) fn sign_access_token(
+        &self,
+        request: &GrantRequest,
+        identity: &Identity,
+        audiences: Vec<String>,
+        draft: &Draft,
+        now_seconds: i64,
+    ) -> Result<Signed> {
+        let ready = self.key_to_sign(request.key_id.as_deref(), None)?;
+        let audiences = if audiences.is_empty() { vec![self.issuer().to_owned()] } else { audiences };
+        let text = random::base62(TokenId::LENGTH)?;
+        let id = TokenId::parse(&text)
+            .ok_or_else(|| Error::new(ErrorCode::Internal, "A new token id is not in the form of one."))?;
+        let mut claims = Object::default();
+        claims.set("sub", string(&identity.name));
+        claims.set("aud", match audiences.as_slice() {
+            [one] => string(one),
+            several => Value::Array(several.iter().map(|audience| string(audience)).collect()),
+        });
+        claims.set("jti", string(id.as_str()));
+        claims.set("nbf", seconds(request.not_before.unwrap_or(now_seconds)));
+        if let Some(expires_at) = draft.expires_at {
+            claims.set("exp", seconds(expires_at));
+        }
+        let options = MintOptions {
+            profile: JwtProfile::AccessToken,
+            issuer: Some(self.issuer()),
+            now_seconds,
+            lifetime_seconds: None,
+        };
+        let minted = jwt::mint(claims, &ready.material, &options)?;
+        Ok(Signed { id, value: minted.value, key_id: ready.key.key_id.clone(), audiences })
+    }
+
+    /// The row of a JWT that this store granted, or what the check comes to without one.
+    pub(super) fn find_jwt(&self, value: &[u8]) -> std::result::Result<TokenRecord, Outcome> {
+        let ready = self.ready_keys().map_err(|_| Outcome::StoreUnavailable)?;
+        let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());
+        let expectations = Expectations {
+            profile: JwtProfile::AccessToken,
+            issuer: Some(self.issuer()),
+            audience: None,
+            now_seconds: self.now_seconds(),
+        };
+        let verdict = jwt::verify(value, &Keys::ByKeyId(&look_up), &expectations);
+        // Any other refusal is about time, of which the row is asked at each check anew.
+        if matches!(verdict.outcome, Outcome::Malformed | Outcome::Unknown) {
+            return Err(verdict.outcome);
+        }
+        let claims = verdict.claims.ok_or(Outcome::Unknown)?;
+        // By issuer and id, never by the text: a signature by ECDSA can be rewritten into another good one.
+        let id = claims.id.as_deref().and_then(TokenId::parse).ok_or(Outcome::Unknown)?;
+        let record = self.store.token_by_id(&id).map_err(|_| Outcome::StoreUnavailable)?;
+        // Only the very token that was granted: a key's owner can sign others with the same id.
+        let is_granted = |record: &TokenRecord| {
+            record.token.key_id == verdict.key_id
+                && record.token.expires_at == Some(claims.expires_at)
+                && record.token.audiences == claims.audiences
+        };
+        record.filter(is_granted).ok_or(Outcome::Unknown)
+    }
+
+    fn is_revoked_here(&self, id: &TokenId) -> Result<bool> {
+        let revoked = self.store.token_by_id(id)?.is_some_and(|record| record.token.revocation.is_some());
+        Ok(revoked || self.store.is_removed(id)?)
+    }
+}
+
+fn mint(key: &SigningKeyMaterial, request: &MintRequest, issuer: Option<&str>, now_seconds: i64) -> Result<Minted> {
+    let claims = crate::format::json::parse_object(request.claims.as_bytes())
+        .map_err(|_| Error::argument("claims", "The claims are not a JSON object in strict form."))?;
+    let options =
+        MintOptions { profile: request.profile, issuer, now_seconds, lifetime_seconds: request.lifetime_seconds };
+    let minted = jwt::mint(claims, key, &options)?;
+    Ok(Minted {
+        value: minted.value,
+        key_id: key.key_id().map(str::to_owned),
+        algorithm: key.algorithm(),
+        warnings: minted.warnings,
+    })
+}
+
+fn expectations<'a>(
+    request: &'a VerifyRequest,
+    own_issuer: Option<&'a str>,
+    now_seconds: i64,
+) -> Result<Expectations<'a>> {
+    let now_seconds = request.at.unwrap_or(now_seconds);
+    if !(0..=MAXIMUM_SECONDS).contains(&now_seconds) {
+        return Err(Error::argument("at", "A time lies between 1970-01-01 and 9999-12-31."));
+    }
+    Ok(Expectations {
+        profile: request.profile,
+        issuer: request.issuer.as_deref().or(own_issuer),
+        audience: request.audience.as_deref(),
+        now_seconds,
+    })
+}
+
+fn told(token: &[u8], verdict: JwtVerdict) -> VerifiedJwt {
+    VerifiedJwt {
+        outcome: verdict.outcome,
+        reason: verdict.reason,
+        key_id: verdict.key_id,
+        algorithm: verdict.algorithm,
+        warnings: verdict.warnings,
+        content: jwt::inspect(token).ok(),
+    }
+}
+
+fn string<'a>(text: &str) -> Value<'a> {
+    Value::String(Cow::Owned(text.to_owned()))
+}
+
+fn seconds<'a>(seconds: i64) -> Value<'a> {
+    Value::Integer(u64::try_from(seconds).map_or(Integer::Negative(seconds), Integer::NonNegative))
+}

@@ -1,0 +1,181 @@
+//! Signing keys: make, list, revoke, remove, publish; and the keys made ready for use.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::crypto::signing::SigningKeyMaterial;
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Algorithm, SigningKey};
+use crate::policy;
+use crate::store::{KeyRecord, NewKey};
+
+use super::Engine;
+
+/// What a sealed signing key is sealed for; it opens as nothing else.
+const SEAL_PURPOSE: &str = "signing-key";
+
+/// How to write public keys down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyExport {
+    /// A JWK set (RFC 7517 section 5).
+    Jwks,
+    /// SubjectPublicKeyInfo in PEM (RFC 7468 section 13), one after the other.
+    Pem,
+}
+
+/// A signing key ready for use.
+pub(super) struct ReadyKey {
+    pub(super) key: SigningKey,
+    pub(super) material: SigningKeyMaterial,
+}
+
+/// The store's keys, opened once and kept for as long as the store does not change.
+#[derive(Default)]
+pub(super) struct KeySet {
+    ready: RwLock<(u64, ReadyKeys)>,
+}
+
+/// Keys ready for use, by key id.
+pub(super) type ReadyKeys = Arc<HashMap<String, Arc<ReadyKey>>>;
+
+impl Engine {
+    /// Makes a signing key for `algorithm`. RSA keys take a second or so.
+    pub fn create_key(&self, algorithm: Algorithm) -> Result<SigningKey> {
+        let material = SigningKeyMaterial::generate(algorithm)?;
+        let key_id = material
+            .key_id()
+            .ok_or_else(|| Error::new(ErrorCode::Internal, "A new signing key has no key id."))?
+            .to_owned();
+        self.store.insert_key(NewKey {
+            algorithm,
+            public_jwk: material.verifying_key().public_jwk(),
+            private_sealed: self.keyring.wrap(material.private(), &key_id, SEAL_PURPOSE)?,
+            created_at: self.now_seconds(),
+            key_id,
+        })
+    }
+
+    /// Every signing key, in the order of their making.
+    pub fn keys(&self) -> Result<Vec<SigningKey>> {
+        Ok(self.store.keys()?.into_iter().map(|record| record.key).collect())
+    }
+
+    /// Revokes a key: it signs no more, and every token that it signed is revoked with it, durably before this
+    /// returns. Gives the key, and whether this call changed it.
+    pub fn revoke_key(&self, key_id: &str, reason: Option<&str>) -> Result<(SigningKey, bool)> {
+        let reason = policy::reason(reason)?.unwrap_or_else(|| "The signing key was revoked.".to_owned());
+        self.store.revoke_key(known_form(key_id)?, self.revocation(Some(reason)))
+    }
+
+    /// Removes a key and revokes the tokens that it signed. Gives how many, or none when there is no such key.
+    pub fn remove_key(&self, key_id: &str) -> Result<Option<u64>> {
+        let revocation = self.revocation(Some("The signing key was removed.".to_owned()));
+        self.store.remove_key(known_form(key_id)?, revocation)
+    }
+
+    /// The public halves of the active keys, or of the one key with `key_id`. A secret has none to give:
+    /// asking for one by name is `NotPermitted`.
+    pub fn export_keys(&self, key_id: Option<&str>, kind: KeyExport) -> Result<String> {
+        let key_id = key_id.map(known_form).transpose()?;
+        let ready = self.ready_keys()?;
+        let mut chosen: Vec<&ReadyKey> = match key_id {
+            Some(key_id) => vec![ready.get(key_id).ok_or_else(no_such_key)?],
+            None => ready.values().map(AsRef::as_ref).filter(|ready| ready.key.revoked_at.is_none()).collect(),
+        };
+        if key_id.is_some() && chosen.iter().any(|ready| ready.key.algorithm.is_symmetric()) {
+            return Err(Error::new(
+                ErrorCode::NotPermitted,
+                "An HS256 key has no public half: who can check with it can sign with it. Use ES256 to publish keys.",
+            )
+            .about("keyId"));
+        }
+        chosen.sort_by(|left, right| {
+            (left.key.created_at, &left.key.key_id).cmp(&(right.key.created_at, &right.key.key_id))
+        });
+        let verifying = chosen.iter().map(|ready| ready.material.verifying_key());
+        Ok(match kind {
+            KeyExport::Jwks => {
+                let keys: Vec<String> = verifying.filter_map(|key| key.public_jwk()).collect();
+                format!("{{\"keys\":[{}]}}", keys.join(","))
+            }
+            KeyExport::Pem => verifying.filter_map(|key| key.public_pem()).collect(),
+        })
+    }
+
+    /// The key to sign with: the one with `key_id`, or the newest active one; of `algorithm`, where it is given.
+    pub(super) fn key_to_sign(&self, key_id: Option<&str>, algorithm: Option<Algorithm>) -> Result<Arc<ReadyKey>> {
+        let ready = self.ready_keys()?;
+        let fits = |ready: &ReadyKey| algorithm.is_none_or(|algorithm| ready.key.algorithm == algorithm);
+        match key_id {
+            Some(key_id) => {
+                let ready = ready.get(known_form(key_id)?).ok_or_else(no_such_key)?;
+                if ready.key.revoked_at.is_some() {
+                    return Err(Error::new(ErrorCode::Conflict, "The signing key is revoked.").about("keyId"));
+                }
+                if !fits(ready) {
+                    return Err(Error::argument("algorithm", "The signing key is for another algorithm."));
+                }
+                Ok(Arc::clone(ready))
+            }
+            None => {
+                let newest = ready
+                    .values()
+                    .filter(|ready| ready.key.revoked_at.is_none() && fits(ready))
+                    .max_by_key(|ready| (ready.key.created_at, &ready.key.key_id));
+                match newest {
+                    Some(newest) => Ok(Arc::clone(newest)),
+                    None => {
+                        let key = self.create_key(algorithm.unwrap_or(Algorithm::ES256))?;
+                        self.ready_keys()?.get(&key.key_id).cloned().ok_or_else(no_such_key)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The store's keys as of now, ready for use.
+    pub(super) fn ready_keys(&self) -> Result<ReadyKeys> {
+        // Read before the keys are, so that what is kept is at least as new as its number.
+        let version = self.store.change_counter()?;
+        let kept = {
+            let kept = self.keys.ready.read().unwrap_or_else(PoisonError::into_inner);
+            if kept.0 == version {
+                return Ok(Arc::clone(&kept.1));
+            }
+            Arc::clone(&kept.1)
+        };
+        let mut ready = HashMap::new();
+        for record in self.store.keys()? {
+            let key_id = record.key.key_id.clone();
+            // A key's material never changes, so it is opened once; only its state is new.
+            let same = kept.get(&key_id).filter(|known| known.key == record.key);
+            let entry = match same {
+                Some(known) => Arc::clone(known),
+                None => Arc::new(ReadyKey { material: self.unseal(&record)?, key: record.key }),
+            };
+            ready.insert(key_id, entry);
+        }
+        let ready = Arc::new(ready);
+        *self.keys.ready.write().unwrap_or_else(PoisonError::into_inner) = (version, Arc::clone(&ready));
+        Ok(ready)
+    }
+
+    /// The key, opened with the store's wrapping key.
+    pub(super) fn unseal(&self, record: &KeyRecord) -> Result<SigningKeyMaterial> {
+        let key_id = &record.key.key_id;
+        let private = self.keyring.unwrap(&record.private_sealed, key_id, SEAL_PURPOSE)?;
+        SigningKeyMaterial::from_stored(record.key.algorithm, key_id, &private)
+    }
+}
+
+/// A key id as any may be; what does not even look like one is not repeated in the error.
+fn known_form(key_id: &str) -> Result<&str> {
+    let well_formed = (1..=64).contains(&key_id.len())
+        && key_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if well_formed { Ok(key_id) } else { Err(no_such_key()) }
+}
+
+fn no_such_key() -> Error {
+    Error::new(ErrorCode::NotFound, "There is no signing key with this key id. Get-TesseraSigningKey lists them.")
+        .about("keyId")
+}

@@ -1,0 +1,58 @@
+//! The use cases, one file each, over a store, its key and a clock.
+
+mod cache;
+mod grant;
+mod identity;
+mod jwt;
+mod key;
+mod key_file;
+mod maintenance;
+mod open;
+mod token;
+mod validate;
+
+pub use grant::{Grant, GrantRequest};
+pub use jwt::{MintRequest, Minted, VerifyRequest, VerifiedJwt, mint_with, verify_with};
+pub use key::KeyExport;
+pub use maintenance::StoreStatus;
+pub use open::OpenOptions;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::crypto::keyring::Keyring;
+use crate::store::{Store, StoreFacts};
+
+use self::cache::VerdictCache;
+use self::key::KeySet;
+
+/// Who is recorded for what the owner of the store does in person.
+pub(crate) const LOCAL_OWNER: &str = "local owner";
+
+/// An open store with all its use cases. It may be used from any number of threads at once.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    keyring: Keyring,
+    clock: Box<dyn Clock>,
+    facts: StoreFacts,
+    path: std::path::PathBuf,
+    verdicts: VerdictCache,
+    keys: KeySet,
+}
+
+impl Engine {
+    /// The full path of the store's file.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// The issuer of the store's JWTs (RFC 7519 section 4.1.1).
+    pub fn issuer(&self) -> &str {
+        &self.facts.issuer
+    }
+
+    /// The time by the store's clock, in seconds since 1970.
+    pub fn now_seconds(&self) -> i64 {
+        self.clock.now_seconds()
+    }
+}

@@ -1,0 +1,211 @@
+//! Persistence behind one trait. A store keeps and finds; it decides nothing.
+//!
+//! Every method that writes is one transaction, durable before it returns. Every method that reads sees
+//! all that was committed, by any process, before it was called. Errors have the `Store…` codes of
+//! [`crate::error::ErrorCode`] where the store itself is at fault.
+//!
+//! To add a column: a new numbered file in `migrations/`, its name in `sqlite/schema.rs`, the member in
+//! [`crate::model`], and the statements in `sqlite/`.
+
+mod sqlite;
+
+use std::path::Path;
+
+pub use sqlite::SqliteStore;
+
+use crate::error::Result;
+use crate::model::{
+    Algorithm, Identity, IdentityFilter, Name, Revocation, Role, SigningKey, Token, TokenFilter, TokenFormat, TokenId,
+};
+
+/// What a check needs to know of a token, read at one moment.
+#[derive(Debug, Clone)]
+pub struct TokenRecord {
+    /// The token; its revocation is that of its key where it has none of its own.
+    pub token: Token,
+    /// The names of the roles that its identity has.
+    pub identity_roles: Vec<String>,
+    /// The digest of its value, where it is opaque.
+    pub digest: Option<[u8; 32]>,
+}
+
+/// A token to insert. Names are resolved by the store in the same transaction.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// The public id.
+    pub id: TokenId,
+    /// The digest of the value under a pepper, and the pepper's id, where the token is opaque.
+    pub digest: Option<([u8; 32], i64)>,
+    /// The form of the value.
+    pub format: TokenFormat,
+    /// The identity's number, as [`Identity::id`].
+    pub identity_id: i64,
+    /// What the owner calls it.
+    pub name: Option<Name>,
+    /// The names of its roles.
+    pub roles: Vec<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Free text.
+    pub remark: Option<String>,
+    /// The signing key's id, where it is a JWT.
+    pub key_id: Option<String>,
+    /// The audiences, where it is a JWT.
+    pub audiences: Vec<String>,
+    /// Who granted it.
+    pub created_by: String,
+    /// When, in seconds since 1970.
+    pub created_at: i64,
+    /// When its time begins.
+    pub not_before: Option<i64>,
+    /// When its time is over.
+    pub expires_at: Option<i64>,
+}
+
+/// An identity to insert.
+#[derive(Debug, Clone)]
+pub struct NewIdentity {
+    /// Its name.
+    pub name: Name,
+    /// The names of its roles.
+    pub roles: Vec<String>,
+    /// The hash of its password, as a PHC string.
+    pub password_hash: Option<String>,
+    /// When it is made, in seconds since 1970.
+    pub created_at: i64,
+}
+
+/// What to change of an identity; none leaves as it is.
+#[derive(Debug, Clone, Default)]
+pub struct IdentityChange {
+    /// The roles it is to have instead.
+    pub roles: Option<Vec<String>>,
+    /// The password hash it is to have instead; an inner none takes the password away.
+    pub password_hash: Option<Option<String>>,
+}
+
+/// What to change of a token; none leaves as it is.
+#[derive(Debug, Clone, Default)]
+pub struct TokenChange {
+    /// The remark it is to have instead; an inner none takes it away.
+    pub remark: Option<Option<String>>,
+    /// The tags it is to have instead.
+    pub tags: Option<Vec<String>>,
+}
+
+/// A signing key with its halves, as the store keeps them.
+#[derive(Debug, Clone)]
+pub struct KeyRecord {
+    /// What everyone may see.
+    pub key: SigningKey,
+    /// The public half as a JWK (RFC 7517), where the key has one.
+    pub public_jwk: Option<String>,
+    /// The private half, sealed under the wrapping key.
+    pub private_sealed: Vec<u8>,
+}
+
+/// A signing key to insert.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// The `kid`.
+    pub key_id: String,
+    /// Its one algorithm.
+    pub algorithm: Algorithm,
+    /// The public half as a JWK, where the key has one.
+    pub public_jwk: Option<String>,
+    /// The private half, sealed under the wrapping key.
+    pub private_sealed: Vec<u8>,
+    /// When it is made, in seconds since 1970.
+    pub created_at: i64,
+}
+
+/// The facts that a store is made with and keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreFacts {
+    /// A UUID.
+    pub store_id: String,
+    /// The issuer of its JWTs.
+    pub issuer: String,
+    /// The value by which the right key is recognised.
+    pub key_check: Vec<u8>,
+    /// When it was made, in seconds since 1970.
+    pub created_at: i64,
+}
+
+/// How much a store holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreCounts {
+    /// Tokens that can be used.
+    pub active_tokens: u64,
+    /// Tokens whose time has not come.
+    pub pending_tokens: u64,
+    /// Tokens whose time is over.
+    pub expired_tokens: u64,
+    /// Revoked tokens.
+    pub revoked_tokens: u64,
+    /// Identities.
+    pub identities: u64,
+    /// Signing keys.
+    pub signing_keys: u64,
+    /// The size on file, in bytes, without the write-ahead log.
+    pub size_bytes: u64,
+    /// The schema's number.
+    pub schema_version: i64,
+}
+
+/// Persistence. One suite of tests runs over every implementation.
+pub trait Store: Send + Sync {
+    /// A number that is another one after any commit to the store, by whichever process.
+    ///
+    /// Read it before reading what is to be kept: what was read afterwards is as new as the number.
+    fn change_counter(&self) -> Result<u64>;
+
+    /// The facts of the store, made from `fresh` when it has none yet.
+    fn facts(&self, fresh: &StoreFacts) -> Result<StoreFacts>;
+    /// How much the store holds at `now_seconds`.
+    fn counts(&self, now_seconds: i64) -> Result<StoreCounts>;
+    /// Looks for damage; one sentence for each that was found.
+    fn problems(&self) -> Result<Vec<String>>;
+    /// Copies the store to a new file while it is in use, and says the copy's size in bytes.
+    fn backup(&self, path: &Path) -> Result<u64>;
+
+    /// The opaque token with this digest.
+    fn token_by_digest(&self, digest: &[u8; 32]) -> Result<Option<TokenRecord>>;
+    /// The token with this id.
+    fn token_by_id(&self, id: &TokenId) -> Result<Option<TokenRecord>>;
+    /// Tokens that pass the filter, in the order of their sequence.
+    fn tokens(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<Token>>;
+    /// Whether a JWT with this id was removed.
+    fn is_removed(&self, id: &TokenId) -> Result<bool>;
+    /// Inserts a token and gives it back; `NotFound` when its identity or a role is gone.
+    fn insert_token(&self, token: NewToken) -> Result<Token>;
+    /// Changes a token; `NotFound` when there is none.
+    fn update_token(&self, id: &TokenId, change: TokenChange) -> Result<Token>;
+    /// Revokes a token unless it is revoked. Gives the token and whether it changed; `NotFound` when there is none.
+    fn revoke_token(&self, id: &TokenId, revocation: Revocation) -> Result<(Token, bool)>;
+    /// Removes a token; whether there was one.
+    fn remove_token(&self, id: &TokenId, now_seconds: i64) -> Result<bool>;
+
+    /// The identity of this name, with its password hash.
+    fn identity(&self, name: &Name) -> Result<Option<(Identity, Option<String>)>>;
+    /// Identities that pass the filter, in the order of their folded names.
+    fn identities(&self, filter: &IdentityFilter) -> Result<Vec<Identity>>;
+    /// Inserts an identity; `AlreadyExists` when the name is taken, `NotFound` when a role is missing.
+    fn insert_identity(&self, identity: NewIdentity) -> Result<Identity>;
+    /// Changes an identity; `NotFound` when it or a role is missing.
+    fn update_identity(&self, name: &Name, change: IdentityChange) -> Result<Identity>;
+    /// Removes an identity and revokes its tokens. Gives how many, or none when there is no such identity.
+    fn remove_identity(&self, name: &Name, revocation: Revocation) -> Result<Option<u64>>;
+
+    /// Every role, in the order of its making.
+    fn roles(&self) -> Result<Vec<Role>>;
+
+    /// Every signing key, in the order of its making.
+    fn keys(&self) -> Result<Vec<KeyRecord>>;
+    /// Inserts a signing key.
+    fn insert_key(&self, key: NewKey) -> Result<SigningKey>;
+    /// Revokes a key unless it is revoked. Gives the key and whether it changed; `NotFound` when there is none.
+    fn revoke_key(&self, key_id: &str, revocation: Revocation) -> Result<(SigningKey, bool)>;
+    /// Removes a key and revokes the tokens it signed. Gives how many, or none when there is no such key.
+    fn remove_key(&self, key_id: &str, revocation: Revocation) -> Result<Option<u64>>;
+}

@@ -1,0 +1,60 @@
+//! SQLite's errors as ours.
+
+use rusqlite::ErrorCode as Sqlite;
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// Translates the error, if there is one.
+pub(super) fn context<T>(result: rusqlite::Result<T>) -> Result<T> {
+    result.map_err(|error| translate(&error))
+}
+
+/// Whether the error is a broken constraint, which means what the caller's statement makes of it.
+pub(super) fn is_constraint(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(Sqlite::ConstraintViolation)
+}
+
+/// SQLite's error as ours. Its own text is kept where it speaks of the file, never of values.
+pub(super) fn translate(error: &rusqlite::Error) -> Error {
+    let (code, message) = match error.sqlite_error_code() {
+        Some(Sqlite::DatabaseBusy | Sqlite::DatabaseLocked) => (
+            ErrorCode::StoreBusy,
+            "Another process has been writing to the store for too long. Try again; if it lasts, find that process.",
+        ),
+        Some(Sqlite::DiskFull) => {
+            (ErrorCode::StoreFull, "There is no space left for the store. Free some and try again; nothing is lost.")
+        }
+        Some(Sqlite::ReadOnly | Sqlite::PermissionDenied) => (
+            ErrorCode::StoreReadOnly,
+            "The store may only be read. Allow writing to the file and to the folder it lies in.",
+        ),
+        Some(Sqlite::DatabaseCorrupt) => (
+            ErrorCode::StoreCorrupt,
+            "The database file is damaged. Restore a backup: Test-TesseraStore -Detailed says what was found.",
+        ),
+        Some(Sqlite::NotADatabase) => (
+            ErrorCode::StoreForeign,
+            "The file is not a database. It was left untouched; name another path.",
+        ),
+        Some(Sqlite::CannotOpen) => (
+            ErrorCode::StorePath,
+            "The store's file cannot be opened. Look at the path, and at the rights to the file and its folder.",
+        ),
+        _ => {
+            return Error::new(
+                ErrorCode::StoreUnavailable,
+                format!("The store cannot be used: SQLite says \"{}\".", extended(error)),
+            );
+        }
+    };
+    Error::new(code, message).about("path")
+}
+
+/// SQLite's own name for the kind of error, which holds no value of any statement.
+fn extended(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => failure.to_string(),
+        rusqlite::Error::SqlInputError { error, .. } => error.to_string(),
+        _ => "a value of an unexpected type".to_owned(),
+    }
+}

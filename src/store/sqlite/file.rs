@@ -1,0 +1,126 @@
+//! The database file, before SQLite sees it: what it is, who may read it, who else holds it.
+//!
+//! Nothing here opens an existing database: on POSIX systems closing any descriptor of a file drops every
+//! lock that the process has on it, SQLite's included. Files are only looked at from outside.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// Which file a path leads to, whatever the path: two paths to one file have one key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct FileKey {
+    #[cfg(unix)]
+    device_and_inode: (u64, u64),
+    #[cfg(not(unix))]
+    path: PathBuf,
+}
+
+/// Finds the file at `path`, or makes an empty one there that only its owner may read.
+///
+/// Gives its full path and key. `StorePath` when it is no file or its folder is missing, or when there is
+/// none and `create` is off; `StoreNetworkFileSystem` where locks cannot be relied on.
+pub(super) fn find_or_create(path: &Path, create: bool) -> Result<(PathBuf, FileKey)> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let folder = fs::canonicalize(folder)
+        .map_err(|_| wrong_path("The folder of the store does not exist or may not be entered. Create it first."))?;
+    refuse_network(&folder)?;
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => {}
+        Ok(_) => return Err(wrong_path("The store's path names something that is not a file. Name a file.")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && create => create_private(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(wrong_path("There is no store at this path, and none was to be created."));
+        }
+        Err(_) => return Err(wrong_path("The store's file cannot be looked at. Look at the rights to its folder.")),
+    }
+    let path =
+        fs::canonicalize(path).map_err(|_| wrong_path("The store's file was taken away while it was being opened."))?;
+    let key = key(&path)?;
+    Ok((path, key))
+}
+
+/// Makes a new empty file that only its owner may read; one that is there already is left as it is.
+pub(super) fn create_private(path: &Path) -> Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Error::new(
+                ErrorCode::StoreReadOnly,
+                "The store's folder may only be read. Allow writing to it, or name another path.",
+            )
+            .about("path"),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Error::new(ErrorCode::StoreFull, "There is no space left for the store.").about("path")
+            }
+            _ => wrong_path("The store's file cannot be created. Look at the path and the rights to its folder."),
+        }),
+    }
+}
+
+/// The key of the file at `path`.
+#[cfg(unix)]
+fn key(path: &Path) -> Result<FileKey> {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::metadata(path).map_err(|_| wrong_path("The store's file was taken away while it was being opened."))?;
+    Ok(FileKey { device_and_inode: (found.dev(), found.ino()) })
+}
+
+#[cfg(not(unix))]
+fn key(path: &Path) -> Result<FileKey> {
+    Ok(FileKey { path: path.to_owned() })
+}
+
+/// Refuses a file that something in this process holds open: two copies of SQLite in one process undo each
+/// other's locks and so damage the file. Known on Linux only; elsewhere the documentation has to do.
+pub(super) fn refuse_held(wanted: &FileKey) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
+        if key(&entry.path()).is_ok_and(|held| held == *wanted) {
+            return Err(Error::new(
+                ErrorCode::StoreHeldElsewhere,
+                "Something else in this process, perhaps another SQLite library, holds the store's file open; two at \
+                 once would damage it. Close it there first.",
+            )
+            .about("path"));
+        }
+    }
+    let _ = wanted;
+    Ok(())
+}
+
+/// Refuses the file systems on which POSIX locks are not reliable: NFS, SMB, FUSE, 9P.
+#[cfg(target_os = "linux")]
+fn refuse_network(folder: &Path) -> Result<()> {
+    const NETWORK: [u64; 6] = [0x6969, 0xff53_4d42, 0x517b, 0xfe53_4d42, 0x6573_5546, 0x0102_1997];
+    let Ok(found) = rustix::fs::statfs(folder) else { return Ok(()) };
+    // The field is signed on some machines and narrower on others; only its low 32 bits carry the kind.
+    let kind = (found.f_type as u64) & 0xffff_ffff;
+    if NETWORK.contains(&kind) {
+        return Err(Error::new(
+            ErrorCode::StoreNetworkFileSystem,
+            "The store lies on a network file system, where locks cannot be relied on. Put it on a local disk.",
+        )
+        .about("path"));
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuse_network(_folder: &Path) -> Result<()> {
+    Ok(())
+}
+
+fn wrong_path(message: &'static str) -> Error {
+    Error::new(ErrorCode::StorePath, message).about("path")
+}

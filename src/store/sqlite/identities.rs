@@ -1,0 +1,143 @@
+//! Statements over identities and roles.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Identity, IdentityFilter, Name, Revocation, Role, fold_name};
+use crate::store::{IdentityChange, NewIdentity};
+
+use super::failure;
+use super::tokens::{like, revoke_where, split};
+
+/// An identity as one row. A role's name holds no comma.
+const SELECT: &str = "
+SELECT i.identity_id, i.name,
+       (SELECT group_concat(r.name, ',' ORDER BY r.name_key)
+          FROM identity_role ir JOIN role r USING (role_id) WHERE ir.identity_id = i.identity_id),
+       i.password_hash, i.created_at
+FROM identity i
+";
+
+pub(super) fn by_name(connection: &Connection, name: &Name) -> rusqlite::Result<Option<(Identity, Option<String>)>> {
+    connection
+        .prepare_cached(&format!("{SELECT} WHERE i.name_key = ?1 AND i.removed_at IS NULL"))?
+        .query_row([name.folded()], |row| Ok((identity(row)?, row.get(3)?)))
+        .optional()
+}
+
+pub(super) fn list(connection: &Connection, filter: &IdentityFilter) -> rusqlite::Result<Vec<Identity>> {
+    let pattern = like(filter.name.as_deref().unwrap_or("*"));
+    let after = filter.after_name.as_deref().map(fold_name).unwrap_or_default();
+    connection
+        .prepare_cached(&format!(
+            "{SELECT} WHERE i.removed_at IS NULL AND i.name_key LIKE ?1 ESCAPE '\\' AND i.name_key > ?2
+             ORDER BY i.name_key LIMIT ?3"
+        ))?
+        .query_map(params![pattern, after, filter.limit], identity)?
+        .collect()
+}
+
+pub(super) fn insert(connection: &Connection, new: &NewIdentity) -> Result<Identity> {
+    let inserted = connection
+        .prepare_cached("INSERT INTO identity (name, name_key, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut statement| {
+            statement.execute(params![new.name.as_str(), new.name.folded(), new.password_hash, new.created_at])
+        });
+    match inserted {
+        Err(error) if failure::is_constraint(&error) => {
+            return Err(Error::new(
+                ErrorCode::AlreadyExists,
+                format!("There is an identity named {} already; names compare without regard to case.", new.name.as_str()),
+            )
+            .about("name"));
+        }
+        other => failure::context(other)?,
+    };
+    set_roles(connection, connection.last_insert_rowid(), &new.roles)?;
+    require(connection, &new.name)
+}
+
+pub(super) fn update(connection: &Connection, name: &Name, change: &IdentityChange) -> Result<Identity> {
+    let found = require(connection, name)?;
+    if let Some(roles) = &change.roles {
+        set_roles(connection, found.id, roles)?;
+    }
+    if let Some(password_hash) = &change.password_hash {
+        failure::context(
+            connection
+                .prepare_cached("UPDATE identity SET password_hash = ?2 WHERE identity_id = ?1")
+                .and_then(|mut statement| statement.execute(params![found.id, password_hash])),
+        )?;
+    }
+    require(connection, name)
+}
+
+pub(super) fn remove(connection: &Connection, name: &Name, revocation: &Revocation) -> Result<Option<u64>> {
+    let Some((found, _)) = failure::context(by_name(connection, name))? else { return Ok(None) };
+    failure::context((|| {
+        let revoked = revoke_where(connection, "identity_id", &found.id, revocation)?;
+        connection
+            .prepare_cached("UPDATE identity SET removed_at = ?2, password_hash = NULL WHERE identity_id = ?1")?
+            .execute(params![found.id, revocation.at])?;
+        connection.prepare_cached("DELETE FROM identity_role WHERE identity_id = ?1")?.execute([found.id])?;
+        Ok(Some(revoked))
+    })())
+}
+
+pub(super) fn roles(connection: &Connection) -> rusqlite::Result<Vec<Role>> {
+    connection
+        .prepare_cached(
+            "SELECT r.name, r.built_in,
+                    (SELECT group_concat(i.name, ',' ORDER BY i.role_id)
+                       FROM role_inclusion n JOIN role i ON i.role_id = n.included_role_id WHERE n.role_id = r.role_id)
+             FROM role r ORDER BY r.role_id",
+        )?
+        .query_map([], |row| {
+            Ok(Role { name: row.get(0)?, built_in: row.get(1)?, includes: split(row.get(2)?, ',') })
+        })?
+        .collect()
+}
+
+/// The error for a role that is not there.
+pub(super) fn no_such_role(name: &str) -> Error {
+    Error::new(ErrorCode::NotFound, format!("There is no role named {name}.")).about("role")
+}
+
+fn set_roles(connection: &Connection, identity_id: i64, roles: &[String]) -> Result<()> {
+    failure::context(
+        connection
+            .prepare_cached("DELETE FROM identity_role WHERE identity_id = ?1")
+            .and_then(|mut statement| statement.execute([identity_id])),
+    )?;
+    for role in roles {
+        let role_id: Option<i64> = failure::context(
+            connection
+                .prepare_cached("SELECT role_id FROM role WHERE name_key = ?1")
+                .and_then(|mut statement| statement.query_row([fold_name(role)], |row| row.get(0)).optional()),
+        )?;
+        let role_id = role_id.ok_or_else(|| no_such_role(role))?;
+        failure::context(
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO identity_role VALUES (?1, ?2)")
+                .and_then(|mut statement| statement.execute([identity_id, role_id])),
+        )?;
+    }
+    Ok(())
+}
+
+fn require(connection: &Connection, name: &Name) -> Result<Identity> {
+    let found = failure::context(by_name(connection, name))?;
+    found.map(|(identity, _)| identity).ok_or_else(|| {
+        Error::new(ErrorCode::NotFound, format!("There is no identity named {}.", name.as_str())).about("name")
+    })
+}
+
+fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
+    Ok(Identity {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        roles: split(row.get(2)?, ','),
+        has_password: row.get::<_, Option<String>>(3)?.is_some(),
+        created_at: row.get(4)?,
+    })
+}

@@ -1,0 +1,89 @@
+//! Statements over signing keys.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Algorithm, Revocation, SigningKey};
+use crate::store::{KeyRecord, NewKey};
+
+use super::failure;
+use super::tokens::revoke_where;
+
+const SELECT: &str =
+    "SELECT key_id, algorithm, created_at, revoked_at, revoked_reason, public_jwk, private_sealed FROM signing_key";
+
+pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<KeyRecord>> {
+    connection.prepare_cached(&format!("{SELECT} ORDER BY created_at, key_id"))?.query_map([], record)?.collect()
+}
+
+pub(super) fn insert(connection: &Connection, new: NewKey) -> Result<SigningKey> {
+    failure::context(
+        connection
+            .prepare_cached(
+                "INSERT INTO signing_key (key_id, algorithm, public_jwk, private_sealed, created_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    new.key_id,
+                    new.algorithm.as_str(),
+                    new.public_jwk,
+                    new.private_sealed,
+                    new.created_at
+                ])
+            }),
+    )?;
+    Ok(SigningKey {
+        key_id: new.key_id,
+        algorithm: new.algorithm,
+        created_at: new.created_at,
+        revoked_at: None,
+        revoked_reason: None,
+    })
+}
+
+pub(super) fn revoke(connection: &Connection, key_id: &str, revocation: &Revocation) -> Result<(SigningKey, bool)> {
+    failure::context((|| {
+        let changed = connection
+            .prepare_cached(
+                "UPDATE signing_key SET revoked_at = ?2, revoked_by = ?3, revoked_reason = ?4
+                 WHERE key_id = ?1 AND revoked_at IS NULL",
+            )?
+            .execute(params![key_id, revocation.at, revocation.by, revocation.reason])?;
+        let found = connection
+            .prepare_cached(&format!("{SELECT} WHERE key_id = ?1"))?
+            .query_row([key_id], record)
+            .optional()?;
+        Ok(found.map(|found| (found.key, changed > 0)))
+    })())?
+    .ok_or_else(|| {
+        Error::new(ErrorCode::NotFound, "There is no signing key with this key id.").about("keyId")
+    })
+}
+
+pub(super) fn remove(connection: &Connection, key_id: &str, revocation: &Revocation) -> Result<Option<u64>> {
+    failure::context((|| {
+        let removed = connection.prepare_cached("DELETE FROM signing_key WHERE key_id = ?1")?.execute([key_id])?;
+        if removed == 0 {
+            return Ok(None);
+        }
+        revoke_where(connection, "key_id", &key_id, revocation).map(Some)
+    })())
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
+    let algorithm: String = row.get(1)?;
+    Ok(KeyRecord {
+        key: SigningKey {
+            key_id: row.get(0)?,
+            algorithm: Algorithm::parse(&algorithm)
+                .ok_or_else(|| rusqlite::Error::InvalidColumnType(1, "algorithm".to_owned(), Type::Text))?,
+            created_at: row.get(2)?,
+            revoked_at: row.get(3)?,
+            revoked_reason: row.get(4)?,
+        },
+        public_jwk: row.get(5)?,
+        private_sealed: row.get(6)?,
+    })
+}

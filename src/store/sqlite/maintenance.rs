@@ -1,0 +1,128 @@
+//! The store as a whole: its facts, its size, its health, its copies.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags, params};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::store::{StoreCounts, StoreFacts};
+
+use super::{SqliteStore, failure, file, schema};
+
+/// Pages that a backup copies before it lets writers have their turn.
+const BACKUP_PAGES_PER_STEP: i32 = 1_024;
+
+pub(super) fn facts(store: &SqliteStore, fresh: &StoreFacts) -> Result<StoreFacts> {
+    if let Some(found) = store.read(read_facts)? {
+        return Ok(found);
+    }
+    let fresh = fresh.clone();
+    store.write(move |connection| {
+        // Another process may have been first; then its facts are the store's.
+        failure::context(connection.execute(
+            "INSERT OR IGNORE INTO store (only_row, store_id, issuer, key_check, created_at) VALUES (1, ?1, ?2, ?3, ?4)",
+            params![fresh.store_id, fresh.issuer, fresh.key_check, fresh.created_at],
+        ))?;
+        failure::context(read_facts(connection))?
+            .ok_or_else(|| Error::new(ErrorCode::StoreCorrupt, "The store has no row that says which it is."))
+    })
+}
+
+fn read_facts(connection: &Connection) -> rusqlite::Result<Option<StoreFacts>> {
+    use rusqlite::OptionalExtension;
+    connection
+        .query_row("SELECT store_id, issuer, key_check, created_at FROM store", [], |row| {
+            Ok(StoreFacts { store_id: row.get(0)?, issuer: row.get(1)?, key_check: row.get(2)?, created_at: row.get(3)? })
+        })
+        .optional()
+}
+
+pub(super) fn counts(connection: &Connection, now_seconds: i64) -> rusqlite::Result<StoreCounts> {
+    // The same order as `Token::state`.
+    connection.query_row(
+        "SELECT coalesce(sum(state = 0), 0), coalesce(sum(state = 1), 0), coalesce(sum(state = 2), 0),
+                coalesce(sum(state = 3), 0),
+                (SELECT count(*) FROM identity WHERE removed_at IS NULL), (SELECT count(*) FROM signing_key),
+                (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())
+         FROM (SELECT CASE WHEN coalesce(t.revoked_at, k.revoked_at) IS NOT NULL THEN 3
+                           WHEN t.not_before > ?1 THEN 1
+                           WHEN t.expires_at <= ?1 THEN 2
+                           ELSE 0 END AS state
+               FROM token t LEFT JOIN signing_key k USING (key_id))",
+        [now_seconds],
+        |row| {
+            let number = |column| row.get::<_, i64>(column).map(|value| u64::try_from(value).unwrap_or(0));
+            Ok(StoreCounts {
+                active_tokens: number(0)?,
+                pending_tokens: number(1)?,
+                expired_tokens: number(2)?,
+                revoked_tokens: number(3)?,
+                identities: number(4)?,
+                signing_keys: number(5)?,
+                size_bytes: number(6)?,
+                schema_version: schema::VERSION,
+            })
+        },
+    )
+}
+
+pub(super) fn problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut found: Vec<String> = connection
+        .prepare("PRAGMA integrity_check(100)")?
+        .query_map([], |row| row.get::<_, String>(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    found.retain(|line| line != "ok");
+    let orphans: Vec<String> = connection
+        .prepare("PRAGMA foreign_key_check")?
+        .query_map([], |row| {
+            let table: String = row.get(0)?;
+            let parent: String = row.get(2)?;
+            Ok(format!("a row of {table} names a row of {parent} that is not there"))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    found.extend(orphans);
+    Ok(found)
+}
+
+pub(super) fn backup(store: &SqliteStore, path: &Path) -> Result<u64> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(Error::new(ErrorCode::AlreadyExists, "There is a file at the backup's path. Name a new one.").about("path"));
+    }
+    file::create_private(path)?;
+    let copied = copy(store, path);
+    if copied.is_err() {
+        // A part of a copy is worse than none.
+        let _ = fs::remove_file(path);
+    }
+    copied
+}
+
+fn copy(store: &SqliteStore, path: &Path) -> Result<u64> {
+    let source = super::connect_reader(&store.path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut target = failure::context(Connection::open_with_flags(path, flags))?;
+    {
+        let backup = failure::context(Backup::new(&source, &mut target))?;
+        loop {
+            match failure::context(backup.step(BACKUP_PAGES_PER_STEP))? {
+                StepResult::Done => break,
+                StepResult::More => {}
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+    // A copy that stands alone: no log beside it, and known to be whole.
+    failure::context(target.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())))?;
+    if let Some(problem) = failure::context(problems(&target))?.first() {
+        return Err(Error::new(ErrorCode::StoreCorrupt, format!("The copy is damaged: {problem}.")).about("path"));
+    }
+    let size = failure::context(target.query_row(
+        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+        [],
+        |row| row.get::<_, i64>(0),
+    ))?;
+    Ok(u64::try_from(size).unwrap_or(0))
+}

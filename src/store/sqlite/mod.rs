@@ -1,0 +1,316 @@
+//! The embedded store: one SQLite file in write-ahead-log mode.
+//!
+//! One connection writes (see [`writer`]), one a core reads, and one does nothing but notice changes by
+//! other connections, of this process or any other. A process has one [`SqliteStore`] for a file, however
+//! often it opens it.
+
+mod failure;
+mod file;
+mod identities;
+mod keys;
+mod maintenance;
+mod schema;
+mod tokens;
+mod writer;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{
+    Identity, IdentityFilter, Name, Revocation, Role, SigningKey, Token, TokenFilter, TokenId,
+};
+
+use self::file::FileKey;
+use self::schema::FileKind;
+use self::writer::Writer;
+use super::{
+    IdentityChange, KeyRecord, NewIdentity, NewKey, NewToken, Store, StoreCounts, StoreFacts, TokenChange, TokenRecord,
+};
+
+/// How long a writer waits for another process's transaction before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The oldest SQLite that keeps every commit: earlier ones can lose some when the log is reset.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// The stores that this process has open, by file. A dead entry belongs to a store that is closing.
+static OPEN: Mutex<Option<HashMap<FileKey, Weak<SqliteStore>>>> = Mutex::new(None);
+/// Tells waiting openers that a store has closed.
+static CLOSED: Condvar = Condvar::new();
+
+/// A store in a SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    key: FileKey,
+    // Options only so that `drop` can close them before it lets another opener in.
+    writer: Option<Writer>,
+    readers: Vec<Mutex<Connection>>,
+    probe: Mutex<Option<Probe>>,
+    next_reader: AtomicUsize,
+}
+
+/// Notices changes: SQLite's `data_version` is another number after another connection's commit.
+struct Probe {
+    connection: Connection,
+    data_version: i64,
+    counter: u64,
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`, creating it when there is none and `create` is on.
+    ///
+    /// Gives the open store when this process has it open already. A file that is not ours is refused
+    /// untouched. Errors: the `Store…` codes.
+    pub fn open(path: &Path, create: bool) -> Result<Arc<Self>> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(Error::new(
+                ErrorCode::StoreUnavailable,
+                format!("SQLite {} can lose commits; at least 3.51.3 is needed.", rusqlite::version()),
+            ));
+        }
+        let (path, key) = file::find_or_create(path, create)?;
+        let mut open = lock(&OPEN);
+        loop {
+            match open.get_or_insert_default().get(&key).map(Weak::upgrade) {
+                None => break,
+                Some(Some(store)) => return Ok(store),
+                Some(None) => {
+                    let (guard, waited) =
+                        CLOSED.wait_timeout(open, BUSY_TIMEOUT).unwrap_or_else(PoisonError::into_inner);
+                    open = guard;
+                    if waited.timed_out() {
+                        return Err(Error::new(ErrorCode::StoreBusy, "The store is still closing. Try again."));
+                    }
+                }
+            }
+        }
+        file::refuse_held(&key)?;
+        let store = Arc::new(Self::connect(path, key.clone())?);
+        open.get_or_insert_default().insert(key, Arc::downgrade(&store));
+        Ok(store)
+    }
+
+    /// The full path that a store at `path` has or will have; makes the empty file when there is none.
+    pub(crate) fn locate(path: &Path) -> Result<PathBuf> {
+        file::find_or_create(path, true).map(|(path, _)| path)
+    }
+
+    /// The full path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn connect(path: PathBuf, key: FileKey) -> Result<Self> {
+        // Looked at through a connection that cannot write, so that a file of somebody else's stays as it is.
+        let found = schema::kind(&failure::context(Connection::open_with_flags(
+            &path,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        ))?)?;
+        let mut writing = connect_one(&path)?;
+        if found != FileKind::Tessera(schema::VERSION) {
+            schema::migrate(&mut writing)?;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let readers = (0..cores).map(|_| connect_reader(&path).map(Mutex::new)).collect::<Result<_>>()?;
+        let probe = Probe { connection: connect_reader(&path)?, data_version: 0, counter: 0 };
+        Ok(Self {
+            path,
+            key,
+            writer: Some(Writer::start(writing)?),
+            readers,
+            probe: Mutex::new(Some(probe)),
+            next_reader: AtomicUsize::new(0),
+        })
+    }
+
+    /// Runs `query` on a connection that reads, all of it on one snapshot.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let first = self.next_reader.fetch_add(1, Ordering::Relaxed);
+        let free = (0..self.readers.len())
+            .find_map(|offset| self.readers[(first + offset) % self.readers.len()].try_lock().ok());
+        let reader = free.unwrap_or_else(|| lock(&self.readers[first % self.readers.len()]));
+        failure::context(query(&reader))
+    }
+
+    /// Runs `job` in the writer's next transaction.
+    fn write<T: Send + 'static>(&self, job: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
+        match &self.writer {
+            Some(writer) => writer.write(job),
+            None => Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed.")),
+        }
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        drop(self.writer.take());
+        self.readers.clear();
+        *lock(&self.probe) = None;
+        if let Some(open) = lock(&OPEN).as_mut() {
+            open.remove(&self.key);
+        }
+        CLOSED.notify_all();
+    }
+}
+
+impl Store for SqliteStore {
+    fn change_counter(&self) -> Result<u64> {
+        let mut probe = lock(&self.probe);
+        let Some(probe) = probe.as_mut() else {
+            return Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed."));
+        };
+        let data_version = failure::context(
+            probe
+                .connection
+                .prepare_cached("PRAGMA data_version")
+                .and_then(|mut statement| statement.query_row([], |row| row.get(0))),
+        )?;
+        if probe.data_version != data_version {
+            probe.data_version = data_version;
+            probe.counter += 1;
+        }
+        Ok(probe.counter)
+    }
+
+    fn facts(&self, fresh: &StoreFacts) -> Result<StoreFacts> {
+        maintenance::facts(self, fresh)
+    }
+
+    fn counts(&self, now_seconds: i64) -> Result<StoreCounts> {
+        self.read(|connection| maintenance::counts(connection, now_seconds))
+    }
+
+    fn problems(&self) -> Result<Vec<String>> {
+        self.read(maintenance::problems)
+    }
+
+    fn backup(&self, path: &Path) -> Result<u64> {
+        maintenance::backup(self, path)
+    }
+
+    fn token_by_digest(&self, digest: &[u8; 32]) -> Result<Option<TokenRecord>> {
+        self.read(|connection| tokens::by_digest(connection, digest))
+    }
+
+    fn token_by_id(&self, id: &TokenId) -> Result<Option<TokenRecord>> {
+        self.read(|connection| tokens::by_id(connection, id))
+    }
+
+    fn tokens(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<Token>> {
+        self.read(|connection| tokens::list(connection, filter, now_seconds))
+    }
+
+    fn is_removed(&self, id: &TokenId) -> Result<bool> {
+        self.read(|connection| tokens::is_removed(connection, id))
+    }
+
+    fn insert_token(&self, token: NewToken) -> Result<Token> {
+        self.write(move |connection| tokens::insert(connection, &token))
+    }
+
+    fn update_token(&self, id: &TokenId, change: TokenChange) -> Result<Token> {
+        let id = id.clone();
+        self.write(move |connection| tokens::update(connection, &id, &change))
+    }
+
+    fn revoke_token(&self, id: &TokenId, revocation: Revocation) -> Result<(Token, bool)> {
+        let id = id.clone();
+        self.write(move |connection| tokens::revoke(connection, &id, &revocation))
+    }
+
+    fn remove_token(&self, id: &TokenId, now_seconds: i64) -> Result<bool> {
+        let id = id.clone();
+        self.write(move |connection| tokens::remove(connection, &id, now_seconds))
+    }
+
+    fn identity(&self, name: &Name) -> Result<Option<(Identity, Option<String>)>> {
+        self.read(|connection| identities::by_name(connection, name))
+    }
+
+    fn identities(&self, filter: &IdentityFilter) -> Result<Vec<Identity>> {
+        self.read(|connection| identities::list(connection, filter))
+    }
+
+    fn insert_identity(&self, identity: NewIdentity) -> Result<Identity> {
+        self.write(move |connection| identities::insert(connection, &identity))
+    }
+
+    fn update_identity(&self, name: &Name, change: IdentityChange) -> Result<Identity> {
+        let name = name.clone();
+        self.write(move |connection| identities::update(connection, &name, &change))
+    }
+
+    fn remove_identity(&self, name: &Name, revocation: Revocation) -> Result<Option<u64>> {
+        let name = name.clone();
+        self.write(move |connection| identities::remove(connection, &name, &revocation))
+    }
+
+    fn roles(&self) -> Result<Vec<Role>> {
+        self.read(identities::roles)
+    }
+
+    fn keys(&self) -> Result<Vec<KeyRecord>> {
+        self.read(keys::list)
+    }
+
+    fn insert_key(&self, key: NewKey) -> Result<SigningKey> {
+        self.write(move |connection| keys::insert(connection, key))
+    }
+
+    fn revoke_key(&self, key_id: &str, revocation: Revocation) -> Result<(SigningKey, bool)> {
+        let key_id = key_id.to_owned();
+        self.write(move |connection| keys::revoke(connection, &key_id, &revocation))
+    }
+
+    fn remove_key(&self, key_id: &str, revocation: Revocation) -> Result<Option<u64>> {
+        let key_id = key_id.to_owned();
+        self.write(move |connection| keys::remove(connection, &key_id, &revocation))
+    }
+}
+
+/// A connection with the settings that every one has.
+fn connect_one(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = failure::context(Connection::open_with_flags(path, flags))?;
+    failure::context(configure(&connection))?;
+    Ok(connection)
+}
+
+/// A connection that can only read.
+fn connect_reader(path: &Path) -> Result<Connection> {
+    let connection = connect_one(path)?;
+    failure::context(connection.pragma_update(None, "query_only", true))?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // A hostile file must not run anything of its own when it is opened.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // Acknowledged is durable: NORMAL may take commits back after a loss of power.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    Ok(())
+}
+
+/// Locks, also after a panic elsewhere: what these locks guard is whole between any two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

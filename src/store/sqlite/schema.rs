@@ -1,0 +1,71 @@
+//! The numbered migrations, and what tells a Tessera database from any other file.
+//!
+//! The runner is ours because a public one was found wanting here: several processes may open one new file
+//! at the same moment, and a file may be hostile. It is one `BEGIN IMMEDIATE` around a list.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::{Error, ErrorCode, Result};
+
+use super::failure;
+
+/// `TSRA` in ASCII, in the database header's field for the application.
+const APPLICATION_ID: i64 = 0x5453_5241;
+
+/// The schema's migrations in order; the number of the last is the schema's version.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_initial.sql")];
+
+/// The schema's version that this program writes.
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// What the file is, found without writing to it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum FileKind {
+    /// Nothing is in it yet.
+    Empty,
+    /// It is ours, at this version of the schema.
+    Tessera(i64),
+}
+
+/// Tells what an open file is; `StoreForeign` or `StoreNewer` where it must not be touched.
+pub(super) fn kind(connection: &Connection) -> Result<FileKind> {
+    let application_id: i64 = failure::context(connection.pragma_query_value(None, "application_id", |row| row.get(0)))?;
+    let version: i64 = failure::context(connection.pragma_query_value(None, "user_version", |row| row.get(0)))?;
+    let objects: i64 =
+        failure::context(connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)))?;
+    match (application_id, version, objects) {
+        (0, 0, 0) => Ok(FileKind::Empty),
+        (APPLICATION_ID, version, _) if version > VERSION => Err(Error::new(
+            ErrorCode::StoreNewer,
+            format!(
+                "The store has schema {version} and this version of Tessera knows {VERSION} at most. It was left \
+                 untouched; open it with the newer version."
+            ),
+        )
+        .about("path")),
+        (APPLICATION_ID, version, _) if version >= 1 => Ok(FileKind::Tessera(version)),
+        _ => Err(Error::new(
+            ErrorCode::StoreForeign,
+            "The file is a database of another program. It was left untouched; name another path.",
+        )
+        .about("path")),
+    }
+}
+
+/// Brings the schema up to [`VERSION`], in one transaction that several processes may race for.
+pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
+    let transaction = failure::context(connection.transaction_with_behavior(TransactionBehavior::Immediate))?;
+    // Asked again under the lock: another process may have done the work while this one waited.
+    let done = match kind(&transaction)? {
+        FileKind::Empty => 0,
+        FileKind::Tessera(version) => usize::try_from(version).unwrap_or(MIGRATIONS.len()),
+    };
+    for sql in MIGRATIONS.iter().skip(done) {
+        failure::context(transaction.execute_batch(sql))?;
+    }
+    if done < MIGRATIONS.len() {
+        failure::context(transaction.pragma_update(None, "application_id", APPLICATION_ID))?;
+        failure::context(transaction.pragma_update(None, "user_version", VERSION))?;
+    }
+    failure::context(transaction.commit())
+}
