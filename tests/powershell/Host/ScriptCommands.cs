@@ -1,0 +1,50 @@
+using System.Management.Automation;
+using System.Management.Automation.Language;
+
+namespace Tessera.ScriptHost;
+
+/// <summary>
+/// Reads which commands a script uses from its syntax tree, without running it: a script that keeps to the engine's
+/// core and to Tessera runs anywhere the engine does.
+/// </summary>
+public static class ScriptCommands
+{
+    private static readonly string[] AllowedModules = ["Tessera", "Microsoft.PowerShell.Core"];
+
+    /// <summary>Lists the uses of commands from elsewhere.</summary>
+    /// <param name="path">The script file.</param>
+    /// <param name="engine">The engine that is asked which module a command belongs to.</param>
+    /// <returns>One line a use, <c>line: text</c>; empty when all commands are of Tessera, of the core, or functions
+    /// that the script itself defines. A command whose name is only known at run time counts as from elsewhere.</returns>
+    /// <exception cref="ParseException">The file is not a PowerShell script.</exception>
+    public static IReadOnlyList<string> FindForeign(string path, HostedEngine engine)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        ScriptBlockAst script = Parser.ParseFile(Path.GetFullPath(path), out _, out ParseError[] errors);
+        if (errors.Length > 0)
+        {
+            throw new ParseException(errors);
+        }
+
+        var own = new HashSet<string>(
+            script.FindAll(node => node is FunctionDefinitionAst, searchNestedScriptBlocks: true)
+                .Select(node => ((FunctionDefinitionAst)node).Name),
+            StringComparer.OrdinalIgnoreCase);
+        return [.. script.FindAll(node => node is CommandAst, searchNestedScriptBlocks: true)
+            .Cast<CommandAst>()
+            .Where(command => !IsAllowed(command, own, engine))
+            .Select(command => $"{command.Extent.StartLineNumber}: {command.Extent.Text}")];
+    }
+
+    private static bool IsAllowed(CommandAst command, HashSet<string> own, HostedEngine engine)
+    {
+        // `& { ... }` runs a block of this very script; what is in it is looked at by itself.
+        if (command.CommandElements[0] is ScriptBlockExpressionAst)
+        {
+            return true;
+        }
+
+        return command.GetCommandName() is { } name
+            && (own.Contains(name) || AllowedModules.Contains(engine.FindCommand(name)?.ModuleName));
+    }
+}
