@@ -1,0 +1,121 @@
+using System.Management.Automation;
+
+namespace Tessera.PowerShell;
+
+/// <summary>
+/// Makes every error record of the module. An id is <c>Tessera.</c> and the name of an <see cref="ErrorCode"/>, and
+/// never changes; the three that have no such code (<c>Tessera.StoreClosed</c>, <c>Tessera.NotAFilePath</c>,
+/// <c>Tessera.FileNotWritten</c>) are made here only.
+/// </summary>
+/// <remarks>
+/// An error never repeats a secret. Native messages and exceptions hold none by contract; but a user who passes a
+/// token where an id or a name belongs would see it repeated as such, so whatever has the form of a token is struck
+/// out here, and an <c>-Id</c> that is no id is not repeated at all.
+/// </remarks>
+internal static class Errors
+{
+    /// <summary>The record of a failure that Tessera reports.</summary>
+    /// <param name="exception">The failure.</param>
+    /// <param name="target">What the command was working on; null: what the failure names.</param>
+    public static ErrorRecord From(TesseraException exception, object? target)
+    {
+        string message = Redaction.Redact(exception.Message);
+        string? subject = exception.Subject is { } named ? Redaction.Redact(named) : null;
+        // Kept as it is, with its type and stack, unless it says too much.
+        bool isClean = message == exception.Message && subject == exception.Subject;
+        return Record(
+            isClean ? exception : new TesseraException(exception.Code, message, subject),
+            exception.Code.ToString(),
+            CategoryOf(exception.Code),
+            target ?? subject);
+    }
+
+    /// <summary>An argument that the command itself refuses.</summary>
+    /// <param name="parameter">The parameter's name.</param>
+    /// <param name="message">What was wrong and what to do; not the argument.</param>
+    public static ErrorRecord InvalidArgument(string parameter, string message) =>
+        From(new InvalidRequestException(ErrorCode.InvalidArgument, message, parameter), target: null);
+
+    /// <summary>A token id that is none; perhaps a token's value, so it is not repeated.</summary>
+    /// <param name="length">How many characters were given.</param>
+    public static ErrorRecord NotATokenId(int length) =>
+        InvalidArgument(
+            "Id",
+            $"-Id takes a token's public id: {TokenIdAttribute.Length} letters and digits, as Get-TesseraToken shows it. What was given has another form ({length} characters), and is not repeated here as it may be a token's value. To find a token by its name: Get-TesseraToken -Name.");
+
+    /// <summary>Nothing of that name, found out by the command itself.</summary>
+    /// <param name="noun">What was looked for.</param>
+    /// <param name="name">Its name or id.</param>
+    /// <param name="advice">How to find what there is.</param>
+    public static ErrorRecord NotFound(string noun, string name, string advice) =>
+        From(new NotFoundException($"There is no {noun} '{name}'. {advice}", name), target: null);
+
+    /// <summary>A check for which the store could not be read.</summary>
+    public static ErrorRecord StoreUnavailable() =>
+        From(
+            new StoreException(
+                ErrorCode.StoreUnavailable,
+                "The store could not be read, so nothing is known of the token. Refuse it for now and try again; Test-TesseraStore tells whether the store is sound."),
+            target: null);
+
+    /// <summary>A store that the script closed and then went on using.</summary>
+    public static ErrorRecord StoreClosed(ObjectDisposedException exception) =>
+        Record(
+            new InvalidOperationException(
+                "The store is closed. Open it again with Connect-Tessera; a store from -PassThru ends with Disconnect-Tessera, with the module and with its runspace.",
+                exception),
+            "StoreClosed",
+            ErrorCategory.InvalidOperation,
+            target: null);
+
+    /// <summary>A path that lies in another provider, such as <c>Env:</c> or the registry.</summary>
+    public static ErrorRecord NotAFilePath(string path, string provider) =>
+        Record(
+            new NotSupportedException(
+                $"'{Redaction.Redact(path)}' is a path of the provider {provider}, not of the file system. Give a path to a file, or go to a folder first."),
+            "NotAFilePath",
+            ErrorCategory.InvalidArgument,
+            path);
+
+    /// <summary>A path that PowerShell cannot make sense of: an unknown drive or provider.</summary>
+    public static ErrorRecord UnresolvedPath(string path, Exception exception) =>
+        From(new StoreException(ErrorCode.StorePath, exception.Message, path, exception), path);
+
+    /// <summary>A file that is there already.</summary>
+    public static ErrorRecord FileExists(string path) =>
+        From(new InvalidRequestException(ErrorCode.AlreadyExists, $"There is a file '{path}' already. Use -Force to overwrite it.", path), path);
+
+    /// <summary>A file that could not be written, other than a store.</summary>
+    public static ErrorRecord FileNotWritten(string path, Exception exception) =>
+        Record(exception, "FileNotWritten", ErrorCategory.WriteError, path);
+
+    private static ErrorRecord Record(Exception exception, string id, ErrorCategory category, object? target) =>
+        new(exception, $"Tessera.{id}", category, target is string text ? Redaction.Redact(text) : target);
+
+    private static ErrorCategory CategoryOf(ErrorCode code) => code switch
+    {
+        ErrorCode.InvalidArgument => ErrorCategory.InvalidArgument,
+        ErrorCode.NotFound => ErrorCategory.ObjectNotFound,
+        ErrorCode.AlreadyExists => ErrorCategory.ResourceExists,
+        ErrorCode.NotPermitted => ErrorCategory.PermissionDenied,
+        ErrorCode.Conflict => ErrorCategory.InvalidOperation,
+        ErrorCode.StoreUnavailable => ErrorCategory.ResourceUnavailable,
+        ErrorCode.StoreBusy => ErrorCategory.ResourceBusy,
+        ErrorCode.StoreFull => ErrorCategory.LimitsExceeded,
+        ErrorCode.StoreReadOnly => ErrorCategory.PermissionDenied,
+        ErrorCode.StoreCorrupt => ErrorCategory.InvalidData,
+        ErrorCode.StoreForeign => ErrorCategory.InvalidData,
+        ErrorCode.StoreNewer => ErrorCategory.InvalidData,
+        ErrorCode.StoreWrongKey => ErrorCategory.SecurityError,
+        ErrorCode.StoreKeyMissing => ErrorCategory.SecurityError,
+        ErrorCode.StoreKeyFile => ErrorCategory.SecurityError,
+        ErrorCode.StorePath => ErrorCategory.OpenError,
+        ErrorCode.StoreHeldElsewhere => ErrorCategory.ResourceBusy,
+        ErrorCode.StoreNetworkFileSystem => ErrorCategory.OpenError,
+        ErrorCode.MalformedToken => ErrorCategory.InvalidData,
+        ErrorCode.KeyRefused => ErrorCategory.SecurityError,
+        ErrorCode.InvalidHandle => ErrorCategory.InvalidOperation,
+        ErrorCode.NativeLibrary => ErrorCategory.NotInstalled,
+        _ => ErrorCategory.NotSpecified,
+    };
+}

@@ -1,0 +1,77 @@
+using System.Management.Automation;
+
+namespace Tessera.PowerShell;
+
+/// <summary>A cmdlet that works on a store: the one it is given, or the session's.</summary>
+public abstract class StoreCmdlet : TesseraCmdlet
+{
+    /// <summary>The store to work on, from <see cref="ConnectTesseraCommand"/> -PassThru. Without it: the store that this session is connected to, or else the default store, which is opened at first use.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public TokenStore? Store { get; set; }
+
+    /// <summary>The store to work on. Opens the default store where the session has none; a failure to do so ends the command.</summary>
+    /// <remarks>Ask for it after ShouldProcess wherever nothing needs to be read before: -WhatIf must not even create a store.</remarks>
+    private protected TokenStore CurrentStore => Store ?? Session.Current.Store ?? OpenDefaultStore();
+
+    /// <summary>Reads the token that the user named, and writes an error where there is none.</summary>
+    /// <param name="store">The store to look in.</param>
+    /// <param name="id">What the user gave as an id.</param>
+    /// <returns>The token, or null after an error.</returns>
+    private protected Token? TryGetToken(TokenStore store, string? id)
+    {
+        if (id is null || !TokenIdAttribute.IsTokenId(id))
+        {
+            WriteError(Errors.NotATokenId(id?.Length ?? 0));
+            return null;
+        }
+
+        Token? token = null;
+        Attempt(id, () => token = store.GetToken(id));
+        return token;
+    }
+
+    /// <summary>Reads the signing key that the user named, and writes an error where there is none.</summary>
+    /// <param name="store">The store to look in.</param>
+    /// <param name="keyId">What the user gave as an id.</param>
+    /// <returns>The key, or null after an error.</returns>
+    private protected SigningKey? TryGetSigningKey(TokenStore store, string? keyId)
+    {
+        SigningKey? key = null;
+        Attempt(keyId, () =>
+        {
+            key = store.GetSigningKeys().FirstOrDefault(candidate => candidate.KeyId == keyId);
+            if (key is null)
+            {
+                WriteError(Errors.NotFound("signing key", keyId ?? string.Empty, "Get-TesseraSigningKey lists those that there are."));
+            }
+        });
+        return key;
+    }
+
+    private TokenStore OpenDefaultStore()
+    {
+        try
+        {
+            string path = DefaultStore.FromEnvironment is { } configured
+                ? ResolveFilePath(configured)
+                : DefaultStore.InDataFolder;
+            TokenStore store = DefaultStore.Open(path, createIfMissing: !IsRehearsal);
+            Session.Current.Adopt(store, isHandedOut: false);
+            WriteVerbose($"Opened the default store '{path}'.");
+            return store;
+        }
+        catch (TesseraException exception)
+        {
+            ThrowTerminatingError(Errors.From(exception, target: null));
+            throw;
+        }
+    }
+
+    /// <summary>Whether the command runs under -WhatIf, its own or inherited.</summary>
+    private bool IsRehearsal =>
+        LanguagePrimitives.IsTrue(
+            MyInvocation.BoundParameters.TryGetValue("WhatIf", out object? own)
+                ? own
+                : SessionState.PSVariable.GetValue("WhatIfPreference"));
+}

@@ -1,0 +1,84 @@
+using System.Management.Automation;
+
+namespace Tessera.PowerShell;
+
+/// <summary>What every cmdlet of the module has: one way to report a failure, and paths as PowerShell sees them.</summary>
+public abstract class TesseraCmdlet : PSCmdlet
+{
+    /// <summary>Does one thing of several: a failure becomes an error record, and the others go on.</summary>
+    /// <param name="target">What the thing is about, for the error record; never a secret.</param>
+    /// <param name="action">The thing to do.</param>
+    private protected void Attempt(object? target, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (TesseraException exception)
+        {
+            WriteError(Errors.From(exception, target));
+        }
+        catch (ObjectDisposedException exception)
+        {
+            WriteError(Errors.StoreClosed(exception));
+        }
+    }
+
+    /// <summary>Says whether a secret can be read, and writes an error that does not repeat it where it can't.</summary>
+    /// <param name="secret">The bound value; null where the parameter was not given.</param>
+    /// <param name="parameter">The parameter's name.</param>
+    private protected bool IsUsable(SecretText? secret, string parameter)
+    {
+        if (secret?.Refusal is not { } refusal)
+        {
+            return true;
+        }
+
+        WriteError(Errors.InvalidArgument(parameter, $"-{parameter} takes a string or a SecureString. {refusal}"));
+        return false;
+    }
+
+    /// <summary>Like <see cref="IsUsable"/>, for a password: an empty one would not be told from none.</summary>
+    /// <param name="password">The bound value; null where the parameter was not given.</param>
+    private protected bool IsUsablePassword(SecretText? password)
+    {
+        const string Parameter = "Password";
+        if (!IsUsable(password, Parameter))
+        {
+            return false;
+        }
+
+        if (password is { IsEmpty: true })
+        {
+            WriteError(Errors.InvalidArgument(Parameter, $"-{Parameter} may not be empty. Leave it out for an identity without a password; Set-TesseraIdentity -NoPassword takes one away."));
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Turns a path into a full one, from PowerShell's own location and not the process's current folder.</summary>
+    /// <param name="path">A path as the user wrote it. Wildcards in it are ordinary characters.</param>
+    /// <returns>The full path in the file system; nothing need be there.</returns>
+    private protected string ResolveFilePath(string path)
+    {
+        string fullPath;
+        ProviderInfo provider;
+        try
+        {
+            fullPath = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out provider, out _);
+        }
+        catch (Exception exception) when (exception is SessionStateException or ProviderInvocationException or PSInvalidOperationException)
+        {
+            ThrowTerminatingError(Errors.UnresolvedPath(path, exception));
+            throw;
+        }
+
+        if (provider.ImplementingType != typeof(Microsoft.PowerShell.Commands.FileSystemProvider))
+        {
+            ThrowTerminatingError(Errors.NotAFilePath(path, provider.Name));
+        }
+
+        return fullPath;
+    }
+}
