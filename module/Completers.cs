@@ -1,0 +1,117 @@
+using System.Collections;
+using System.Management.Automation;
+using System.Management.Automation.Language;
+
+namespace Tessera.PowerShell;
+
+/// <summary>Offers what is in the store that the command would work on.</summary>
+/// <remarks>
+/// Completion never creates a store, connects to none but the default one where it exists, and never fails: where
+/// the store cannot be read there is nothing to offer.
+/// </remarks>
+public abstract class StoreCompleter : IArgumentCompleter
+{
+    /// <summary>How many completions are offered at most: what a person can still look through.</summary>
+    private const int MaximumCount = 100;
+
+    /// <inheritdoc/>
+    public IEnumerable<CompletionResult> CompleteArgument(
+        string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
+    {
+        string word = (wordToComplete ?? string.Empty).Trim('\'', '"');
+        try
+        {
+            // A list, not a query: the store may only fail in here.
+            return FindStore(fakeBoundParameters) is { } store
+                ? [.. Complete(store, word).Take(MaximumCount)]
+                : [];
+        }
+        catch (Exception exception) when (exception is TesseraException or ObjectDisposedException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Finds what begins with a word.</summary>
+    /// <param name="store">The store to look in.</param>
+    /// <param name="word">What was typed so far, without quotes; perhaps empty.</param>
+    private protected abstract IEnumerable<CompletionResult> Complete(TokenStore store, string word);
+
+    /// <summary>Whether a name begins with what was typed so far.</summary>
+    private protected static bool Matches(string? name, string word) =>
+        name?.StartsWith(word, StringComparison.OrdinalIgnoreCase) == true;
+
+    /// <summary>Makes a completion, quoted where PowerShell would not read the text as one word.</summary>
+    private protected static CompletionResult Result(string text, string toolTip)
+    {
+        bool isWord = char.IsAsciiLetterOrDigit(text[0])
+            && text.All(static character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.');
+        string completion = isWord ? text : $"'{CodeGeneration.EscapeSingleQuotedStringContent(text)}'";
+        return new CompletionResult(completion, text, CompletionResultType.ParameterValue, toolTip);
+    }
+
+    private static TokenStore? FindStore(IDictionary? boundParameters)
+    {
+        object? given = boundParameters?[nameof(StoreCmdlet.Store)];
+        if ((given is PSObject wrapped ? wrapped.BaseObject : given) is TokenStore bound)
+        {
+            return bound;
+        }
+
+        if (Session.Current.Store is { } current)
+        {
+            return current;
+        }
+
+        if (!DefaultStore.TryFindExisting(out string? path))
+        {
+            return null;
+        }
+
+        TokenStore store = DefaultStore.Open(path, createIfMissing: false);
+        Session.Current.Adopt(store, isHandedOut: false);
+        return store;
+    }
+}
+
+/// <summary>Completes names of identities.</summary>
+public sealed class IdentityNameCompleter : StoreCompleter
+{
+    private protected override IEnumerable<CompletionResult> Complete(TokenStore store, string word) =>
+        store.GetIdentities()
+            .Where(identity => Matches(identity.Name, word))
+            .Select(static identity => Result(identity.Name, $"{identity.Name}: {Text.List(identity.Roles)}"));
+}
+
+/// <summary>Completes names of roles.</summary>
+public sealed class RoleNameCompleter : StoreCompleter
+{
+    private protected override IEnumerable<CompletionResult> Complete(TokenStore store, string word) =>
+        store.GetRoles()
+            .Where(role => Matches(role.Name, word))
+            .Select(static role => Result(
+                role.Name, role.Includes.Count == 0 ? role.Name : $"{role.Name}: includes {Text.List(role.Includes)}"));
+}
+
+/// <summary>Completes ids of tokens: from the beginning of the id or of the token's name.</summary>
+public sealed class TokenIdCompleter : StoreCompleter
+{
+    // Bounds the wait for an answer in a large store.
+    private const int MaximumTokensRead = 10_000;
+
+    private protected override IEnumerable<CompletionResult> Complete(TokenStore store, string word) =>
+        store.GetTokens()
+            .Take(MaximumTokensRead)
+            .Where(token => token.Id.StartsWith(word, StringComparison.Ordinal) || Matches(token.Name, word))
+            .Select(static token => Result(
+                token.Id, $"{token.Name ?? "(no name)"}: {token.Identity}, {token.State}, {Text.Expiry(token.ExpiresAt)}"));
+}
+
+/// <summary>Completes ids of signing keys.</summary>
+public sealed class KeyIdCompleter : StoreCompleter
+{
+    private protected override IEnumerable<CompletionResult> Complete(TokenStore store, string word) =>
+        store.GetSigningKeys()
+            .Where(key => key.KeyId.StartsWith(word, StringComparison.Ordinal))
+            .Select(static key => Result(key.KeyId, $"{key.Algorithm}, {key.State}, since {Text.Day(key.CreatedAt)}"));
+}
