@@ -1,0 +1,78 @@
+using System.Management.Automation;
+
+namespace Tessera.PowerShell;
+
+/// <summary>Connects this session to a token store, and creates the store where there is none.</summary>
+/// <remarks>
+/// <para>A store is one file, an embedded SQLite database, with its key in a second file beside it (path and <c>.key</c>). Tokens are kept as keyed digests only, so neither file alone gives a usable token away. Keep the key file out of backups of the database.</para>
+/// <para>The commands of this session work on the store until <see cref="DisconnectTesseraCommand"/>, another <see cref="ConnectTesseraCommand"/>, or the end of the session. Each runspace has its own connection. Several processes may use a store at once; what one revokes, the others refuse from then on.</para>
+/// <para>A command that runs before any <see cref="ConnectTesseraCommand"/> opens the default store: the path in the environment variable TESSERA_STORE or, without it, Tessera/tokens.db in the user's data folder.</para>
+/// </remarks>
+/// <example>
+/// <code>
+/// Connect-Tessera ./tokens.db
+/// Get-TesseraStore
+/// </code>
+/// <para>Creates tokens.db and its key in the current location, connects to it and shows what it holds.</para>
+/// </example>
+/// <example>
+/// <code>
+/// $staging = Connect-Tessera ./staging.db -Issuer https://staging.example -PassThru
+/// Connect-Tessera ./live.db -Issuer https://live.example
+/// Get-TesseraToken -Store $staging
+/// </code>
+/// <para>Works with two stores at once. The one from -PassThru stays open while the session is connected to the other.</para>
+/// </example>
+/// <seealso cref="DisconnectTesseraCommand"/>
+/// <seealso cref="GetTesseraStoreCommand"/>
+/// <seealso cref="BackupTesseraStoreCommand"/>
+[Cmdlet(VerbsCommunications.Connect, "Tessera", SupportsShouldProcess = true)]
+[OutputType(typeof(TokenStore))]
+public sealed class ConnectTesseraCommand : TesseraCmdlet
+{
+    /// <summary>The path of the store's file. A relative one starts from PowerShell's current location; wildcards in it are ordinary characters. Without it: the default store.</summary>
+    [Parameter(Position = 0)]
+    [ValidateNotNullOrEmpty]
+    public string? Path { get; set; }
+
+    /// <summary>The issuer that the store's JSON Web Tokens name: 1 to 256 characters, best a URL of yours. Without it: the one that the store was made with.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Issuer { get; set; }
+
+    /// <summary>Gives the open store as well, for the parameter -Store of the other commands. It then stays open when the session connects to another, until <see cref="DisconnectTesseraCommand"/> -Store.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <summary>Connects.</summary>
+    protected override void ProcessRecord()
+    {
+        try
+        {
+            Connect();
+        }
+        catch (TesseraException exception)
+        {
+            ThrowTerminatingError(Errors.From(exception, target: null));
+        }
+    }
+
+    private void Connect()
+    {
+        string path = (Path ?? DefaultStore.FromEnvironment) is { } chosen ? ResolveFilePath(chosen) : DefaultStore.InDataFolder;
+        if (!ShouldProcess(path, File.Exists(path) ? "Connect to store" : "Create store and connect"))
+        {
+            return;
+        }
+
+        TokenStore store = Path is null
+            ? DefaultStore.Open(path, createIfMissing: true, Issuer)
+            : TokenStore.Open(path, new TokenStoreOptions { Issuer = Issuer });
+        Session.Current.Adopt(store, PassThru);
+        WriteVerbose($"Connected to the store '{path}'.");
+        if (PassThru)
+        {
+            WriteObject(store);
+        }
+    }
+}

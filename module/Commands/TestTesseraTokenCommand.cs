@@ -1,0 +1,84 @@
+using System.Management.Automation;
+
+namespace Tessera.PowerShell;
+
+/// <summary>Checks a token that somebody presented.</summary>
+/// <remarks>
+/// <para>Gives $true where the token is good and, where -Role or -Audience is given, has that role or is for that audience; otherwise $false. With -Detailed it gives the verdict: the outcome, the token and its identity, the roles it has now, and how old the evidence may be.</para>
+/// <para>The store is asked at each check: a token that was revoked, by this or another process, is refused from then on.</para>
+/// <para>Tell whoever presented a token only that it was refused; the outcome is for you.</para>
+/// </remarks>
+/// <example>
+/// <code>
+/// New-TesseraIdentity Adam -Role Operator
+/// $grant = Grant-TesseraToken -Identity Adam -Role Reader
+/// Test-TesseraToken $grant.Token -Role Reader
+/// Test-TesseraToken $grant.Token -Role Administrator
+/// </code>
+/// <para>Gives $true for a role that the token has, and $false for one that it lacks.</para>
+/// </example>
+/// <example>
+/// <code>
+/// New-TesseraIdentity Eve -Role Reader
+/// Grant-TesseraToken -Identity Eve | Test-TesseraToken -Detailed
+/// </code>
+/// <para>Shows the verdict on a token.</para>
+/// </example>
+/// <seealso cref="GrantTesseraTokenCommand"/>
+/// <seealso cref="RevokeTesseraTokenCommand"/>
+/// <seealso cref="TestTesseraJsonWebTokenCommand"/>
+[Cmdlet(VerbsDiagnostic.Test, "TesseraToken")]
+[OutputType(typeof(bool), typeof(Verdict))]
+public sealed class TestTesseraTokenCommand : StoreCmdlet
+{
+    /// <summary>The token's value, as a string or a SecureString, or an object from <see cref="GrantTesseraTokenCommand"/>.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SecretText(nameof(Token))]
+    public SecretText Token { get; set; } = null!;
+
+    /// <summary>The role that the token must have, itself or through a role that includes it.</summary>
+    [Parameter]
+    [RoleName]
+    [ArgumentCompleter(typeof(RoleNameCompleter))]
+    public string? Role { get; set; }
+
+    /// <summary>The audience that the token must be for, compared exactly.</summary>
+    [Parameter]
+    public string? Audience { get; set; }
+
+    /// <summary>Gives the verdict instead of $true or $false.</summary>
+    [Parameter]
+    public SwitchParameter Detailed { get; set; }
+
+    /// <summary>Checks each token.</summary>
+    protected override void ProcessRecord()
+    {
+        if (!IsUsable(Token, nameof(Token)))
+        {
+            return;
+        }
+
+        TokenStore store = CurrentStore;
+        var context = new AccessContext { Role = Role, Audience = Audience };
+        Attempt(target: null, () => Report(Token.Read(value => store.Validate(value, context))));
+    }
+
+    private void Report(Verdict verdict)
+    {
+        string subject = verdict.Token is { } token ? Text.Describe(token) : "a value that is no token of this store";
+        WriteVerbose($"Checked {subject}: {verdict.Outcome}.");
+        if (Detailed)
+        {
+            WriteObject(verdict);
+            return;
+        }
+
+        // A plain $false would hide that nothing is known of the token.
+        if (verdict.Outcome == Outcome.StoreUnavailable)
+        {
+            WriteError(Errors.StoreUnavailable());
+        }
+
+        WriteObject(verdict.IsValid);
+    }
+}
