@@ -92,6 +92,9 @@ internal sealed record ParameterHelp
     {
         "WhatIf" => ["Says what the command would change, and changes nothing."],
         "Confirm" => ["Asks before each change."],
+        "First" => ["Gives only this many objects."],
+        "Skip" => ["Leaves out this many objects, and gives those after them."],
+        "IncludeTotalCount" => ["Gives the number of all objects before the objects, where it is known."],
         _ => [],
     };
 }
