@@ -53,7 +53,8 @@ pub(super) fn close(handle: u64) -> Result<()> {
 }
 
 fn invalid() -> Error {
-    Error::new(ErrorCode::InvalidHandle, "The store is not open: it was closed, or the handle was never one.").about("store")
+    Error::new(ErrorCode::InvalidHandle, "The store is not open: it was closed, or the handle was never one.")
+        .about("store")
 }
 
 /// The machine's clock, until the host brings its own time.

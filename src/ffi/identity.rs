@@ -134,7 +134,12 @@ pub unsafe fn tessera_identity_update(
 ///
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
-pub unsafe fn tessera_identity_remove(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+pub unsafe fn tessera_identity_remove(
+    store: u64,
+    request: *const u8,
+    request_length: u64,
+    response: *mut Buffer,
+) -> u32 {
     let remove = || {
         let store = handle::find(store)?;
         // SAFETY: by the contract.

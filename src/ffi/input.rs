@@ -19,7 +19,10 @@ pub(super) unsafe fn optional_bytes<'a>(
     subject: &'static str,
 ) -> Result<Option<&'a [u8]>> {
     if length > maximum {
-        return Err(Error::argument(subject, format!("The input is {length} bytes long; at most {maximum} are taken.")));
+        return Err(Error::argument(
+            subject,
+            format!("The input is {length} bytes long; at most {maximum} are taken."),
+        ));
     }
     match (data.is_null(), usize::try_from(length)) {
         (true, Ok(0)) => Ok(None),

@@ -79,11 +79,7 @@ pub unsafe fn tessera_jwt_mint(
         };
         // SAFETY: by the contract; null was refused above.
         unsafe { token_value.write(Buffer::give(minted.value.as_bytes().to_vec())) };
-        Ok(MintResponse {
-            key_id: minted.key_id,
-            algorithm: minted.algorithm.as_str(),
-            warnings: minted.warnings,
-        })
+        Ok(MintResponse { key_id: minted.key_id, algorithm: minted.algorithm.as_str(), warnings: minted.warnings })
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, mint) }

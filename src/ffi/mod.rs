@@ -16,6 +16,12 @@
 //! The only `unsafe` code of the crate is in this room. To add a function: here, in [`inventory`], then run
 //! `cargo run --example generate-bindings`.
 
+#![allow(
+    missing_docs,
+    clippy::missing_safety_doc,
+    reason = "the export macro does not pass on what stands at the functions"
+)]
+
 mod buffer;
 mod guard;
 mod handle;

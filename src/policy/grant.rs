@@ -75,7 +75,9 @@ pub fn expires_at(
         return Err(Error::argument(subject, "The expiry must not lie after 9999-12-31T23:59:59Z."));
     }
     if format == TokenFormat::Jwt && expires_at - now_seconds > MAXIMUM_JWT_LIFETIME_SECONDS {
-        return Err(Error::new(ErrorCode::NotPermitted, "A JSON Web Token may live for at most 400 days.").about(subject));
+        return Err(
+            Error::new(ErrorCode::NotPermitted, "A JSON Web Token may live for at most 400 days.").about(subject)
+        );
     }
     Ok(Some(expires_at))
 }

@@ -75,10 +75,8 @@ impl Engine {
             PasswordCheck::Match { needs_rehash } => {
                 if needs_rehash {
                     let password_hash = Some(Some(password::hash(password)?));
-                    self.store.update_identity(
-                        &Name::parse(name, "name")?,
-                        IdentityChange { roles: None, password_hash },
-                    )?;
+                    self.store
+                        .update_identity(&Name::parse(name, "name")?, IdentityChange { roles: None, password_hash })?;
                 }
                 Ok(true)
             }

@@ -134,10 +134,13 @@ impl Engine {
             .ok_or_else(|| Error::new(ErrorCode::Internal, "A new token id is not in the form of one."))?;
         let mut claims = Object::default();
         claims.set("sub", string(&identity.name));
-        claims.set("aud", match audiences.as_slice() {
-            [one] => string(one),
-            several => Value::Array(several.iter().map(|audience| string(audience)).collect()),
-        });
+        claims.set(
+            "aud",
+            match audiences.as_slice() {
+                [one] => string(one),
+                several => Value::Array(several.iter().map(|audience| string(audience)).collect()),
+            },
+        );
         claims.set("jti", string(id.as_str()));
         claims.set("nbf", seconds(request.not_before.unwrap_or(now_seconds)));
         if let Some(expires_at) = draft.expires_at {

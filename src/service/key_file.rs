@@ -60,9 +60,7 @@ fn read(path: &Path) -> Result<Option<Secret>> {
     }
     refuse_shared(&metadata)?;
     let mut text = Vec::with_capacity(MAXIMUM_BYTES as usize);
-    file.take(MAXIMUM_BYTES)
-        .read_to_end(&mut text)
-        .map_err(|_| bad("The store's key file cannot be read."))?;
+    file.take(MAXIMUM_BYTES).read_to_end(&mut text).map_err(|_| bad("The store's key file cannot be read."))?;
     Ok(Some(Secret::new(text)))
 }
 

@@ -12,7 +12,7 @@ mod token;
 mod validate;
 
 pub use grant::{Grant, GrantRequest};
-pub use jwt::{MintRequest, Minted, VerifyRequest, VerifiedJwt, mint_with, verify_with};
+pub use jwt::{MintRequest, Minted, VerifiedJwt, VerifyRequest, mint_with, verify_with};
 pub use key::KeyExport;
 pub use maintenance::StoreStatus;
 pub use open::OpenOptions;

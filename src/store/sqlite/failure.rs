@@ -24,18 +24,14 @@ pub(super) fn translate(error: &rusqlite::Error) -> Error {
         Some(Sqlite::DiskFull) => {
             (ErrorCode::StoreFull, "There is no space left for the store. Free some and try again; nothing is lost.")
         }
-        Some(Sqlite::ReadOnly | Sqlite::PermissionDenied) => (
-            ErrorCode::StoreReadOnly,
-            "The store may only be read. Allow writing to the file and to the folder it lies in.",
-        ),
+        Some(Sqlite::ReadOnly | Sqlite::PermissionDenied) => return read_only(),
         Some(Sqlite::DatabaseCorrupt) => (
             ErrorCode::StoreCorrupt,
             "The database file is damaged. Restore a backup: Test-TesseraStore -Detailed says what was found.",
         ),
-        Some(Sqlite::NotADatabase) => (
-            ErrorCode::StoreForeign,
-            "The file is not a database. It was left untouched; name another path.",
-        ),
+        Some(Sqlite::NotADatabase) => {
+            (ErrorCode::StoreForeign, "The file is not a database. It was left untouched; name another path.")
+        }
         Some(Sqlite::CannotOpen) => (
             ErrorCode::StorePath,
             "The store's file cannot be opened. Look at the path, and at the rights to the file and its folder.",
@@ -48,6 +44,15 @@ pub(super) fn translate(error: &rusqlite::Error) -> Error {
         }
     };
     Error::new(code, message).about("path")
+}
+
+/// The error for a store that cannot be written.
+pub(super) fn read_only() -> Error {
+    Error::new(
+        ErrorCode::StoreReadOnly,
+        "The store may only be read. Allow writing to the file and to the folder it lies in.",
+    )
+    .about("path")
 }
 
 /// SQLite's own name for the kind of error, which holds no value of any statement.

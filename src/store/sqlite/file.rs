@@ -72,7 +72,8 @@ pub(super) fn create_private(path: &Path) -> Result<()> {
 #[cfg(unix)]
 fn key(path: &Path) -> Result<FileKey> {
     use std::os::unix::fs::MetadataExt;
-    let found = fs::metadata(path).map_err(|_| wrong_path("The store's file was taken away while it was being opened."))?;
+    let found =
+        fs::metadata(path).map_err(|_| wrong_path("The store's file was taken away while it was being opened."))?;
     Ok(FileKey { device_and_inode: (found.dev(), found.ino()) })
 }
 

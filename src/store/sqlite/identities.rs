@@ -47,7 +47,10 @@ pub(super) fn insert(connection: &Connection, new: &NewIdentity) -> Result<Ident
         Err(error) if failure::is_constraint(&error) => {
             return Err(Error::new(
                 ErrorCode::AlreadyExists,
-                format!("There is an identity named {} already; names compare without regard to case.", new.name.as_str()),
+                format!(
+                    "There is an identity named {} already; names compare without regard to case.",
+                    new.name.as_str()
+                ),
             )
             .about("name"));
         }
@@ -92,9 +95,7 @@ pub(super) fn roles(connection: &Connection) -> rusqlite::Result<Vec<Role>> {
                        FROM role_inclusion n JOIN role i ON i.role_id = n.included_role_id WHERE n.role_id = r.role_id)
              FROM role r ORDER BY r.role_id",
         )?
-        .query_map([], |row| {
-            Ok(Role { name: row.get(0)?, built_in: row.get(1)?, includes: split(row.get(2)?, ',') })
-        })?
+        .query_map([], |row| Ok(Role { name: row.get(0)?, built_in: row.get(1)?, includes: split(row.get(2)?, ',') }))?
         .collect()
 }
 

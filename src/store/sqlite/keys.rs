@@ -57,9 +57,7 @@ pub(super) fn revoke(connection: &Connection, key_id: &str, revocation: &Revocat
             .optional()?;
         Ok(found.map(|found| (found.key, changed > 0)))
     })())?
-    .ok_or_else(|| {
-        Error::new(ErrorCode::NotFound, "There is no signing key with this key id.").about("keyId")
-    })
+    .ok_or_else(|| Error::new(ErrorCode::NotFound, "There is no signing key with this key id.").about("keyId"))
 }
 
 pub(super) fn remove(connection: &Connection, key_id: &str, revocation: &Revocation) -> Result<Option<u64>> {

@@ -35,7 +35,12 @@ fn read_facts(connection: &Connection) -> rusqlite::Result<Option<StoreFacts>> {
     use rusqlite::OptionalExtension;
     connection
         .query_row("SELECT store_id, issuer, key_check, created_at FROM store", [], |row| {
-            Ok(StoreFacts { store_id: row.get(0)?, issuer: row.get(1)?, key_check: row.get(2)?, created_at: row.get(3)? })
+            Ok(StoreFacts {
+                store_id: row.get(0)?,
+                issuer: row.get(1)?,
+                key_check: row.get(2)?,
+                created_at: row.get(3)?,
+            })
         })
         .optional()
 }
@@ -89,7 +94,9 @@ pub(super) fn problems(connection: &Connection) -> rusqlite::Result<Vec<String>>
 
 pub(super) fn backup(store: &SqliteStore, path: &Path) -> Result<u64> {
     if fs::symlink_metadata(path).is_ok() {
-        return Err(Error::new(ErrorCode::AlreadyExists, "There is a file at the backup's path. Name a new one.").about("path"));
+        return Err(
+            Error::new(ErrorCode::AlreadyExists, "There is a file at the backup's path. Name a new one.").about("path")
+        );
     }
     file::create_private(path)?;
     let copied = copy(store, path);

@@ -23,9 +23,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{
-    Identity, IdentityFilter, Name, Revocation, Role, SigningKey, Token, TokenFilter, TokenId,
-};
+use crate::model::{Identity, IdentityFilter, Name, Revocation, Role, SigningKey, Token, TokenFilter, TokenId};
 
 use self::file::FileKey;
 use self::schema::FileKind;
@@ -279,6 +277,10 @@ impl Store for SqliteStore {
 fn connect_one(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = failure::context(Connection::open_with_flags(path, flags))?;
+    // SQLite falls back to reading; a store that takes no revocation is not one to rely on.
+    if failure::context(connection.is_readonly("main"))? {
+        return Err(failure::read_only());
+    }
     failure::context(configure(&connection))?;
     Ok(connection)
 }

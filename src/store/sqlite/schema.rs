@@ -29,7 +29,8 @@ pub(super) enum FileKind {
 
 /// Tells what an open file is; `StoreForeign` or `StoreNewer` where it must not be touched.
 pub(super) fn kind(connection: &Connection) -> Result<FileKind> {
-    let application_id: i64 = failure::context(connection.pragma_query_value(None, "application_id", |row| row.get(0)))?;
+    let application_id: i64 =
+        failure::context(connection.pragma_query_value(None, "application_id", |row| row.get(0)))?;
     let version: i64 = failure::context(connection.pragma_query_value(None, "user_version", |row| row.get(0)))?;
     let objects: i64 =
         failure::context(connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)))?;

@@ -232,9 +232,8 @@ fn require(connection: &Connection, id: &TokenId) -> Result<Token> {
     let found = connection
         .prepare_cached(&format!("{SELECT}{FROM} WHERE t.id = ?1"))
         .and_then(|mut statement| statement.query_row([id.as_str()], token).optional());
-    failure::context(found)?.ok_or_else(|| {
-        Error::new(ErrorCode::NotFound, format!("There is no token with the id {id}.")).about("id")
-    })
+    failure::context(found)?
+        .ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no token with the id {id}.")).about("id"))
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
@@ -248,11 +247,9 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
     let revoked_at: Option<i64> = row.get(14)?;
     let revocation = match revoked_at {
         None => None,
-        Some(at) => Some(Revocation {
-            at,
-            by: row.get::<_, Option<String>>(15)?.unwrap_or_default(),
-            reason: row.get(16)?,
-        }),
+        Some(at) => {
+            Some(Revocation { at, by: row.get::<_, Option<String>>(15)?.unwrap_or_default(), reason: row.get(16)? })
+        }
     };
     Ok(Token {
         sequence: row.get(0)?,

@@ -38,7 +38,9 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("tessera-writer".to_owned())
             .spawn(move || run(connection, &jobs))
-            .map_err(|_| Error::new(ErrorCode::StoreUnavailable, "The system gives no thread for the store's writer."))?;
+            .map_err(|_| {
+                Error::new(ErrorCode::StoreUnavailable, "The system gives no thread for the store's writer.")
+            })?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -154,9 +156,7 @@ mod tests {
     }
 
     fn insert(value: i64) -> impl FnOnce(&Connection) -> Result<()> + Send + 'static {
-        move |connection| {
-            failure::context(connection.execute("INSERT INTO number VALUES (?)", [value])).map(|_| ())
-        }
+        move |connection| failure::context(connection.execute("INSERT INTO number VALUES (?)", [value])).map(|_| ())
     }
 
     fn count(writer: &Writer) -> i64 {

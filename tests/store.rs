@@ -1,0 +1,288 @@
+//! What is kept is found again: grants, lists, identities, keys, copies.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use support::{NOW, check, fixture, open_at, request};
+use tessera_native::error::ErrorCode;
+use tessera_native::model::{Algorithm, IdentityFilter, Outcome, TokenFilter, TokenState};
+use tessera_native::policy::{AccessContext, Lifetime};
+use tessera_native::service::{Engine, GrantRequest, KeyExport};
+
+fn list(engine: &Engine, filter: TokenFilter) -> Vec<String> {
+    let tokens = engine.tokens(&TokenFilter { limit: 1_000, ..filter }).unwrap();
+    tokens.into_iter().map(|token| token.name.unwrap_or_default()).collect()
+}
+
+#[test]
+fn a_grant_is_found_with_all_that_was_said() {
+    let fixture = fixture();
+    let grant = fixture
+        .engine
+        .grant(&GrantRequest {
+            identity: "ADAM".into(),
+            name: Some("nightly".into()),
+            roles: Some(vec!["reader".into()]),
+            lifetime: Lifetime::Seconds(3_600),
+            not_before: Some(NOW + 60),
+            tags: vec!["ci".into(), "build".into(), "ci".into()],
+            remark: Some("the nightly build".into()),
+            ..request()
+        })
+        .unwrap();
+    let token = fixture.engine.token(grant.token.id.as_str()).unwrap();
+    assert_eq!(token, grant.token);
+    assert_eq!((token.identity.as_str(), token.name.as_deref()), ("Adam", Some("nightly")));
+    assert_eq!(token.roles, ["Reader"]);
+    assert_eq!(token.tags, ["build", "ci"]);
+    assert_eq!((token.created_at, token.not_before, token.expires_at), (NOW, Some(NOW + 60), Some(NOW + 3_660)));
+    assert_eq!(token.created_by, "local owner");
+    assert_eq!(fixture.check(&grant), Outcome::NotYetValid);
+    fixture.clock.set(NOW + 60);
+    assert_eq!(fixture.check(&grant), Outcome::Valid);
+    fixture.clock.set(NOW + 3_660);
+    assert_eq!(fixture.check(&grant), Outcome::Expired);
+}
+
+#[test]
+fn everything_survives_closing_and_opening() {
+    let fixture = fixture();
+    let (opaque, jwt) = (fixture.grant(), fixture.grant_jwt());
+    let (path, clock, folder) = (fixture.path(), fixture.clock.clone(), fixture.folder);
+    drop(fixture.engine);
+    let engine = open_at(path, &clock);
+    for grant in [&opaque, &jwt] {
+        assert_eq!(check(&engine, grant.value.as_bytes()), Outcome::Valid);
+        assert_eq!(engine.token(grant.token.id.as_str()).unwrap(), grant.token);
+    }
+    drop(folder);
+}
+
+#[test]
+fn a_list_is_narrowed_by_each_of_its_filters() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    engine.create_identity("Eve", &["Reader".into()], None).unwrap();
+    let grant = |identity: &str, name: &str, lifetime, not_before, tag: &str| {
+        let grant = engine.grant(&GrantRequest {
+            identity: identity.into(),
+            name: Some(name.into()),
+            lifetime,
+            not_before,
+            tags: vec![tag.into()],
+            ..request()
+        });
+        grant.unwrap().token.id
+    };
+    grant("Adam", "short", Lifetime::Seconds(10), None, "a");
+    grant("Adam", "long_100%", Lifetime::Seconds(1_000), None, "b");
+    grant("Eve", "Later", Lifetime::Seconds(1_000), Some(NOW + 500), "a");
+    let gone = grant("Eve", "gone", Lifetime::Never, None, "b");
+    grant("Eve", "forever", Lifetime::Never, None, "c");
+    engine.revoke_token(gone.as_str(), None).unwrap();
+    fixture.clock.set(NOW + 10);
+
+    let none = TokenFilter::default;
+    assert_eq!(list(engine, none()), ["short", "long_100%", "Later", "gone", "forever"]);
+    assert_eq!(list(engine, TokenFilter { identity: Some("eve".into()), ..none() }), ["Later", "gone", "forever"]);
+    assert_eq!(list(engine, TokenFilter { tag: Some("a".into()), ..none() }), ["short", "Later"]);
+    for (pattern, expected) in [
+        ("l*", vec!["long_100%", "Later"]),
+        ("?ONG*", vec!["long_100%"]),
+        ("*%", vec!["long_100%"]),
+        ("long?100?", vec!["long_100%"]),
+        ("short", vec!["short"]),
+        ("%", vec![]),
+        ("_____", vec![]),
+    ] {
+        assert_eq!(list(engine, TokenFilter { name: Some(pattern.into()), ..none() }), expected, "{pattern}");
+    }
+    for (state, expected) in [
+        (TokenState::Active, vec!["long_100%", "forever"]),
+        (TokenState::Pending, vec!["Later"]),
+        (TokenState::Expired, vec!["short"]),
+        (TokenState::Revoked, vec!["gone"]),
+    ] {
+        assert_eq!(list(engine, TokenFilter { state: Some(state), ..none() }), expected, "{state:?}");
+        let tokens = engine.tokens(&TokenFilter { limit: 1_000, ..none() }).unwrap();
+        let by_state = tokens.iter().filter(|token| token.state(NOW + 10) == state).count();
+        assert_eq!(by_state, expected.len(), "the list and the token agree on {state:?}");
+    }
+    let window = TokenFilter { expires_after: Some(NOW + 10), expires_before: Some(NOW + 1_001), ..none() };
+    assert_eq!(list(engine, window), ["short", "long_100%"]);
+
+    let counts = engine.status().unwrap().counts;
+    assert_eq!(
+        (counts.active_tokens, counts.pending_tokens, counts.expired_tokens, counts.revoked_tokens),
+        (2, 1, 1, 1)
+    );
+}
+
+#[test]
+fn pages_join_to_the_whole_list() {
+    let fixture = fixture();
+    let all: Vec<_> = (0..25).map(|_| fixture.grant().token.sequence).collect();
+    let mut paged = Vec::new();
+    let mut after = None;
+    loop {
+        let page = fixture.engine.tokens(&TokenFilter { after, limit: 10, ..Default::default() }).unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.sequence);
+        paged.extend(page.iter().map(|token| token.sequence));
+    }
+    assert_eq!(paged, all);
+    for limit in [0, 1_001, u32::MAX] {
+        let refused = fixture.engine.tokens(&TokenFilter { limit, ..Default::default() }).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::InvalidArgument);
+    }
+}
+
+#[test]
+fn a_token_has_at_most_what_its_identity_has_now() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    let grant = fixture.grant();
+    let may = |role: &str| {
+        let context = AccessContext { role: Some(role), audience: None };
+        engine.validate(grant.value.as_bytes(), context).outcome
+    };
+    assert_eq!((may("Reader"), may("OPERATOR")), (Outcome::Valid, Outcome::Valid));
+    assert_eq!((may("Administrator"), may("no such role")), (Outcome::RoleDenied, Outcome::RoleDenied));
+    engine.update_identity("Adam", Some(&["Reader".into()]), None).unwrap();
+    assert_eq!((may("Reader"), may("Operator")), (Outcome::Valid, Outcome::RoleDenied));
+    engine.update_identity("Adam", Some(&[]), None).unwrap();
+    assert_eq!(may("Reader"), Outcome::RoleDenied);
+    assert_eq!(fixture.check(&grant), Outcome::Valid);
+    engine.update_identity("Adam", Some(&["Administrator".into()]), None).unwrap();
+    assert_eq!((may("Operator"), may("Administrator")), (Outcome::Valid, Outcome::RoleDenied));
+
+    let too_much = GrantRequest { roles: Some(vec!["Administrator".into()]), ..request() };
+    engine.update_identity("Adam", Some(&["Operator".into()]), None).unwrap();
+    assert_eq!(engine.grant(&too_much).unwrap_err().code(), ErrorCode::NotPermitted);
+    let unknown = GrantRequest { roles: Some(vec!["Nobody".into()]), ..request() };
+    assert_eq!(engine.grant(&unknown).unwrap_err().code(), ErrorCode::NotFound);
+}
+
+#[test]
+fn remarks_and_tags_can_be_changed_and_nothing_else() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    let grant = fixture.grant();
+    let id = grant.token.id.as_str();
+    let changed = engine.update_token(id, Some("a remark"), Some(&["x".into()])).unwrap();
+    assert_eq!((changed.remark.as_deref(), changed.tags.as_slice()), (Some("a remark"), ["x".to_owned()].as_slice()));
+    let kept = engine.update_token(id, None, None).unwrap();
+    assert_eq!(kept, changed);
+    let cleared = engine.update_token(id, Some(""), Some(&[])).unwrap();
+    assert_eq!(cleared, grant.token);
+    assert_eq!(engine.update_token("0123456789ab", Some("x"), None).unwrap_err().code(), ErrorCode::NotFound);
+}
+
+#[test]
+fn identities_are_named_without_regard_to_case() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    assert_eq!(engine.create_identity("ADAM", &[], None).unwrap_err().code(), ErrorCode::AlreadyExists);
+    engine.create_identity("\u{e9}va", &["administrator".into()], None).unwrap();
+    assert_eq!(engine.create_identity("E\u{301}VA", &[], None).unwrap_err().code(), ErrorCode::AlreadyExists);
+    assert_eq!(engine.create_identity("Bob", &["Nobody".into()], None).unwrap_err().code(), ErrorCode::NotFound);
+    let all = |name: Option<&str>| {
+        let filter = IdentityFilter { name: name.map(str::to_owned), after_name: None, limit: 1_000 };
+        engine.identities(&filter).unwrap().into_iter().map(|identity| identity.name).collect::<Vec<_>>()
+    };
+    assert_eq!(all(None), ["Adam", "\u{e9}va"]);
+    assert_eq!(all(Some("a*")), ["Adam"]);
+    assert_eq!(engine.roles().unwrap().len(), 3);
+}
+
+#[test]
+fn passwords_are_verified_changed_and_taken_away() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    engine.create_identity("Eve", &[], Some(b"correct horse")).unwrap();
+    assert!(engine.verify_password("EVE", b"correct horse").unwrap());
+    assert!(!engine.verify_password("Eve", b"wrong horse").unwrap());
+    assert!(!engine.verify_password("nobody", b"correct horse").unwrap());
+    assert!(!engine.verify_password("Adam", b"correct horse").unwrap());
+    assert!(engine.update_identity("Eve", None, Some(Some(b"battery"))).unwrap().has_password);
+    assert!(!engine.verify_password("Eve", b"correct horse").unwrap());
+    assert!(engine.verify_password("Eve", b"battery").unwrap());
+    assert!(!engine.update_identity("Eve", None, Some(None)).unwrap().has_password);
+    assert!(!engine.verify_password("Eve", b"battery").unwrap());
+    for refused in [&b""[..], &[b'x'; 1_025]] {
+        let refused = engine.create_identity("Bob", &[], Some(refused)).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::InvalidArgument);
+    }
+}
+
+#[test]
+fn every_algorithm_signs_tokens_that_check() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    let mut key_ids = BTreeSet::new();
+    for algorithm in Algorithm::ALL {
+        let key = engine.create_key(algorithm).unwrap();
+        let grant = engine
+            .grant(&GrantRequest {
+                format: tessera_native::model::TokenFormat::Jwt,
+                key_id: Some(key.key_id.clone()),
+                audiences: vec!["api".into(), "jobs".into()],
+                ..request()
+            })
+            .unwrap();
+        assert_eq!(fixture.check(&grant), Outcome::Valid, "{algorithm:?}");
+        let at = |audience| {
+            let context = AccessContext { role: None, audience: Some(audience) };
+            engine.validate(grant.value.as_bytes(), context).outcome
+        };
+        assert_eq!((at("jobs"), at("other")), (Outcome::Valid, Outcome::AudienceDenied));
+        let exported = engine.export_keys(Some(&key.key_id), KeyExport::Pem);
+        assert_eq!(exported.is_err(), algorithm == Algorithm::HS256);
+        key_ids.insert(key.key_id);
+    }
+    assert_eq!(key_ids.len(), Algorithm::ALL.len());
+    let published = engine.export_keys(None, KeyExport::Jwks).unwrap();
+    assert_eq!(published.matches("\"kid\"").count(), Algorithm::ALL.len() - 1);
+    assert!(!published.contains("\"d\"") && !published.contains("\"k\":"), "no private half is published");
+}
+
+#[test]
+fn a_copy_is_made_while_the_store_is_written() {
+    let fixture = fixture();
+    let early = fixture.grant();
+    let copy = fixture.folder.path().join("copy.db");
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| (0..200).for_each(|_| drop(fixture.grant())));
+        assert!(fixture.engine.backup(&copy).unwrap() > 0);
+        writing.join().unwrap();
+    });
+    assert_eq!(fixture.engine.backup(&copy).unwrap_err().code(), ErrorCode::AlreadyExists);
+    assert!(!fixture.folder.path().join("copy.db.key").exists(), "a backup never has the key");
+
+    // It opens with the store's key, and with no other.
+    let refused = Engine::open(tessera_native::service::OpenOptions { path: copy.clone(), ..Default::default() });
+    assert_eq!(refused.err().unwrap().code(), ErrorCode::StoreKeyMissing);
+    std::fs::copy(fixture.folder.path().join("tokens.db.key"), fixture.folder.path().join("copy.db.key")).unwrap();
+    let restored = open_at(copy, &fixture.clock);
+    assert_eq!(check(&restored, early.value.as_bytes()), Outcome::Valid);
+    assert!(restored.problems().unwrap().is_empty());
+}
+
+#[test]
+fn many_threads_may_use_one_store() {
+    let fixture = fixture();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let grant = fixture.grant();
+                    assert_eq!(fixture.check(&grant), Outcome::Valid);
+                    fixture.engine.revoke_token(grant.token.id.as_str(), None).unwrap();
+                    assert_eq!(fixture.check(&grant), Outcome::Revoked);
+                }
+            });
+        }
+    });
+    assert_eq!(fixture.engine.status().unwrap().counts.revoked_tokens, 200);
+}
