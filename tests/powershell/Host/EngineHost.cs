@@ -6,8 +6,17 @@ namespace Tessera.ScriptHost;
 /// <summary>What the engine knows about the program it runs in.</summary>
 internal sealed class EngineHost(EngineConsole console) : PSHost
 {
+    private readonly EngineUserInterface _userInterface = new(console);
+
     /// <summary>The argument of the script's <c>exit</c>; null while there was none.</summary>
     public int? ExitCode { get; private set; }
+
+    /// <summary>Whether what is put out now is the text of an error.</summary>
+    public bool ShowsError
+    {
+        get => _userInterface.ShowsError;
+        set => _userInterface.ShowsError = value;
+    }
 
     public override string Name => "Tessera.ScriptHost";
 
@@ -19,7 +28,7 @@ internal sealed class EngineHost(EngineConsole console) : PSHost
 
     public override CultureInfo CurrentUICulture { get; } = CultureInfo.CurrentUICulture;
 
-    public override PSHostUserInterface UI { get; } = new EngineUserInterface(console);
+    public override PSHostUserInterface UI => _userInterface;
 
     public override void SetShouldExit(int exitCode) => ExitCode = exitCode;
 

@@ -11,18 +11,20 @@ namespace Tessera.ScriptHost;
 /// <summary>Writes the engine's streams to an <see cref="EngineConsole"/> and answers prompts from its input.</summary>
 internal sealed class EngineUserInterface(EngineConsole console) : PSHostUserInterface
 {
+    /// <summary>Whether what is put out now is the text of an error.</summary>
+    public bool ShowsError { get; set; }
+
     public override PSHostRawUserInterface RawUI { get; } = new EngineRawUserInterface(console.WidthColumns);
 
     public override bool SupportsVirtualTerminal => console.HasColors;
 
-    public override void Write(string value) => console.Output.Write(Render(value));
+    public override void Write(string value) => Output.Write(Render(value));
 
     public override void Write(ConsoleColor foregroundColor, ConsoleColor backgroundColor, string value) => Write(value);
 
-    public override void WriteLine(string value) => console.Output.WriteLine(Render(value));
+    public override void WriteLine(string value) => Output.WriteLine(Render(value));
 
-    public override void WriteErrorLine(string value) =>
-        console.Error.WriteLine(Render(value, PSStyle.Instance.Formatting.Error));
+    public override void WriteErrorLine(string value) => console.Error.WriteLine(Render(value));
 
     public override void WriteWarningLine(string message) =>
         console.Warning.WriteLine(Render($"WARNING: {message}", PSStyle.Instance.Formatting.Warning));
@@ -121,6 +123,8 @@ internal sealed class EngineUserInterface(EngineConsole console) : PSHostUserInt
         string caption, string message, string userName, string targetName,
         PSCredentialTypes allowedCredentialTypes, PSCredentialUIOptions options) =>
         throw NoCredentialPrompt();
+
+    private TextWriter Output => ShowsError ? console.Error : console.Output;
 
     private static HostException NoCredentialPrompt() =>
         new("This host has no prompt for credentials. Pass the credential as a parameter.");

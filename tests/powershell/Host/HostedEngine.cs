@@ -18,9 +18,6 @@ namespace Tessera.ScriptHost;
 /// </remarks>
 public sealed class HostedEngine : IDisposable
 {
-    /// <summary>Marks an object for <c>Out-Default</c> as one for the error stream; <c>pwsh</c> does so too.</summary>
-    private const string ErrorStreamMark = "writeErrorStream";
-
     private const string LastExitCode = "global:LASTEXITCODE";
 
     private readonly EngineHost _host;
@@ -214,11 +211,12 @@ public sealed class HostedEngine : IDisposable
             ?? (failed ? 1 : _runspace.SessionStateProxy.GetVariable(LastExitCode) as int? ?? 0);
     }
 
+    /// <summary>Formats an error that ended the script. It is no longer part of a stream, so the host is told.</summary>
     private void ShowError(ErrorRecord error)
     {
-        var marked = new PSObject(error);
-        marked.Properties.Add(new PSNoteProperty(ErrorStreamMark, true));
+        _host.ShowsError = true;
         using PowerShell shell = PowerShell.Create(_runspace);
-        shell.AddCommand("Out-Default").Invoke(new[] { marked });
+        shell.AddCommand("Out-Default").Invoke(new[] { error });
+        _host.ShowsError = false;
     }
 }
