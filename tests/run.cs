@@ -1,0 +1,132 @@
+// Runs every check of the project, in the order below, and stops at the first that fails:
+//
+//     dotnet run tests/run.cs
+//
+// Needs only dotnet and cargo. At the end it repeats what each test runner counted, one line a runner.
+
+#:property PublishAot=false
+
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+const string Solution = "tests/Tessera.slnx";
+
+// The program is built elsewhere; its source tells where the project is.
+string root = Path.GetDirectoryName((string)AppContext.GetData("EntryPointFileDirectoryPath")!)!;
+List<Count> counts = [];
+
+bool passed =
+    Run("cargo", "fmt", "--check")
+    && Run("cargo", "clippy", "--locked", "--all-targets", "--", "-D", "warnings")
+    && RunTests("rust", Patterns.Cargo(), "cargo", "test", "--locked")
+    && Run("dotnet", "build", Solution, "-warnaserror")
+    && Run("dotnet", "format", Solution, "--verify-no-changes", "--no-restore")
+    && Run("dotnet", "format", "whitespace", ".", "--folder", "--include", "tests/run.cs", "--verify-no-changes")
+    && RunTests("dotnet", Patterns.Xunit(), "dotnet", "run", "--no-build", "--project", "tests/dotnet", "--", "-noColor")
+    && RunScript("dotnet", "run", "--no-build", "--project", "tests/powershell/Host", "--", "tests/powershell/main-job.ps1");
+
+Console.WriteLine();
+foreach (Count count in counts)
+{
+    Console.WriteLine(count);
+}
+
+if (!passed)
+{
+    Console.Error.WriteLine("A check failed; those after it did not run.");
+}
+
+return passed ? 0 : 1;
+
+// Runs a program whose exit code says everything.
+bool Run(params string[] command) => Start(command, line: null) == 0;
+
+// Runs a test runner, adds up what it says it counted, and takes a run without a test for a failure.
+bool RunTests(string runner, Regex closingLine, params string[] command)
+{
+    var count = new Count(runner, 0, 0, 0);
+    int exitCode = Start(command, line =>
+    {
+        if (closingLine.Match(line) is { Success: true } match)
+        {
+            int failed = Number(match, "failed") + Number(match, "errors");
+            int skipped = Number(match, "skipped");
+            int ran = match.Groups["passed"].Success
+                ? Number(match, "passed")
+                : Number(match, "total") - failed - skipped;
+            count = new Count(runner, count.Passed + ran, count.Failed + failed, count.Skipped + skipped);
+        }
+    });
+    counts.Add(count);
+    if (count.Passed + count.Failed == 0)
+    {
+        Console.Error.WriteLine($"{runner}: no test ran.");
+    }
+
+    return exitCode == 0 && count is { Failed: 0, Passed: > 0 };
+}
+
+// Runs the main job; it is one test, passed when it ends well.
+bool RunScript(params string[] command)
+{
+    bool isGood = Run(command);
+    counts.Add(new Count("script", isGood ? 1 : 0, isGood ? 0 : 1, 0));
+    return isGood;
+}
+
+// Starts a program in the project's folder and waits for it. With `line`, shows and hands over each line that it
+// prints; without, it prints for itself.
+int Start(string[] command, Action<string>? line)
+{
+    Console.WriteLine($"\n> {string.Join(' ', command)}");
+    var clock = Stopwatch.StartNew();
+    var start = new ProcessStartInfo(command[0], command[1..])
+    {
+        WorkingDirectory = root,
+        RedirectStandardOutput = line is not null,
+    };
+    try
+    {
+        using Process process = Process.Start(start)!;
+        if (line is not null)
+        {
+            while (process.StandardOutput.ReadLine() is { } text)
+            {
+                Console.WriteLine(text);
+                line(text);
+            }
+        }
+
+        process.WaitForExit();
+        Console.WriteLine($"< exit code {process.ExitCode} after {clock.Elapsed.TotalSeconds:F0} s");
+        return process.ExitCode;
+    }
+    catch (Win32Exception exception)
+    {
+        Console.Error.WriteLine($"{command[0]} cannot be started: {exception.Message}. Is it installed and on PATH?");
+        return -1;
+    }
+}
+
+static int Number(Match match, string group) =>
+    int.TryParse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture, out int number) ? number : 0;
+
+// What one runner counted.
+internal sealed record Count(string Runner, int Passed, int Failed, int Skipped)
+{
+    public override string ToString() =>
+        $"{Runner}: {Passed} passed, {Failed} failed{(Skipped > 0 ? $", {Skipped} skipped" : "")}";
+}
+
+// The closing lines of the test runners.
+internal static partial class Patterns
+{
+    // One for each test program and one for the documentation's examples.
+    [GeneratedRegex(@"^test result: \w+\. (?<passed>\d+) passed; (?<failed>\d+) failed; (?<skipped>\d+) ignored")]
+    public static partial Regex Cargo();
+
+    [GeneratedRegex(@"Total: (?<total>\d+), Errors: (?<errors>\d+), Failed: (?<failed>\d+), Skipped: (?<skipped>\d+)")]
+    public static partial Regex Xunit();
+}
