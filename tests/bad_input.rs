@@ -112,7 +112,7 @@ fn arguments_outside_their_limits() {
 
 #[test]
 fn paths_that_are_no_stores() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = support::folder();
     let at = |name: &str| folder.path().join(name);
 
     assert_eq!(refusal(folder.path()), ErrorCode::StorePath);
@@ -244,7 +244,7 @@ fn a_store_opened_twice_is_one_store() {
 
 #[test]
 fn stores_may_be_opened_and_closed_from_many_threads() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = support::folder();
     std::thread::scope(|scope| {
         for thread in 0..8 {
             let path = folder.path().join("tokens.db");
@@ -294,7 +294,7 @@ const SMALL_DISK: &str = "TESSERA_TEST_SMALL_DISK";
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_and_a_read_only_one() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = support::folder();
     let script = format!(
         "mount -t tmpfs -o size=2m tmpfs '{0}' || exit 42
          '{1}' --exact on_the_small_disk --nocapture --quiet || exit 1

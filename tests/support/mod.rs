@@ -20,9 +20,21 @@ pub struct Fixture {
     pub folder: TempDir,
 }
 
+/// A temporary folder; kept, when the whole suite wants to look through every store afterwards.
+pub fn folder() -> TempDir {
+    match std::env::var_os("TESSERA_TEST_KEEP_STORES") {
+        None => tempfile::tempdir().unwrap(),
+        Some(kept) => {
+            let mut folder = tempfile::Builder::new().prefix("rust-").tempdir_in(kept).unwrap();
+            folder.disable_cleanup(true);
+            folder
+        }
+    }
+}
+
 /// A fixture that has the identity Adam, with the role Operator.
 pub fn fixture() -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let clock = Arc::new(FixedClock::new(NOW));
     let engine = open_at(folder.path().join("tokens.db"), &clock);
     engine.create_identity("Adam", &["Operator".to_owned()], None).unwrap();

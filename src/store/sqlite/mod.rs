@@ -316,3 +316,61 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::NewIdentity;
+
+    fn identity(number: i64) -> NewIdentity {
+        let name = Name::parse(&format!("{number} {}", "x".repeat(200)), "name").unwrap();
+        NewIdentity { name, roles: vec!["Reader".to_owned()], password_hash: None, created_at: number }
+    }
+
+    /// The full disk of a machine on which no small one can be mounted: a limit on the file's pages.
+    #[test]
+    fn without_space_nothing_is_lost_and_with_space_again_all_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("tokens.db"), true).unwrap();
+        let limit = |pages: i64| {
+            let limited = store.write(move |connection| {
+                let set = connection.pragma_update_and_check(None, "max_page_count", pages, |row| row.get(0));
+                failure::context::<i64>(set)
+            });
+            limited.unwrap()
+        };
+        let used = limit(1);
+        limit(used + 2);
+        let mut kept = 0;
+        let full = loop {
+            match store.insert_identity(identity(kept)) {
+                Ok(_) => kept += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.code(), ErrorCode::StoreFull);
+        assert!(kept > 0);
+        let count = || store.counts(0).unwrap().identities;
+        assert_eq!(count(), kept.unsigned_abs());
+        assert!(store.problems().unwrap().is_empty());
+
+        limit(1_000_000);
+        store.insert_identity(identity(kept)).unwrap();
+        assert_eq!(count(), kept.unsigned_abs() + 1);
+    }
+
+    #[test]
+    fn the_counter_stands_still_until_something_is_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("tokens.db"), true).unwrap();
+        let before = store.change_counter().unwrap();
+        store.roles().unwrap();
+        assert_eq!(store.change_counter().unwrap(), before);
+        store.insert_identity(identity(1)).unwrap();
+        let after = store.change_counter().unwrap();
+        assert_ne!(after, before);
+        let elsewhere = Connection::open(store.path()).unwrap();
+        elsewhere.execute_batch("UPDATE identity SET created_at = 2").unwrap();
+        assert_ne!(store.change_counter().unwrap(), after);
+    }
+}
