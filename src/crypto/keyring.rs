@@ -264,10 +264,8 @@ mod tests {
     use super::*;
 
     fn text_with(peppers: &[(i64, [u8; 32])], wrapping_key: [u8; 32]) -> String {
-        let peppers: Vec<String> = peppers
-            .iter()
-            .map(|(id, key)| format!(r#"{{"id":{id},"key":"{}"}}"#, STANDARD.encode(key)))
-            .collect();
+        let peppers: Vec<String> =
+            peppers.iter().map(|(id, key)| format!(r#"{{"id":{id},"key":"{}"}}"#, STANDARD.encode(key))).collect();
         let wrapping_key = STANDARD.encode(wrapping_key);
         format!(r#"{{"version":1,"peppers":[{}],"wrappingKey":"{wrapping_key}"}}"#, peppers.join(","))
     }

@@ -142,8 +142,8 @@ fn current_parameters() -> Result<Params> {
 
 fn derive(password: &[u8], salt: &[u8], parameters: &Params, tag_bytes: usize) -> Result<Zeroizing<Vec<u8>>> {
     let unusable = |_| Error::new(ErrorCode::Internal, "A password could not be hashed: is there memory left?");
-    let parameters =
-        Params::new(parameters.m_cost(), parameters.t_cost(), parameters.p_cost(), Some(tag_bytes)).map_err(unusable)?;
+    let parameters = Params::new(parameters.m_cost(), parameters.t_cost(), parameters.p_cost(), Some(tag_bytes))
+        .map_err(unusable)?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
     let mut tag = Zeroizing::new(vec![0_u8; tag_bytes]);
     let _turn = Turn::take();
@@ -263,9 +263,8 @@ mod tests {
 
     #[test]
     fn turns_are_given_back() {
-        let threads: Vec<_> = (0..16)
-            .map(|_| std::thread::spawn(|| cheap_hash(b"password", 64, 1, 1, &[7; 16])))
-            .collect();
+        let threads: Vec<_> =
+            (0..16).map(|_| std::thread::spawn(|| cheap_hash(b"password", 64, 1, 1, &[7; 16]))).collect();
         for thread in threads {
             thread.join().unwrap();
         }

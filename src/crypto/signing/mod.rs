@@ -197,12 +197,7 @@ impl VerifyingKey {
     }
 
     /// An elliptic curve key from its point's coordinates, both of the curve's full length.
-    pub fn from_curve_components(
-        algorithm: Algorithm,
-        x: &[u8],
-        y: &[u8],
-        key_id: Option<String>,
-    ) -> Result<Self> {
+    pub fn from_curve_components(algorithm: Algorithm, x: &[u8], y: &[u8], key_id: Option<String>) -> Result<Self> {
         Ok(Self::from_public(PublicKey::from_curve_components(algorithm, x, y)?, key_id))
     }
 

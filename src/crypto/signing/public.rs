@@ -24,10 +24,17 @@ pub(super) struct PublicKey {
 
 enum Numbers {
     /// Big-endian, without leading zeros.
-    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+    },
     /// The uncompressed point: 4, x, y.
-    Curve { point: Vec<u8> },
-    Ed25519 { x: Vec<u8> },
+    Curve {
+        point: Vec<u8>,
+    },
+    Ed25519 {
+        x: Vec<u8>,
+    },
 }
 
 impl PublicKey {
@@ -56,9 +63,8 @@ impl PublicKey {
             return Err(refused("The RSA key's public exponent must be 65537."));
         }
         let components = RsaPublicKeyComponents { n: modulus, e: exponent };
-        let parsed = components
-            .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-            .map_err(|_| refused(NOT_OF_ITS_KIND))?;
+        let parsed =
+            components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).map_err(|_| refused(NOT_OF_ITS_KIND))?;
         let numbers = Numbers::Rsa { modulus: modulus.to_vec(), exponent: exponent.to_vec() };
         Ok(Self { algorithm, numbers, subject_public_key_info: subject_public_key_info(&parsed)? })
     }

@@ -116,7 +116,10 @@ fn debug_shows_no_key() {
     let secret = Secret::from(&b"correct horse battery staple horse"[..]);
     let key = SigningKeyMaterial::hmac(secret, Some("k1".to_owned())).unwrap();
     let shown = format!("{key:?}");
-    assert_eq!(shown, r#"SigningKeyMaterial { verifying: VerifyingKey { algorithm: HS256, key_id: Some("k1"), .. }, .. }"#);
+    assert_eq!(
+        shown,
+        r#"SigningKeyMaterial { verifying: VerifyingKey { algorithm: HS256, key_id: Some("k1"), .. }, .. }"#
+    );
 }
 
 #[test]

@@ -68,21 +68,72 @@ fn depth_and_members_are_bounded() {
 #[test]
 fn bombs_are_refused_on_a_small_stack() {
     let bombs = ["[".repeat(10_000), r#"{"a":"#.repeat(10_000), format!(r#"{{"a":{}"#, "[".repeat(1_000_000))];
-    let thread = std::thread::Builder::new().stack_size(128 * 1_024).spawn(move || {
-        bombs.iter().all(|bomb| parse(bomb.as_bytes()) == Err(Refusal::TooDeep))
-    });
+    let thread = std::thread::Builder::new()
+        .stack_size(128 * 1_024)
+        .spawn(move || bombs.iter().all(|bomb| parse(bomb.as_bytes()) == Err(Refusal::TooDeep)));
     assert!(thread.unwrap().join().unwrap());
 }
 
 #[test]
 fn everything_else_is_not_json() {
     let texts: [&[u8]; 57] = [
-        b"", b" ", b" {}", b"{} ", b"\n{}", b"{}\n", b"\xEF\xBB\xBF{}", b"{}\0", b"{}{}", b"{}x", b"{", b"}", b"[",
-        b"{,}", b"{\"a\":1,}", b"{\"a\"}", b"{\"a\":}", b"{a:1}", b"{'a':1}", b"{\"a\":1 \"b\":2}", b"{1:1}",
-        b"{null:1}", b"[1,]", b"[,1]", b"[1 2]", b"[1", b"[\"a\"", b"01", b"+1", b".5", b"1.", b"1e", b"1e+", b"-",
-        b"--1", b"0x1", b"NaN", b"Infinity", b"-Infinity", b"1e999", b"True", b"nul", b"undefined", b"'a'", b"\"",
-        b"\"\n\"", b"\"\0\"", b"\"\\x\"", b"\"\\u12\"", b"\"\\ud800\"", b"\"\\udc00\"", b"\"\\ud800\\u0041\"",
-        b"\"\xFF\"", b"\"\xED\xA0\x80\"", b"\"\xC0\xAF\"", b"/**/{}", b"{}//",
+        b"",
+        b" ",
+        b" {}",
+        b"{} ",
+        b"\n{}",
+        b"{}\n",
+        b"\xEF\xBB\xBF{}",
+        b"{}\0",
+        b"{}{}",
+        b"{}x",
+        b"{",
+        b"}",
+        b"[",
+        b"{,}",
+        b"{\"a\":1,}",
+        b"{\"a\"}",
+        b"{\"a\":}",
+        b"{a:1}",
+        b"{'a':1}",
+        b"{\"a\":1 \"b\":2}",
+        b"{1:1}",
+        b"{null:1}",
+        b"[1,]",
+        b"[,1]",
+        b"[1 2]",
+        b"[1",
+        b"[\"a\"",
+        b"01",
+        b"+1",
+        b".5",
+        b"1.",
+        b"1e",
+        b"1e+",
+        b"-",
+        b"--1",
+        b"0x1",
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+        b"1e999",
+        b"True",
+        b"nul",
+        b"undefined",
+        b"'a'",
+        b"\"",
+        b"\"\n\"",
+        b"\"\0\"",
+        b"\"\\x\"",
+        b"\"\\u12\"",
+        b"\"\\ud800\"",
+        b"\"\\udc00\"",
+        b"\"\\ud800\\u0041\"",
+        b"\"\xFF\"",
+        b"\"\xED\xA0\x80\"",
+        b"\"\xC0\xAF\"",
+        b"/**/{}",
+        b"{}//",
     ];
     for text in texts {
         assert_eq!(parse(text), Err(Refusal::NotJson), "{:?}", String::from_utf8_lossy(text));

@@ -61,12 +61,7 @@ impl Claims {
     }
 
     /// Checks what depends on who asks and when: issuer, `nbf`, `iat`, `exp`, audience, in this order.
-    pub(super) fn check(
-        &self,
-        issuer: Option<&str>,
-        audience: Option<&str>,
-        now_seconds: i64,
-    ) -> Result<(), Refusal> {
+    pub(super) fn check(&self, issuer: Option<&str>, audience: Option<&str>, now_seconds: i64) -> Result<(), Refusal> {
         if issuer.is_some() && self.issuer.as_deref() != issuer {
             return Err(Refusal::new(Outcome::Unknown, "The token is from another issuer."));
         }

@@ -122,11 +122,8 @@ const ACCESS_TOKEN: Rules = Rules {
     maximum_lifetime_seconds: Some(400 * DAY_SECONDS),
 };
 
-const JSON_WEB_TOKEN: Rules = Rules {
-    media_types: &["JWT"],
-    required_claims: &["iss", "sub", "aud", "exp", "iat", "jti"],
-    ..ACCESS_TOKEN
-};
+const JSON_WEB_TOKEN: Rules =
+    Rules { media_types: &["JWT"], required_claims: &["iss", "sub", "aud", "exp", "iat", "jti"], ..ACCESS_TOKEN };
 
 const POWERSHELL_UNIVERSAL: Rules = Rules {
     media_types: &["JWT"],

@@ -1,1 +1,165 @@
+use super::*;
+use crate::crypto::signing::SigningKeyMaterial;
+use crate::error::{ErrorCode, Result};
+use crate::format::{base64url, json};
+use crate::model::Algorithm;
+use crate::secret::Secret;
 
+const NOW: i64 = 1_700_000_000;
+const NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
+const ROLE: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
+
+fn options(profile: JwtProfile) -> MintOptions<'static> {
+    MintOptions { profile, issuer: Some("https://issuer.example"), now_seconds: NOW, lifetime_seconds: None }
+}
+
+fn minted(claims: &str, key: &SigningKeyMaterial, options: &MintOptions<'_>) -> Result<Minted> {
+    mint(json::parse_object(claims.as_bytes()).unwrap(), key, options)
+}
+
+fn key() -> SigningKeyMaterial {
+    SigningKeyMaterial::hmac(Secret::from(&[7_u8; 32][..]), Some("k1".to_owned())).unwrap()
+}
+
+fn parts(minted: &Minted) -> (String, String) {
+    let inspection = inspect(minted.value.as_bytes()).unwrap();
+    (inspection.header, inspection.payload)
+}
+
+#[test]
+fn access_tokens_are_filled_in_and_written_in_order() {
+    let claims = r#"{"extra":[1],"exp_note":"x","aud":"api","sub":"Adam"}"#;
+    let token = minted(claims, &key(), &options(JwtProfile::AccessToken)).unwrap();
+    let (header, payload) = parts(&token);
+    let id = token.claims.id.clone().unwrap();
+    assert_eq!(header, r#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#);
+    assert_eq!(id.len(), 22);
+    assert_eq!(
+        payload,
+        format!(
+            r#"{{"iss":"https://issuer.example","sub":"Adam","aud":"api","client_id":"Adam","iat":{NOW},"nbf":{NOW},"exp":{},"jti":"{id}","extra":[1],"exp_note":"x"}}"#,
+            NOW + 90 * 86_400
+        )
+    );
+    assert!(token.warnings.is_empty());
+}
+
+#[test]
+fn documents_profiles_write_the_claims_of_their_contracts() {
+    let claims = format!(r#"{{"{ROLE}":"Administrator","{NAME}":"Admin"}}"#);
+    let short = SigningKeyMaterial::hmac(Secret::from(&b"PleaseUseYourOwnSigningKeyHere"[..]), None).unwrap();
+    let token = minted(&claims, &short, &MintOptions { issuer: None, ..options(JwtProfile::PowerShellUniversal) });
+    let token = token.unwrap();
+    let (header, payload) = parts(&token);
+    let hash = token.claims.id.clone().unwrap();
+    assert_eq!(header, r#"{"alg":"HS256","typ":"JWT"}"#);
+    assert_eq!(
+        payload,
+        format!(
+            r#"{{"{NAME}":"Admin","http://schemas.xmlsoap.org/ws/2005/05/identity/claims/hash":"{hash}","sub":"PowerShellUniversal","{ROLE}":"Administrator","nbf":{NOW},"exp":{},"iss":"IronmanSoftware","aud":"PowerShellUniversal"}}"#,
+            NOW + 365 * 86_400
+        )
+    );
+    assert_eq!(token.warnings, [SHORT_SECRET_WARNING]);
+    assert!(uuid::Uuid::try_parse(&hash).is_ok());
+
+    let claims = format!(r#"{{"{NAME}":"Adam","department":"IT"}}"#);
+    let token = minted(&claims, &short, &MintOptions { issuer: None, ..options(JwtProfile::UniversalDashboard) });
+    let (_, payload) = parts(&token.unwrap());
+    let names: Vec<String> =
+        json::parse_object(payload.as_bytes()).unwrap().iter().map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(names[2..], ["sub", "nbf", "exp", "aud", "department"], "no iss unless given");
+}
+
+#[test]
+fn tokens_that_would_be_refused_are_not_made() {
+    let code = |claims: &str, options: &MintOptions<'_>| minted(claims, &key(), options).unwrap_err().code();
+    let access = options(JwtProfile::AccessToken);
+    for claims in [
+        r#"{"sub":"Adam"}"#,
+        r#"{"aud":"api"}"#,
+        r#"{"sub":"Adam","aud":[]}"#,
+        r#"{"sub":5,"aud":"api"}"#,
+        r#"{"sub":"Adam","aud":"api","exp":"2030"}"#,
+        r#"{"sub":"Adam","aud":"api","exp":1699999999}"#,
+        r#"{"sub":"Adam","aud":"api","exp":1800000000}"#,
+        r#"{"sub":"Adam","aud":"api","exp":1700000010,"nbf":1700000010}"#,
+        r#"{"sub":"Adam","aud":"api","iat":null}"#,
+    ] {
+        assert_eq!(code(claims, &access), ErrorCode::InvalidArgument, "{claims}");
+    }
+    let good = r#"{"sub":"Adam","aud":"api"}"#;
+    assert!(minted(good, &key(), &access).is_ok());
+    for lifetime in [0, -1, i64::MIN, 401 * 86_400, i64::MAX] {
+        let options = MintOptions { lifetime_seconds: Some(lifetime), ..access };
+        assert_eq!(code(good, &options), ErrorCode::InvalidArgument, "{lifetime}");
+    }
+    let with_lifetime = MintOptions { lifetime_seconds: Some(60), ..access };
+    assert_eq!(code(r#"{"sub":"A","aud":"a","exp":1700000100}"#, &with_lifetime), ErrorCode::InvalidArgument);
+    assert_eq!(code(good, &MintOptions { issuer: None, ..access }), ErrorCode::InvalidArgument);
+    let large = format!(r#"{{"sub":"Adam","aud":"api","x":"{}"}}"#, "x".repeat(6_100));
+    assert_eq!(code(&large, &access), ErrorCode::InvalidArgument);
+}
+
+#[test]
+fn keys_that_the_profile_refuses_make_no_token() {
+    let good = r#"{"sub":"Adam","aud":"api"}"#;
+    let short = SigningKeyMaterial::hmac(Secret::from(&[7_u8; 31][..]), None).unwrap();
+    let error = minted(good, &short, &options(JwtProfile::AccessToken)).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::KeyRefused);
+    let curve = SigningKeyMaterial::generate(Algorithm::ES256).unwrap();
+    let claims = format!(r#"{{"{NAME}":"Admin"}}"#);
+    let error = minted(&claims, &curve, &options(JwtProfile::PowerShellUniversal)).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::KeyRefused);
+    let odd = SigningKeyMaterial::hmac(Secret::from(&[7_u8; 32][..]), Some("a b\"".to_owned())).unwrap();
+    let error = minted(good, &odd, &options(JwtProfile::AccessToken)).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::KeyRefused);
+}
+
+#[test]
+fn a_key_without_an_id_is_named_by_its_thumbprint() {
+    let curve = SigningKeyMaterial::generate(Algorithm::EdDSA).unwrap();
+    let nameless = SigningKeyMaterial::from_pkcs8(Algorithm::EdDSA, curve.private().as_bytes(), None).unwrap();
+    let token = minted(r#"{"sub":"A","aud":"a"}"#, &nameless, &options(JwtProfile::JsonWebToken)).unwrap();
+    let thumbprint = curve.verifying_key().thumbprint().unwrap();
+    assert_eq!(parts(&token).0, format!(r#"{{"alg":"EdDSA","typ":"JWT","kid":"{thumbprint}"}}"#));
+}
+
+#[test]
+fn inspection_takes_any_algorithm_and_believes_nothing() {
+    let token = |header: &str, payload: &str, signature: &str| {
+        format!("{}.{}.{signature}", base64url::encode(header.as_bytes()), base64url::encode(payload.as_bytes()))
+    };
+    let unsigned = token(r#"{"alg":"none","crit":["x"]}"#, r#"{"a":1}"#, "");
+    let inspection = inspect(unsigned.as_bytes()).unwrap();
+    assert_eq!(
+        (inspection.header.as_str(), inspection.payload.as_str()),
+        (r#"{"alg":"none","crit":["x"]}"#, r#"{"a":1}"#)
+    );
+    for bad in [
+        String::new(),
+        "..".to_owned(),
+        "e30.e30".to_owned(),
+        "e30.e30..".to_owned(),
+        "e30.e30.A".to_owned(),
+        "e30.e30.AB".to_owned(),
+        " e30.e30.".to_owned(),
+        token("[]", "{}", ""),
+        token("{}", "null", ""),
+        token("{}", r#"{"a":1,"a":2}"#, ""),
+        token("{}", "{} ", ""),
+        format!("e30.e30.{}", "A".repeat(MAXIMUM_TOKEN_BYTES)),
+    ] {
+        assert_eq!(inspect(bad.as_bytes()).unwrap_err().code(), ErrorCode::MalformedToken, "{bad}");
+    }
+    assert!(inspect(b"e30.e30.").is_ok());
+}
+
+#[test]
+fn profiles_keep_their_names() {
+    for profile in JwtProfile::ALL {
+        assert_eq!(JwtProfile::parse(profile.name()), Some(profile));
+    }
+    assert_eq!(JwtProfile::parse("accesstoken"), None);
+    assert_eq!(JwtProfile::default(), JwtProfile::AccessToken);
+}

@@ -90,7 +90,8 @@ impl JwtVerdict {
             Keys::Given(key) => self.check_key(&parts, &header, key, rules)?,
             Keys::ByKeyId(look_up) => {
                 let key = header.key_id.as_deref().and_then(look_up);
-                let key = key.ok_or_else(|| Refusal::new(Outcome::Unknown, "The header names no key that is known."))?;
+                let key =
+                    key.ok_or_else(|| Refusal::new(Outcome::Unknown, "The header names no key that is known."))?;
                 self.check_key(&parts, &header, key, rules)?;
             }
         }

@@ -128,7 +128,9 @@ fn check_use(members: &Object<'_>, operation: &str) -> Result<()> {
         Some(Value::Array(operations)) => {
             let is = |value: &Value<'_>, name: &str| matches!(value, Value::String(text) if text == name);
             if operations.iter().any(|value| !is(value, "sign") && !is(value, "verify")) {
-                return Err(refused("The JWK's key_ops has more than sign and verify: it is a key for something else."));
+                return Err(refused(
+                    "The JWK's key_ops has more than sign and verify: it is a key for something else.",
+                ));
             }
             match operations.iter().filter(|value| is(value, operation)).count() {
                 0 => Err(refused("The JWK's key_ops does not allow what the key is wanted for.")),

@@ -12,25 +12,25 @@ use crate::model::Algorithm;
 pub(super) fn signing_key(text: &[u8], algorithm: Option<Algorithm>) -> Result<SigningKeyMaterial> {
     let block = Block::parse(text)?;
     match block.label {
-        Label::PrivateKey => of_some_kind(algorithm, |algorithm| {
-            SigningKeyMaterial::from_pkcs8(algorithm, &block.der, None)
-        }),
-        Label::RsaPrivateKey => SigningKeyMaterial::from_pkcs1(rsa_algorithm(algorithm)?, &block.der, None),
-        Label::EcPrivateKey => of_some_kind(algorithm, |algorithm| {
-            SigningKeyMaterial::from_sec1(algorithm, &block.der, None)
-        }),
-        Label::PublicKey | Label::RsaPublicKey => Err(refused("The PEM text has a public key, which cannot sign.")),
+        Label::Private => {
+            of_some_kind(algorithm, |algorithm| SigningKeyMaterial::from_pkcs8(algorithm, &block.der, None))
+        }
+        Label::RsaPrivate => SigningKeyMaterial::from_pkcs1(rsa_algorithm(algorithm)?, &block.der, None),
+        Label::EcPrivate => {
+            of_some_kind(algorithm, |algorithm| SigningKeyMaterial::from_sec1(algorithm, &block.der, None))
+        }
+        Label::Public | Label::RsaPublic => Err(refused("The PEM text has a public key, which cannot sign.")),
     }
 }
 
 pub(super) fn verifying_key(text: &[u8], algorithm: Option<Algorithm>) -> Result<VerifyingKey> {
     let block = Block::parse(text)?;
     match block.label {
-        Label::PublicKey => of_some_kind(algorithm, |algorithm| {
-            VerifyingKey::from_public_der(algorithm, &block.der, None)
-        }),
-        Label::RsaPublicKey => VerifyingKey::from_public_der(rsa_algorithm(algorithm)?, &block.der, None),
-        Label::PrivateKey | Label::RsaPrivateKey | Label::EcPrivateKey => {
+        Label::Public => {
+            of_some_kind(algorithm, |algorithm| VerifyingKey::from_public_der(algorithm, &block.der, None))
+        }
+        Label::RsaPublic => VerifyingKey::from_public_der(rsa_algorithm(algorithm)?, &block.der, None),
+        Label::Private | Label::RsaPrivate | Label::EcPrivate => {
             signing_key(text, algorithm).map(SigningKeyMaterial::into_verifying_key)
         }
     }
@@ -39,11 +39,11 @@ pub(super) fn verifying_key(text: &[u8], algorithm: Option<Algorithm>) -> Result
 /// The kinds of block that hold a key.
 #[derive(Debug, Clone, Copy)]
 enum Label {
-    PublicKey,
-    PrivateKey,
-    RsaPublicKey,
-    RsaPrivateKey,
-    EcPrivateKey,
+    Public,
+    Private,
+    RsaPublic,
+    RsaPrivate,
+    EcPrivate,
 }
 
 struct Block {
@@ -56,17 +56,15 @@ impl Block {
     fn parse(text: &[u8]) -> Result<Self> {
         let not_pem = || refused("The key is not a PEM text with one unencrypted key.");
         let text = std::str::from_utf8(text).map_err(|_| not_pem())?.trim_ascii();
-        let (label, rest) = text
-            .strip_prefix("-----BEGIN ")
-            .and_then(|rest| rest.split_once("-----"))
-            .ok_or_else(not_pem)?;
+        let (label, rest) =
+            text.strip_prefix("-----BEGIN ").and_then(|rest| rest.split_once("-----")).ok_or_else(not_pem)?;
         let body = rest.strip_suffix(&format!("-----END {label}-----")).ok_or_else(not_pem)?;
         let label = match label {
-            "PUBLIC KEY" => Label::PublicKey,
-            "PRIVATE KEY" => Label::PrivateKey,
-            "RSA PUBLIC KEY" => Label::RsaPublicKey,
-            "RSA PRIVATE KEY" => Label::RsaPrivateKey,
-            "EC PRIVATE KEY" => Label::EcPrivateKey,
+            "PUBLIC KEY" => Label::Public,
+            "PRIVATE KEY" => Label::Private,
+            "RSA PUBLIC KEY" => Label::RsaPublic,
+            "RSA PRIVATE KEY" => Label::RsaPrivate,
+            "EC PRIVATE KEY" => Label::EcPrivate,
             "ENCRYPTED PRIVATE KEY" => return Err(refused("The PEM text's key is encrypted. Decrypt it first.")),
             "CERTIFICATE" => return Err(refused("The PEM text has a certificate. Give its public key.")),
             _ => return Err(refused("The PEM text has a block of a kind that is no key, or not one for signing.")),
