@@ -13,7 +13,7 @@ internal static class JsonWebTokenClaims
     private const string JsonNullType = "JSON_NULL";
 
     /// <summary>Flattens the payload: one claim for each member, or for each element of an array.</summary>
-    internal static IReadOnlyList<Claim> FromPayload(OrderedDictionary<string, object?> payload, string? issuer)
+    internal static List<Claim> FromPayload(OrderedDictionary<string, object?> payload, string? issuer)
     {
         string claimIssuer = issuer ?? ClaimsIdentity.DefaultIssuer;
         var claims = new List<Claim>(payload.Count);
@@ -30,7 +30,7 @@ internal static class JsonWebTokenClaims
             };
             claims.AddRange(values.Select(claim => new Claim(name, claim.Value, claim.Type, claimIssuer, claimIssuer)));
         }
-        return claims.AsReadOnly();
+        return claims;
     }
 
     private static (string Value, string Type) FromValue(string name, object? value) => value switch
