@@ -83,8 +83,6 @@ public sealed class JsonWebTokenComparisonTests : IDisposable
     [InlineData("""{"n":{}}""")]
     [InlineData("""{"n":-0}""")]
     [InlineData("""{"n":-0.0}""")]
-    [InlineData("""{"n":[1e400,-1e400]}""")]
-    [InlineData("""{"n":{"m":1e400}}""")]
     [InlineData("""{"text":"\u003c\/\ud83d\ude00\u2028\u0000\u007f"}""")]
     public void A_payload_at_the_edge_reads_as_the_reference_reads_it(string payload) =>
         Assert.True(AssertSame(JsonWebTokenSamples.WithPayload(payload)), "The reference refuses this payload.");

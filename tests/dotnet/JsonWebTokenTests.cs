@@ -31,6 +31,20 @@ public sealed class JsonWebTokenTests
     }
 
     [Fact]
+    public void It_has_the_documented_properties_and_no_others()
+    {
+        string[] documented =
+        [
+            "Actor", "Audiences", "Claims", "EncodedHeader", "EncodedPayload", "Header", "Id", "Issuer", "Payload",
+            "InnerToken", "RawAuthenticationTag", "RawCiphertext", "RawData", "RawEncryptedKey",
+            "RawInitializationVector", "RawHeader", "RawPayload", "RawSignature", "SecurityKey", "SignatureAlgorithm",
+            "SigningCredentials", "EncryptingCredentials", "SigningKey", "Subject", "ValidFrom", "ValidTo",
+        ];
+
+        Assert.Equal(documented, typeof(JsonWebToken).GetProperties().Select(property => property.Name));
+    }
+
+    [Fact]
     public void Text_and_span_and_try_agree()
     {
         Assert.Equal("Adam", JsonWebToken.Parse(Good).Subject);
@@ -92,6 +106,8 @@ public sealed class JsonWebTokenTests
         { "comment", JsonWebTokenSamples.WithPayload("{/**/}") },
         { "comma at the end", JsonWebTokenSamples.WithPayload("""{"a":1,}""") },
         { "single quotes", JsonWebTokenSamples.WithPayload("{'a':1}") },
+        { "space around the payload", JsonWebTokenSamples.WithPayload("{} ") },
+        { "number beyond every double", JsonWebTokenSamples.WithPayload("""{"a":[1e400]}""") },
         { "not a number", JsonWebTokenSamples.WithPayload("""{"a":NaN}""") },
         { "lone surrogate in a claim", JsonWebTokenSamples.WithPayload("""{"a":"\ud800"}""") },
         { "lone surrogate in a name", JsonWebTokenSamples.WithPayload("""{"\udc00":1}""") },
@@ -222,6 +238,8 @@ public sealed class JsonWebTokenTests
         Assert.Equal("Adam", token.Payload["sub"]);
         Assert.Single(Assert.IsType<List<object?>>(token.Header["list"]));
         Assert.Single(Assert.IsType<List<string>>(token.Payload["aud"]));
+        token.Claims[0].Properties["a"] = "b";
+        Assert.Empty(token.Claims[0].Properties);
         Assert.Throws<NotSupportedException>(() => ((System.Collections.IList)token.Claims).Clear());
         Assert.Throws<NotSupportedException>(() => ((System.Collections.IList)token.Audiences).Clear());
     }
