@@ -16,7 +16,7 @@ internal static class Errors
 {
     /// <summary>The record of a failure that Tessera reports.</summary>
     /// <param name="exception">The failure.</param>
-    /// <param name="target">What the command was working on; null: what the failure names.</param>
+    /// <param name="target">What the command was working on: an id, a name, a path; never a secret.</param>
     public static ErrorRecord From(TesseraException exception, object? target)
     {
         string message = Redaction.Redact(exception.Message);
@@ -27,7 +27,7 @@ internal static class Errors
             isClean ? exception : new TesseraException(exception.Code, message, subject),
             exception.Code.ToString(),
             CategoryOf(exception.Code),
-            target ?? subject);
+            target);
     }
 
     /// <summary>An argument that the command itself refuses.</summary>
@@ -48,7 +48,15 @@ internal static class Errors
     /// <param name="name">Its name or id.</param>
     /// <param name="advice">How to find what there is.</param>
     public static ErrorRecord NotFound(string noun, string name, string advice) =>
-        From(new NotFoundException($"There is no {noun} '{name}'. {advice}", name), target: null);
+        From(new NotFoundException($"There is no {noun} '{name}'. {advice}", name), name);
+
+    /// <summary>A store that could not be opened. Unlike the failure itself it says which: the user may not have named it.</summary>
+    public static ErrorRecord NotOpened(TesseraException exception, string path) =>
+        From(
+            exception is StoreException
+                ? new StoreException(exception.Code, $"Cannot open the store '{path}'. {exception.Message}", exception.Subject, exception)
+                : exception,
+            path);
 
     /// <summary>A check for which the store could not be read.</summary>
     public static ErrorRecord StoreUnavailable() =>

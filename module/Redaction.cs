@@ -13,10 +13,10 @@ internal static partial class Redaction
     public static string Redact(string text) => TokenForm.Replace(text, Replacement);
 
     /// <summary>
-    /// An opaque token with any prefix, or without, and even without its check; or the first two segments of a JSON
-    /// Web Token (a header begins <c>{"</c>, which base64url writes as <c>eyJ</c>). Public ids are too short for the
-    /// first: a token's has 12 characters, a key's at most 43.
+    /// A JSON Web Token, from its beginning on (a header begins <c>{"</c>, which base64url writes as <c>eyJ</c>); or an
+    /// opaque token with any prefix, or without, and even without its check. Public ids are too short for the latter: a
+    /// token's has 12 characters, a key's at most 43.
     /// </summary>
-    [GeneratedRegex(@"(?:[a-z0-9_]{1,16}_)?[0-9A-Za-z]{44,}|eyJ[0-9A-Za-z_-]*\.[0-9A-Za-z_.-]*", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("eyJ[0-9A-Za-z_.-]{10,}|(?:[a-z0-9_]{1,16}_)?[0-9A-Za-z]{44,}", RegexOptions.CultureInvariant)]
     private static partial Regex TokenForm { get; }
 }

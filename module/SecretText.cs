@@ -45,6 +45,7 @@ public sealed class SecretText
     {
         null => "This was $null.",
         System.Collections.ICollection list and not System.Collections.IDictionary => $"This was a list of {list.Count}.",
+        PSObject => "This was an object without such a property.",
         _ => $"This was a value of type {value.GetType()}.",
     });
 

@@ -51,11 +51,9 @@ public abstract class StoreCmdlet : TesseraCmdlet
 
     private TokenStore OpenDefaultStore()
     {
+        string path = DefaultPath();
         try
         {
-            string path = DefaultStore.FromEnvironment is { } configured
-                ? ResolveFilePath(configured)
-                : DefaultStore.InDataFolder;
             TokenStore store = DefaultStore.Open(path, createIfMissing: !IsRehearsal);
             Session.Current.Adopt(store, isHandedOut: false);
             WriteVerbose($"Opened the default store '{path}'.");
@@ -63,7 +61,7 @@ public abstract class StoreCmdlet : TesseraCmdlet
         }
         catch (TesseraException exception)
         {
-            ThrowTerminatingError(Errors.From(exception, target: null));
+            ThrowTerminatingError(Errors.NotOpened(exception, path));
             throw;
         }
     }

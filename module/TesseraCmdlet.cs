@@ -57,6 +57,20 @@ public abstract class TesseraCmdlet : PSCmdlet
         return true;
     }
 
+    /// <summary>The full path of the default store; an error that ends the command where the user has no place for one.</summary>
+    private protected string DefaultPath()
+    {
+        try
+        {
+            return DefaultStore.FromEnvironment is { } path ? ResolveFilePath(path) : DefaultStore.InDataFolder;
+        }
+        catch (StoreException exception)
+        {
+            ThrowTerminatingError(Errors.From(exception, DefaultStore.EnvironmentVariable));
+            throw;
+        }
+    }
+
     /// <summary>Turns a path into a full one, from PowerShell's own location and not the process's current folder.</summary>
     /// <param name="path">A path as the user wrote it. Wildcards in it are ordinary characters.</param>
     /// <returns>The full path in the file system; nothing need be there.</returns>

@@ -47,32 +47,33 @@ public sealed class ConnectTesseraCommand : TesseraCmdlet
     /// <summary>Connects.</summary>
     protected override void ProcessRecord()
     {
-        try
-        {
-            Connect();
-        }
-        catch (TesseraException exception)
-        {
-            ThrowTerminatingError(Errors.From(exception, target: null));
-        }
-    }
-
-    private void Connect()
-    {
-        string path = (Path ?? DefaultStore.FromEnvironment) is { } chosen ? ResolveFilePath(chosen) : DefaultStore.InDataFolder;
+        string path = Path is null ? DefaultPath() : ResolveFilePath(Path);
         if (!ShouldProcess(path, File.Exists(path) ? "Connect to store" : "Create store and connect"))
         {
             return;
         }
 
-        TokenStore store = Path is null
-            ? DefaultStore.Open(path, createIfMissing: true, Issuer)
-            : TokenStore.Open(path, new TokenStoreOptions { Issuer = Issuer });
+        TokenStore store = Open(path);
         Session.Current.Adopt(store, PassThru);
         WriteVerbose($"Connected to the store '{path}'.");
         if (PassThru)
         {
             WriteObject(store);
+        }
+    }
+
+    private TokenStore Open(string path)
+    {
+        try
+        {
+            return Path is null
+                ? DefaultStore.Open(path, createIfMissing: true, Issuer)
+                : TokenStore.Open(path, new TokenStoreOptions { Issuer = Issuer });
+        }
+        catch (TesseraException exception)
+        {
+            ThrowTerminatingError(Errors.NotOpened(exception, path));
+            throw;
         }
     }
 }

@@ -20,9 +20,10 @@ namespace Tessera.PowerShell;
 /// <example>
 /// <code>
 /// New-TesseraJsonWebToken -Profile JsonWebToken -Algorithm HS256 -SigningKey 'a secret of at least 32 characters' -AsPlainText -Claims ([ordered]@{
+///     iss = 'example'
 ///     sub = 'Adam'
 ///     aud = 'https://api.example'
-///     scope = 'read', 'write'
+///     teams = 'build', 'release'
 /// })
 /// </code>
 /// <para>Makes a token with a shared secret, and without a store.</para>

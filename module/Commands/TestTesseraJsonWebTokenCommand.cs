@@ -5,7 +5,7 @@ namespace Tessera.PowerShell;
 /// <summary>Verifies a JSON Web Token: its signature, times, issuer and audience.</summary>
 /// <remarks>
 /// <para>The store's keys verify, or one key of your own (-SigningKey; then no store is needed). Gives $true where the token is good, otherwise $false; with -Detailed the verdict with outcome, reason, header and payload. A short key that a profile lets pass is warned about at each use.</para>
-/// <para>A revocation of a single token is not looked at here: <see cref="TestTesseraTokenCommand"/> checks a token that this store granted.</para>
+/// <para>With the store's keys a token that the store revoked is refused too. For a token that the store granted, <see cref="TestTesseraTokenCommand"/> also says for whom it speaks, and what it may do now.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -109,7 +109,7 @@ public sealed class TestTesseraJsonWebTokenCommand : StoreCmdlet
             WriteWarning(warning);
         }
 
-        WriteVerbose(verdict.Reason is { } reason ? $"{verdict.Outcome}: {reason}" : $"{verdict.Outcome}.");
+        WriteVerbose($"Verified a JSON Web Token: {verdict.Outcome}. {verdict.Reason}".TrimEnd());
         WriteObject(Detailed ? verdict : verdict.IsValid);
     }
 }
