@@ -1,0 +1,66 @@
+using System.Management.Automation;
+
+namespace Tessera.Tests;
+
+/// <summary>Completion offers what is in the store.</summary>
+public sealed class ModuleCompletionTests : IDisposable
+{
+    private readonly ModuleSession _session = new();
+
+    public ModuleCompletionTests() => _session.Run(
+        """
+        $null = New-TesseraIdentity Adam -Role Operator
+        $null = New-TesseraIdentity "Adam's build server" -Role Reader
+        $null = New-TesseraIdentity Eve
+        $grant = Grant-TesseraToken Adam -Name nightly
+        $key = New-TesseraSigningKey EdDSA
+        """);
+
+    public void Dispose() => _session.Dispose();
+
+    [Theory]
+    [InlineData("Grant-TesseraToken -Identity a", "Adam|'Adam''s build server'")]
+    [InlineData("Grant-TesseraToken -Identity 'Adam", "Adam|'Adam''s build server'")]
+    [InlineData("Grant-TesseraToken e", "Eve")]
+    [InlineData("Get-TesseraToken -Identity e", "Eve")]
+    [InlineData("Remove-TesseraIdentity e", "Eve")]
+    [InlineData("Test-TesseraToken x -Role re", "Reader")]
+    [InlineData("New-TesseraIdentity x -Role Op", "Operator")]
+    [InlineData("Get-TesseraRole a", "Administrator")]
+    [InlineData("Test-TesseraJsonWebToken -Profile Uni", "UniversalDashboard")]
+    public void Names_are_completed_and_quoted_where_needed(string line, string expected)
+    {
+        Assert.Equal(expected.Split('|'), _session.Complete(line).Select(match => match.CompletionText));
+    }
+
+    [Theory]
+    [InlineData("Revoke-TesseraToken ")]
+    [InlineData("Get-TesseraToken night")]
+    [InlineData("Set-TesseraToken -Id NIGHT")]
+    public void Ids_of_tokens_are_found_by_the_tokens_name_and_show_it(string line)
+    {
+        CompletionResult match = Assert.Single(_session.Complete(line));
+
+        Assert.Equal(_session.Single<string>("$grant.Id"), match.CompletionText);
+        Assert.StartsWith("nightly: Adam, Active, expires ", match.ToolTip, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ids_of_keys_show_their_algorithm()
+    {
+        CompletionResult match = Assert.Single(_session.Complete("Revoke-TesseraSigningKey "));
+
+        Assert.Equal(_session.Single<string>("$key.KeyId"), match.ListItemText);
+        Assert.StartsWith("EdDSA, Active, since ", match.ToolTip, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Store_of_the_command_is_the_one_that_is_read()
+    {
+        using var other = new ModuleSession();
+        other.Run("$null = New-TesseraIdentity Zoe");
+        _session.Run($"$other = Connect-Tessera '{other.Path}' -PassThru; Connect-Tessera '{_session.Path}'");
+
+        Assert.Equal("Zoe", Assert.Single(_session.Complete("Grant-TesseraToken -Store $other -Identity Z")).CompletionText);
+    }
+}

@@ -1,0 +1,81 @@
+using System.Management.Automation;
+
+namespace Tessera.Tests;
+
+/// <summary>Errors have stable ids, fitting categories, and the object that they are about.</summary>
+public sealed class ModuleErrorTests : IDisposable
+{
+    private readonly ModuleSession _session = new();
+
+    public ModuleErrorTests() => _session.Run("$null = New-TesseraIdentity Adam -Role Operator; $grant = Grant-TesseraToken Adam");
+
+    public void Dispose() => _session.Dispose();
+
+    [Theory]
+    [InlineData("Get-TesseraToken AAAAAAAAAAAA", "NotFound", ErrorCategory.ObjectNotFound, "AAAAAAAAAAAA")]
+    [InlineData("Revoke-TesseraToken AAAAAAAAAAAA -Confirm:$false", "NotFound", ErrorCategory.ObjectNotFound, "AAAAAAAAAAAA")]
+    [InlineData("Remove-TesseraToken AAAAAAAAAAAA -Confirm:$false", "NotFound", ErrorCategory.ObjectNotFound, "AAAAAAAAAAAA")]
+    [InlineData("Set-TesseraToken AAAAAAAAAAAA -Remark x", "NotFound", ErrorCategory.ObjectNotFound, "AAAAAAAAAAAA")]
+    [InlineData("Get-TesseraIdentity Nobody", "NotFound", ErrorCategory.ObjectNotFound, "Nobody")]
+    [InlineData("Set-TesseraIdentity Nobody -Role Reader", "NotFound", ErrorCategory.ObjectNotFound, "Nobody")]
+    [InlineData("Remove-TesseraIdentity Nobody -Confirm:$false", "NotFound", ErrorCategory.ObjectNotFound, "Nobody")]
+    [InlineData("Get-TesseraRole Nobody", "NotFound", ErrorCategory.ObjectNotFound, "Nobody")]
+    [InlineData("Get-TesseraSigningKey none", "NotFound", ErrorCategory.ObjectNotFound, "none")]
+    [InlineData("Revoke-TesseraSigningKey none -Confirm:$false", "NotFound", ErrorCategory.ObjectNotFound, "none")]
+    [InlineData("Remove-TesseraSigningKey none -Confirm:$false", "NotFound", ErrorCategory.ObjectNotFound, "none")]
+    [InlineData("Export-TesseraSigningKey none", "NotFound", ErrorCategory.ObjectNotFound, "none")]
+    [InlineData("Grant-TesseraToken Nobody", "NotFound", ErrorCategory.ObjectNotFound, "Nobody")]
+    [InlineData("New-TesseraIdentity ADAM", "AlreadyExists", ErrorCategory.ResourceExists, "ADAM")]
+    [InlineData("Grant-TesseraToken Adam -Role Administrator", "NotPermitted", ErrorCategory.PermissionDenied, "Adam")]
+    [InlineData("Grant-TesseraToken Adam -ExpiresIn 0", "InvalidArgument", ErrorCategory.InvalidArgument, "Adam")]
+    [InlineData("Get-TesseraToken 'not an id'", "InvalidArgument", ErrorCategory.InvalidArgument, null)]
+    [InlineData("Set-TesseraToken $grant", "InvalidArgument", ErrorCategory.InvalidArgument, null)]
+    [InlineData("Set-TesseraIdentity Adam", "InvalidArgument", ErrorCategory.InvalidArgument, null)]
+    [InlineData("Set-TesseraIdentity Adam -Password ''", "InvalidArgument", ErrorCategory.InvalidArgument, null)]
+    [InlineData("ConvertTo-TesseraJsonWebToken none", "MalformedToken", ErrorCategory.InvalidData, null)]
+    [InlineData("Test-TesseraJsonWebToken none -SigningKey short", "KeyRefused", ErrorCategory.SecurityError, null)]
+    [InlineData("Connect-Tessera nowhere:/tokens.db", "StorePath", ErrorCategory.OpenError, "nowhere:/tokens.db")]
+    [InlineData("Connect-Tessera Env:/PATH", "NotAFilePath", ErrorCategory.InvalidArgument, "Env:/PATH")]
+    [InlineData("$other = Connect-Tessera \"$([IO.Path]::GetTempPath())/$([guid]::NewGuid())/x\" -PassThru", "StorePath", ErrorCategory.OpenError, "*")]
+    [InlineData("$store = [Tessera.TokenStore]::Open((Get-TesseraStore).Path); $store.Dispose(); Get-TesseraToken -Store $store", "StoreClosed", ErrorCategory.InvalidOperation, null)]
+    public void Error_has_its_id_category_and_target(string script, string id, ErrorCategory category, string? target)
+    {
+        ErrorRecord error = _session.Error(script);
+
+        Assert.Equal($"Tessera.{id}", error.FullyQualifiedErrorId.Split(',')[0]);
+        Assert.Equal(category, error.CategoryInfo.Category);
+        if (target != "*")
+        {
+            Assert.Equal(target, error.TargetObject?.ToString());
+        }
+    }
+
+    [Fact]
+    public void Every_kind_of_failure_has_a_category()
+    {
+        Type errors = AppDomain.CurrentDomain.GetAssemblies()
+            .Last(assembly => assembly.GetName().Name == "Tessera.PowerShell").GetType("Tessera.PowerShell.Errors")!;
+
+        foreach (ErrorCode code in Enum.GetValues<ErrorCode>().Where(code => code is not (ErrorCode.None or ErrorCode.Internal)))
+        {
+            var record = (ErrorRecord)errors.GetMethod("From")!.Invoke(null, [new TesseraException(code, "message"), "target"])!;
+
+            Assert.Equal($"Tessera.{code}", record.FullyQualifiedErrorId);
+            Assert.NotEqual(ErrorCategory.NotSpecified, record.CategoryInfo.Category);
+        }
+    }
+
+    [Fact]
+    public void Failure_to_open_a_store_ends_the_command_and_names_the_store()
+    {
+        string text = Path.Combine(_session.Folder, "text.db");
+        File.WriteAllText(text, new string('x', 5000));
+
+        ErrorRecord error = _session.Error($"Connect-Tessera '{text}'; 'not reached'");
+
+        Assert.Equal("Tessera.StoreForeign", error.FullyQualifiedErrorId.Split(',')[0]);
+        Assert.Contains(text, error.ToString(), StringComparison.Ordinal);
+        Assert.Equal(text, error.TargetObject);
+        Assert.Equal(_session.Path, _session.Single<StoreStatus>("Get-TesseraStore").Path);
+    }
+}

@@ -1,0 +1,73 @@
+namespace Tessera.Tests;
+
+/// <summary>What a user sees of each object.</summary>
+public sealed class ModuleFormatTests : IDisposable
+{
+    private readonly ModuleSession _session = new();
+
+    public ModuleFormatTests() => _session.Run(
+        """
+        $null = New-TesseraIdentity Adam -Role Operator, Reader
+        $grant = Grant-TesseraToken Adam -Role Reader -Name nightly -ExpiresAt 2038-01-19T03:14:08Z
+        $forever = Grant-TesseraToken Adam -NoExpiry
+        $web = Grant-TesseraToken Adam -Format Jwt -Audience https://api.example
+        """);
+
+    public void Dispose() => _session.Dispose();
+
+    [Theory]
+    [InlineData("Get-TesseraToken", "Id Name Identity Roles State ExpiresAt")]
+    [InlineData("Get-TesseraIdentity", "Name Roles HasPassword CreatedAt")]
+    [InlineData("Get-TesseraRole", "Name Includes IsBuiltIn")]
+    [InlineData("Get-TesseraSigningKey", "KeyId Algorithm State CreatedAt")]
+    public void List_of_things_is_a_table(string script, string columns)
+    {
+        string[] lines = _session.Show(script).Trim().Split('\n');
+
+        Assert.Equal(columns, string.Join(' ', lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+    }
+
+    [Fact]
+    public void Token_shows_when_it_ends_in_UTC_or_that_it_never_does()
+    {
+        string shown = _session.Show("Get-TesseraToken");
+
+        Assert.Matches(@"(?m)nightly +Adam +Reader +Active +2038-01-19 03:14:08Z$", shown);
+        Assert.Matches(@"(?m)Adam +Operator, Reader +Active +never$", shown);
+    }
+
+    [Theory]
+    [InlineData("$grant", "Id Name Identity Format Roles Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Token")]
+    [InlineData("$grant | Test-TesseraToken -Detailed", "Outcome Identity Roles Token EvidenceAge")]
+    [InlineData("Get-TesseraStore", "Path StoreId Issuer CreatedAt SizeBytes Tokens Identities SigningKeys SchemaVersion SqliteVersion")]
+    [InlineData("Test-TesseraStore -Detailed", "IsSound Problems")]
+    [InlineData("Test-TesseraJsonWebToken $web -Detailed", "Outcome Reason Algorithm KeyId Header Payload Warnings")]
+    [InlineData("ConvertTo-TesseraJsonWebToken $web", "Actor Audiences Claims EncodedHeader EncodedPayload Header Id Issuer Payload InnerToken RawAuthenticationTag RawCiphertext RawData RawEncryptedKey RawInitializationVector RawHeader RawPayload RawSignature SecurityKey SignatureAlgorithm SigningCredentials EncryptingCredentials SigningKey Subject ValidFrom ValidTo")]
+    public void Single_thing_is_a_list(string script, string labels)
+    {
+        Assert.Equal(labels.Split(' '), LabelsOf(_session.Show(script)));
+    }
+
+    [Fact]
+    public void Json_web_token_looks_as_it_does_in_Universal_Dashboards_document()
+    {
+        string shown = _session.Show("ConvertTo-TesseraJsonWebToken $web");
+
+        Assert.Matches(@"(?m)^Audiences +: \{https://api\.example\}$", shown);
+        Assert.Matches(@"(?m)^Header +: \{\[alg, ES256\], \[typ, at\+jwt\], \[kid, ", shown);
+        Assert.Matches(@"(?m)^Claims +: \{iss: ", shown);
+        Assert.Matches(@"(?m)^Subject +: Adam$", shown);
+        Assert.Matches(@"(?m)^Key +Value *$", _session.Show("(ConvertTo-TesseraJsonWebToken $web).Payload"));
+    }
+
+    [Fact]
+    public void Verdict_names_its_token_by_the_public_id()
+    {
+        string id = _session.Single<string>("$grant.Id");
+
+        Assert.Matches($@"(?m)^Token +: {id}$", _session.Show("$grant | Test-TesseraToken -Detailed"));
+    }
+
+    private static string[] LabelsOf(string shown) =>
+        [.. shown.Split('\n').Where(line => line.Length > 0 && line[0] != ' ' && line.Contains(" :", StringComparison.Ordinal)).Select(line => line.Split(' ')[0])];
+}

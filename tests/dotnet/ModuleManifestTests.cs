@@ -1,0 +1,115 @@
+using System.Management.Automation;
+using System.Reflection;
+using Tessera.ScriptHost;
+
+namespace Tessera.Tests;
+
+/// <summary>The module's surface: what is exported, and that every cmdlet keeps PowerShell's conventions.</summary>
+public sealed class ModuleManifestTests : IDisposable
+{
+    private static readonly string[] Commands =
+    [
+        "Backup-TesseraStore", "Connect-Tessera", "ConvertTo-TesseraJsonWebToken", "Disconnect-Tessera",
+        "Export-TesseraSigningKey", "Get-TesseraIdentity", "Get-TesseraRole", "Get-TesseraSigningKey",
+        "Get-TesseraStore", "Get-TesseraToken", "Grant-TesseraToken", "New-TesseraIdentity",
+        "New-TesseraJsonWebToken", "New-TesseraSigningKey", "Remove-TesseraIdentity", "Remove-TesseraSigningKey",
+        "Remove-TesseraToken", "Revoke-TesseraSigningKey", "Revoke-TesseraToken", "Set-TesseraIdentity",
+        "Set-TesseraToken", "Test-TesseraJsonWebToken", "Test-TesseraStore", "Test-TesseraToken",
+    ];
+
+    private readonly ModuleSession _session = new(isConnected: false);
+
+    public static TheoryData<string> AllCommands => [.. Commands];
+
+    public void Dispose() => _session.Dispose();
+
+    [Fact]
+    public void Module_has_the_commands_of_its_manifest_and_nothing_else()
+    {
+        string manifest = Path.Combine(HostedEngine.FindModulePath(), "Tessera", "Tessera.psd1");
+        object?[] declared = _session.Run(
+            $"[System.Management.Automation.Language.Parser]::ParseFile('{manifest}', [ref] $null, [ref] $null).Find({{ $args[0] -is [System.Management.Automation.Language.HashtableAst] }}, $false).SafeGetValue().CmdletsToExport");
+        object?[] exported = _session.Run("(Get-Command -Module Tessera).Name");
+        object?[] implemented = [.. CmdletTypes().Select(NameOf)];
+
+        Assert.Equal(Commands, exported.Order());
+        Assert.Equal(Commands, declared.Order());
+        Assert.Equal(Commands, implemented.Order());
+    }
+
+    [Fact]
+    public void Module_is_found_without_being_loaded()
+    {
+        Assert.Equal("Tessera", _session.Run("Remove-Module Tessera; (Get-Command Grant-TesseraToken).ModuleName").Single());
+    }
+
+    [Theory]
+    [MemberData(nameof(AllCommands))]
+    public void Verb_is_approved(string command)
+    {
+        string verb = command.Split('-')[0];
+
+        Assert.Contains(verb, ApprovedVerbs());
+    }
+
+    [Theory]
+    [MemberData(nameof(AllCommands))]
+    public void Output_type_is_declared(string command)
+    {
+        Assert.NotEmpty(CmdletType(command).GetCustomAttributes<OutputTypeAttribute>());
+    }
+
+    [Theory]
+    [MemberData(nameof(AllCommands))]
+    public void Command_that_changes_something_can_be_rehearsed(string command)
+    {
+        string verb = command.Split('-')[0];
+        CmdletAttribute cmdlet = CmdletType(command).GetCustomAttribute<CmdletAttribute>()!;
+
+        Assert.Equal(verb is not ("Get" or "Test" or "ConvertTo"), cmdlet.SupportsShouldProcess);
+        Assert.Equal(verb is "Revoke" or "Remove", cmdlet.ConfirmImpact == ConfirmImpact.High);
+    }
+
+    [Theory]
+    [MemberData(nameof(AllCommands))]
+    public void Command_takes_the_store_to_work_on_unless_it_needs_none(string command)
+    {
+        bool needsNone = command is "Connect-Tessera" or "ConvertTo-TesseraJsonWebToken";
+
+        Assert.NotEqual(needsNone, CmdletType(command).GetProperty("Store") is not null);
+    }
+
+    [Theory]
+    [MemberData(nameof(AllCommands))]
+    public void Secret_is_taken_by_a_type_that_hides_it(string command)
+    {
+        foreach (PropertyInfo parameter in CmdletType(command).GetProperties().Where(property => property.Name is "Token" or "Password" or "SigningKey"))
+        {
+            Assert.Equal("SecretText", parameter.PropertyType.Name);
+            object bound = parameter.GetCustomAttribute<ArgumentTransformationAttribute>()!.Transform(null!, "secret");
+            Assert.Equal("***", bound.ToString());
+            Assert.DoesNotContain(bound.GetType().GetProperties(), property => property.CanRead);
+        }
+    }
+
+    private static Type[] CmdletTypes() =>
+        [.. ModuleAssembly().GetExportedTypes().Where(type => type.GetCustomAttribute<CmdletAttribute>() is not null)];
+
+    private static Type CmdletType(string command) => CmdletTypes().Single(type => NameOf(type) == command);
+
+    private static string NameOf(Type type)
+    {
+        CmdletAttribute cmdlet = type.GetCustomAttribute<CmdletAttribute>()!;
+        return $"{cmdlet.VerbName}-{cmdlet.NounName}";
+    }
+
+    private static Assembly ModuleAssembly() =>
+        AppDomain.CurrentDomain.GetAssemblies().Last(assembly => assembly.GetName().Name == "Tessera.PowerShell");
+
+    // Get-Verb is not part of the engine; its list is: each class of verbs holds one constant a verb.
+    private static IEnumerable<string> ApprovedVerbs() =>
+        typeof(VerbsCommon).Assembly.GetExportedTypes()
+            .Where(type => type.Namespace == typeof(VerbsCommon).Namespace && type.Name.StartsWith("Verbs", StringComparison.Ordinal))
+            .SelectMany(type => type.GetFields(BindingFlags.Public | BindingFlags.Static))
+            .Select(field => field.Name);
+}

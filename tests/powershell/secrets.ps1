@@ -1,0 +1,112 @@
+#Requires -Version 7.6
+
+<#
+.SYNOPSIS
+    Uses every command that takes or gives a secret, well and badly, with every stream shown.
+.DESCRIPTION
+    Leaves the secrets in $Secrets and the objects that scripts get in $Objects, for a test to search all that was
+    shown and kept for them. Shows no secret by itself: it neither asks for plain text to be shown nor inspects a token
+    as a whole.
+#>
+
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Continue'
+$VerbosePreference = 'Continue'
+$DebugPreference = 'Continue'
+$InformationPreference = 'Continue'
+$WarningPreference = 'Continue'
+
+Import-Module Tessera -ErrorAction Ignore -Verbose:$false
+if (-not (Get-Module Tessera)) {
+    Import-Module ([IO.Path]::Combine($PSScriptRoot, '..', '..', 'module', 'bin', 'Tessera', 'Tessera.psd1')) -Verbose:$false
+}
+
+$global:Secrets = [Collections.Generic.List[string]]::new()
+$global:Objects = [Collections.Generic.List[object]]::new()
+
+function Secret([string] $Text) {
+    $global:Secrets.Add($Text)
+    $Text
+}
+
+$folder = [IO.Directory]::CreateTempSubdirectory('tessera-').FullName
+try {
+    Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db')) -Issuer 'https://tokens.example'
+    $password = Secret 'correct horse battery staple'
+    New-TesseraIdentity Adam -Role Operator -Password $password | Out-Host
+    Set-TesseraIdentity Adam -Password (Secret 'Tr0ub4dor&3') -Role Reader -PassThru | Out-Host
+    $opaque = Grant-TesseraToken Adam -Name nightly
+    $web = Grant-TesseraToken Adam -Format Jwt -Audience 'https://api.example'
+    $minted = New-TesseraJsonWebToken @{ sub = 'Adam'; aud = 'https://api.example'; client_id = 'Adam' }
+    $key = Secret 'SuperSecretKey'
+    $dashboard = [ordered] @{
+        'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name' = 'Adam'
+        'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/hash' = "$([guid]::NewGuid())"
+        sub = 'UniversalDashboard'
+        aud = 'UniversalDashboard'
+    }
+    $weak = New-TesseraJsonWebToken $dashboard -Profile UniversalDashboard -SigningKey $key
+    foreach ($value in $opaque.Token, $web.Token, $minted, $weak) {
+        $null = Secret ([Net.NetworkCredential]::new('', $value).Password)
+    }
+    $text = $Secrets[3]
+    $webText = $Secrets[4]
+
+    '== Shown =='
+    $opaque | Out-Host
+    $opaque, $web | Out-Host
+    $minted | Out-Host
+    "$opaque $($opaque.Token) $web $minted"
+    Get-TesseraToken | Out-Host
+    Test-TesseraToken $text -Detailed | Out-Host
+    Test-TesseraToken $opaque -Role Reader
+    Test-TesseraToken $webText -Audience 'https://api.example' -Detailed | Out-Host
+    Test-TesseraJsonWebToken $webText -Audience 'https://api.example'
+    Test-TesseraJsonWebToken $weak -Profile UniversalDashboard -SigningKey $key
+    $web | ConvertTo-TesseraJsonWebToken | ForEach-Object { "$_"; $_.Header | Out-Host }
+    Set-TesseraToken $opaque -Remark 'Where it is used' -PassThru | Out-Host
+    Export-TesseraSigningKey
+    Get-TesseraStore | Out-Host
+    $Objects.AddRange([object[]] @($opaque, $web, (Get-TesseraToken), (Test-TesseraToken $opaque -Detailed), (Get-TesseraIdentity), (Get-TesseraSigningKey), (Get-TesseraStore)))
+
+    '== Refused: each of these puts a secret where it does not belong =='
+    Test-TesseraToken @($text, $webText)
+    Test-TesseraToken @{ Token = $text }
+    @{ Token = $text }, [pscustomobject] @{ Value = $text } | Test-TesseraToken
+    Test-TesseraToken ([Text.StringBuilder]::new($text))
+    Test-TesseraToken "$text " -Role $text
+    Test-TesseraJsonWebToken $webText -SigningKey @($key)
+    Test-TesseraJsonWebToken $webText -SigningKey $key
+    ConvertTo-TesseraJsonWebToken "$webText="
+    ConvertTo-TesseraJsonWebToken $text
+    Get-TesseraToken $text, $webText
+    Get-TesseraToken $text.Substring(0, 30)
+    Revoke-TesseraToken $text -Confirm:$false
+    Remove-TesseraToken $webText -Confirm:$false
+    Set-TesseraToken $text -Remark x
+    Get-TesseraIdentity $text, $webText
+    Grant-TesseraToken $text
+    Grant-TesseraToken Adam -Role $webText
+    Grant-TesseraToken Adam -Format Jwt -KeyId $text
+    New-TesseraIdentity Eve -Role $text
+    Remove-TesseraIdentity $text -Confirm:$false
+    Get-TesseraRole $text
+    Get-TesseraSigningKey $text
+    Revoke-TesseraSigningKey $webText -Confirm:$false
+    Export-TesseraSigningKey $text
+    New-TesseraIdentity Eve -Password @($password, $password)
+    Set-TesseraIdentity Nobody -Password $password
+    New-TesseraJsonWebToken @{ sub = 'Adam'; x = [Text.StringBuilder]::new($text) }
+    try { Connect-Tessera ([IO.Path]::Combine($folder, 'none', $text)) } catch { $_ | Out-Host }
+    try { Connect-Tessera ([IO.Path]::Combine($folder, 'none', $webText)) } catch { $_ | Out-Host }
+
+    '== Revoked =='
+    $opaque, $web | Revoke-TesseraToken -Confirm:$false
+    Remove-TesseraToken $opaque -WhatIf
+    Remove-TesseraIdentity Adam -Confirm:$false
+    Get-TesseraToken | Out-Host
+}
+finally {
+    Disconnect-Tessera
+    [IO.Directory]::Delete($folder, $true)
+}
