@@ -118,7 +118,7 @@ public sealed partial class TokenStore
 
     /// <summary>Checks a password. This takes tens of milliseconds by design, and as long where there is no such identity or it has no password.</summary>
     /// <param name="name">The identity's name, compared without regard to case.</param>
-    /// <param name="password">The password: at most 1,024 bytes of UTF-8. An empty one is never right.</param>
+    /// <param name="password">The password: 1 to 1,024 bytes of UTF-8.</param>
     /// <returns>Whether there is such an identity with that password.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is <see langword="null"/>.</exception>
     /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>

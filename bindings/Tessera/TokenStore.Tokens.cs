@@ -45,19 +45,21 @@ public sealed partial class TokenStore
     }
 
     /// <summary>Gives the record of a token.</summary>
-    /// <param name="id">The token's id.</param>
+    /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
     /// <returns>The record.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException"><paramref name="id"/> is not in the form of an id.</exception>
     /// <exception cref="NotFoundException">There is no such token.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public Token GetToken(string id) =>
         Send(NativeCalls.TokenGet, new IdRequest(TokenId(id)), WireContext.Default.IdRequest, WireContext.Default.Token);
 
     /// <summary>Gives the record of a token, where there is one.</summary>
-    /// <param name="id">The token's id.</param>
+    /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
     /// <param name="token">The record, or <see langword="null"/>.</param>
     /// <returns>Whether there is such a token.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException"><paramref name="id"/> is not in the form of an id.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public bool TryGetToken(string id, [NotNullWhen(true)] out Token? token)
     {
@@ -127,7 +129,7 @@ public sealed partial class TokenStore
     }
 
     /// <summary>Revokes a token, for good. It is durable when the call returns, and every check that starts then refuses the token.</summary>
-    /// <param name="id">The token's id.</param>
+    /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
     /// <param name="reason">Why, for the record: at most 1,024 characters.</param>
     /// <returns>Whether this call revoked it; <see langword="false"/> where it was revoked already, which changes nothing.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
@@ -142,15 +144,16 @@ public sealed partial class TokenStore
             WireContext.Default.ChangeResponse).Changed;
 
     /// <summary>Removes a token and its record. From then on its value is <see cref="Outcome.Unknown"/>.</summary>
-    /// <param name="id">The token's id.</param>
+    /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
     /// <returns>Whether there was such a token.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException"><paramref name="id"/> is not in the form of an id.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public bool Remove(string id) =>
         Send(NativeCalls.TokenRemove, new IdRequest(TokenId(id)), WireContext.Default.IdRequest, WireContext.Default.ChangeResponse).Changed;
 
     /// <summary>Changes what is noted about a token. What it may do stays as it is.</summary>
-    /// <param name="id">The token's id.</param>
+    /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
     /// <param name="remark">The new remark, at most 1,024 characters; an empty one clears it. <see langword="null"/>: as it was.</param>
     /// <param name="tags">The new tags in place of the old, at most 16, each of 1 to 64 characters; an empty list clears them. <see langword="null"/>: as they were.</param>
     /// <returns>The token's record after the change.</returns>

@@ -28,6 +28,10 @@ public sealed partial class TokenStore : IDisposable
     private readonly TimeProvider? _clock;
     private readonly VerdictRecords _records = new();
 
+    // The handle counts as closed only when its last call has ended, and takes new calls until then: threads that call
+    // without a pause would keep a disposed store open for ever.
+    private volatile bool _isDisposed;
+
     private TokenStore(string path, StoreHandle handle, TimeProvider? clock)
     {
         Path = path;
@@ -39,7 +43,7 @@ public sealed partial class TokenStore : IDisposable
     public string Path { get; }
 
     /// <summary>Whether <see cref="Dispose"/> was called.</summary>
-    public bool IsDisposed => _handle.IsClosed;
+    public bool IsDisposed => _isDisposed;
 
     /// <summary>Opens a store, and makes it where there is none.</summary>
     /// <param name="path">
@@ -108,7 +112,11 @@ public sealed partial class TokenStore : IDisposable
         Send(NativeCalls.StoreBackup, new PathRequest(FullPath(path)), WireContext.Default.PathRequest, WireContext.Default.StoreBackup);
 
     /// <summary>Closes the store as soon as the calls that are under way have ended. A second call does nothing.</summary>
-    public void Dispose() => _handle.Dispose();
+    public void Dispose()
+    {
+        _isDisposed = true;
+        _handle.Dispose();
+    }
 
     private static string FullPath(string path)
     {

@@ -4,8 +4,9 @@ namespace Tessera;
 public sealed record TokenStoreOptions
 {
     /// <summary>
-    /// The issuer that the store's JSON Web Tokens name (RFC 7519 section 4.1.1): 1 to 256 characters, best a URL of
-    /// yours. <see langword="null"/>: what the store was made with.
+    /// The issuer that a new store's JSON Web Tokens name (RFC 7519 section 4.1.1): 1 to 256 characters, best a URL of
+    /// yours. It is chosen once: an existing store must have just this one. <see langword="null"/>: a random
+    /// <c>urn:uuid</c> for a new store, and for an existing one whatever it has.
     /// </summary>
     public string? Issuer { get; init; }
 

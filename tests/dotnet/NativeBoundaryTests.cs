@@ -1,0 +1,166 @@
+using Tessera.Native;
+
+namespace Tessera.Tests;
+
+/// <summary>What no caller of the .NET API can do: wrong handles, pointers and lengths, straight to the native functions.</summary>
+public sealed class NativeBoundaryTests
+{
+    private const uint InvalidHandle = (uint)ErrorCode.InvalidHandle;
+    private const uint InvalidArgument = (uint)ErrorCode.InvalidArgument;
+
+    [Fact]
+    public void Null_foreign_and_stale_handles_are_errors_at_every_function()
+    {
+        using var temporary = new TemporaryStore();
+        ulong open = OpenHandle(temporary.Path);
+        ulong stale = OpenHandle(temporary.Path);
+        Assert.Equal(0u, NativeCalls.StoreClose(stale));
+
+        var random = new Random(20260301);
+        ulong[] handles = [0, 1, ulong.MaxValue, stale, stale + 1, open ^ (1UL << 63), open ^ 1UL << 20, .. Enumerable.Range(0, 200).Select(_ => (ulong)random.NextInt64())];
+        foreach (ulong handle in handles.Where(handle => handle != open))
+        {
+            RefusedEverywhere(handle);
+        }
+
+        NativeResponse.Read(NativeCalls.StoreStatus(open, out NativeBuffer response), response, WireContext.Default.StoreStatus);
+        Assert.Equal(0u, NativeCalls.StoreClose(open));
+        RefusedEverywhere(open);
+        Assert.Equal(1, temporary.Store.GetStatus().Identities);
+    }
+
+    [Fact]
+    public void Null_pointers_and_impossible_lengths_are_errors()
+    {
+        using var temporary = new TemporaryStore();
+        ulong store = OpenHandle(temporary.Path);
+        try
+        {
+            foreach (ulong length in new[] { 1UL, 1UL << 20, 1UL << 31, (1UL << 31) - 1, 1UL << 32, 1UL << 63, ulong.MaxValue })
+            {
+                Assert.Equal(InvalidArgument, Interop.tessera_token_get(store, 0, length, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_token_grant(store, 0, length, 0, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_identity_create(store, 0, length, 0, length, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_token_validate(store, 0, length, 0, 0, 0, 0, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_store_open(0, length, 0, length, 0, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_jwt_mint(0, 0, length, 0, length, 0, 0));
+                Assert.NotEqual(0u, Interop.tessera_jwt_inspect(0, length, 0));
+                Assert.NotEqual(0u, Interop.tessera_jws_verify(0, length, 0, length, 0));
+            }
+
+            // More than a request may have, with a pointer that must then never be read.
+            foreach (ulong length in new[] { (1UL << 20) + 1, 1UL << 40, ulong.MaxValue })
+            {
+                Assert.Equal(InvalidArgument, Interop.tessera_token_get(store, 16, length, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_jwt_inspect(16, length, 0));
+            }
+        }
+        finally
+        {
+            Assert.Equal(0u, NativeCalls.StoreClose(store));
+        }
+    }
+
+    [Fact]
+    public void Requests_that_are_no_requests_are_errors()
+    {
+        using var temporary = new TemporaryStore();
+        ulong store = OpenHandle(temporary.Path);
+        try
+        {
+            var random = new Random(7);
+            byte[][] requests =
+            [
+                [], "null"u8.ToArray(), "[]"u8.ToArray(), "{"u8.ToArray(), "{}"u8.ToArray(), "\"id\""u8.ToArray(), [0xff, 0xfe], [0],
+                """{"id":1}"""u8.ToArray(),
+                """{"id":"000000000000","unknown":1}"""u8.ToArray(),
+                """{"id":"000000000000","id":"000000000000"}"""u8.ToArray(),
+                """{"id":"\ud800"}"""u8.ToArray(),
+                System.Text.Encoding.ASCII.GetBytes(new string('[', 100_000)),
+                .. Enumerable.Range(0, 500).Select(_ => RandomBytes(random)),
+            ];
+            StoreRequest[] calls =
+            [
+                NativeCalls.TokenGet, NativeCalls.TokenRevoke, NativeCalls.TokenRemove, NativeCalls.TokenUpdate,
+                NativeCalls.IdentityRemove, NativeCalls.KeyRevoke, NativeCalls.KeyRemove, NativeCalls.KeyExport, NativeCalls.StoreBackup,
+            ];
+            foreach (byte[] request in requests)
+            {
+                foreach (StoreRequest call in calls)
+                {
+                    uint code = call(store, request, out NativeBuffer response);
+                    TesseraException failure = Assert.ThrowsAny<TesseraException>(() => NativeResponse.ThrowIfFailed(code, response));
+                    Assert.Equal(ErrorCode.InvalidArgument, failure.Code);
+                }
+            }
+
+            Assert.Equal(1, temporary.Store.GetStatus().Identities);
+        }
+        finally
+        {
+            Assert.Equal(0u, NativeCalls.StoreClose(store));
+        }
+
+        static byte[] RandomBytes(Random random)
+        {
+            byte[] bytes = new byte[random.Next(1, 64)];
+            random.NextBytes(bytes);
+            return bytes;
+        }
+    }
+
+    [Fact]
+    public void A_buffer_of_nothing_can_be_freed()
+    {
+        NativeCalls.BufferFree(default);
+        NativeCalls.BufferFree(default);
+    }
+
+    private static ulong OpenHandle(string path)
+    {
+        using PooledBuffer request = NativeResponse.Write(new OpenRequest(path, null, true, null), WireContext.Default.OpenRequest);
+        NativeResponse.ThrowIfFailed(NativeCalls.StoreOpen(request.Span, default, out ulong store, out NativeBuffer response), response);
+        return store;
+    }
+
+    private static void RefusedEverywhere(ulong handle)
+    {
+        StoreQuery[] queries = [NativeCalls.StoreStatus, NativeCalls.StoreCheck, NativeCalls.RoleList, NativeCalls.KeyList];
+        foreach (StoreQuery query in queries)
+        {
+            Refused(query(handle, out NativeBuffer response), response);
+        }
+
+        StoreRequest[] requests =
+        [
+            NativeCalls.StoreBackup, NativeCalls.TokenGet, NativeCalls.TokenList, NativeCalls.TokenRevoke, NativeCalls.TokenRemove,
+            NativeCalls.TokenUpdate, NativeCalls.IdentityList, NativeCalls.IdentityRemove, NativeCalls.KeyCreate, NativeCalls.KeyRevoke,
+            NativeCalls.KeyRemove, NativeCalls.KeyExport,
+        ];
+        foreach (StoreRequest request in requests)
+        {
+            Refused(request(handle, "{}"u8, out NativeBuffer response), response);
+        }
+
+        StoreSecretRequest[] secretRequests = [NativeCalls.IdentityCreate, NativeCalls.IdentityUpdate, NativeCalls.IdentityVerify];
+        foreach (StoreSecretRequest request in secretRequests)
+        {
+            Refused(request(handle, "{}"u8, "x"u8, out NativeBuffer response), response);
+        }
+
+        Refused(NativeCalls.TokenGrant(handle, "{}"u8, out NativeBuffer granted, out NativeBuffer grantResponse), grantResponse);
+        Assert.True(granted.Span.IsEmpty);
+        Refused(NativeCalls.TokenVerdict(handle, "x"u8, default, default, out NativeBuffer verdict), verdict);
+        Assert.Equal(InvalidHandle, NativeCalls.TokenValidate(handle, "x"u8, default, default, out _));
+        Assert.Equal(InvalidHandle, NativeCalls.StoreSetClock(handle, 0));
+        Assert.Equal(InvalidHandle, NativeCalls.StoreClose(handle));
+        Refused(NativeCalls.JwtMint(handle, """{"claims":"{}"}"""u8, default, out _, out NativeBuffer mint), mint);
+        Refused(NativeCalls.JwtVerify(handle, "x"u8, "{}"u8, default, out NativeBuffer verify), verify);
+    }
+
+    private static void Refused(uint code, NativeBuffer response)
+    {
+        Assert.Equal(InvalidHandle, code);
+        Assert.Equal(ErrorCode.InvalidHandle, Assert.Throws<TesseraException>(() => NativeResponse.ThrowIfFailed(code, response)).Code);
+    }
+}
