@@ -15,20 +15,20 @@ internal static class JsonWebTokenClaims
     /// <summary>Flattens the payload: one claim for each member, or for each element of an array.</summary>
     internal static List<Claim> FromPayload(OrderedDictionary<string, object?> payload, string? issuer)
     {
-        string claimIssuer = issuer ?? ClaimsIdentity.DefaultIssuer;
         var claims = new List<Claim>(payload.Count);
         foreach ((string name, object? member) in payload)
         {
             IEnumerable<(string Value, string Type)> values = member switch
             {
-                // Only the audiences: the one array that is not kept as JSON. They are never read as dates.
-                List<string> texts => texts.Select(text => (text, ClaimValueTypes.String)),
+                // The audiences, the one array that is not kept as JSON.
+                List<string> texts => texts.Select(text => FromText(name, text)),
                 JsonElement { ValueKind: JsonValueKind.Array } array =>
                     array.EnumerateArray().Select(element => FromElement(name, element)),
                 JsonElement element => [FromElement(name, element)],
                 _ => [FromValue(name, member)],
             };
-            claims.AddRange(values.Select(claim => new Claim(name, claim.Value, claim.Type, claimIssuer, claimIssuer)));
+            // Without an issuer, the base library fills in its own name for that.
+            claims.AddRange(values.Select(claim => new Claim(name, claim.Value, claim.Type, issuer, issuer)));
         }
         return claims;
     }

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.IdentityModel.Tokens.Jwt;
+using System.Reflection;
 using System.Security.Claims;
 using System.Text.Json;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Tessera.Tests;
 
@@ -135,6 +137,18 @@ public sealed class JsonWebTokenComparisonTests : IDisposable
     [InlineData("""{"alg":"HS256","n":1e400}""")]
     public void A_header_that_the_reference_cannot_show_is_refused(string header) =>
         Assert.False(AssertSame(JsonWebTokenSamples.Of(header, "{}")), "The reference shows this header.");
+
+    [Fact]
+    public void No_name_that_the_reference_never_takes_for_a_date_is_missing()
+    {
+        FieldInfo? field = typeof(EpochTime).Assembly
+            .GetType("Microsoft.IdentityModel.Tokens.Json.JsonSerializerPrimitives")?
+            .GetField("s_knownNonDateTimeClaimTypes", BindingFlags.NonPublic | BindingFlags.Static);
+        var names = Assert.IsAssignableFrom<IEnumerable<string>>(field?.GetValue(null));
+        string payload = JsonSerializer.Serialize(names.Append("other").ToDictionary(name => name, _ => "2024-01-01T00:00:00.0000000Z"));
+
+        Assert.True(AssertSame(JsonWebTokenSamples.WithPayload(payload)));
+    }
 
     [Fact]
     public void An_unsigned_token_reads_as_the_reference_reads_it() =>
