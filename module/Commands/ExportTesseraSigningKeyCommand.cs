@@ -5,7 +5,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Gives the public halves of signing keys, with which others verify the store's JSON Web Tokens.</summary>
 /// <remarks>
-/// <para>Jwks is a JSON Web Key Set (RFC 7517), as web APIs fetch it; Pem is one PEM block for each key. Private halves are never given out, and an HS256 key has no public half. Revoked keys are left out.</para>
+/// <para>Jwks is a JSON Web Key Set (RFC 7517), as web APIs fetch it; Pem is one PEM block for each key. Private halves are never given out, and an HS256 key has no public half. Without -KeyId, revoked keys are left out.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -29,6 +29,7 @@ public sealed class ExportTesseraSigningKeyCommand : StoreCmdlet
 {
     /// <summary>The id of the key, or a key from <see cref="GetTesseraSigningKeyCommand"/>. Without it: all active keys that have a public half.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
     [KeyId]
     [ArgumentCompleter(typeof(KeyIdCompleter))]
     public string? KeyId { get; set; }

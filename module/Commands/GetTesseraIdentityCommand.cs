@@ -29,6 +29,7 @@ public sealed class GetTesseraIdentityCommand : StoreCmdlet
 {
     /// <summary>The names, in any case. * stands for any characters and ? for one. Without it: all identities.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
     [IdentityName]
     [SupportsWildcards]
     [ArgumentCompleter(typeof(IdentityNameCompleter))]

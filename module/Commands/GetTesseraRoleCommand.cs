@@ -26,6 +26,7 @@ public sealed class GetTesseraRoleCommand : StoreCmdlet
 {
     /// <summary>The names, in any case. * stands for any characters and ? for one. Without it: all roles.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
     [RoleName]
     [SupportsWildcards]
     [ArgumentCompleter(typeof(RoleNameCompleter))]

@@ -22,6 +22,7 @@ public sealed class GetTesseraSigningKeyCommand : StoreCmdlet
 {
     /// <summary>The ids of the keys, as the header of a JSON Web Token names them (kid). Without it: all keys.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
     [KeyId]
     [ArgumentCompleter(typeof(KeyIdCompleter))]
     public string[]? KeyId { get; set; }

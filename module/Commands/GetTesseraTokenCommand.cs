@@ -45,35 +45,42 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
 
     /// <summary>The public ids of the tokens, or objects that have them. Without it: all tokens.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, ParameterSetName = IdSet)]
+    [ValidateNotNullOrEmpty]
     [TokenId]
     [ArgumentCompleter(typeof(TokenIdCompleter))]
     public string[]? Id { get; set; }
 
     /// <summary>Tokens that speak for this identity: its name, or an identity from <see cref="GetTesseraIdentityCommand"/>.</summary>
     [Parameter(ValueFromPipeline = true, ParameterSetName = ConditionSet)]
+    [ValidateNotNullOrEmpty]
     [IdentityName]
     [ArgumentCompleter(typeof(IdentityNameCompleter))]
     public string? Identity { get; set; }
 
     /// <summary>Tokens with this name, in any case. * stands for any characters and ? for one.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
+    [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string? Name { get; set; }
 
     /// <summary>Tokens in this state now.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
+    [ValidateNotNull]
     public TokenState? State { get; set; }
 
     /// <summary>Tokens with this tag.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
+    [ValidateNotNullOrEmpty]
     public string? Tag { get; set; }
 
     /// <summary>Tokens that expire at this time or later. A time without an offset is local time.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
+    [ValidateNotNull]
     public DateTimeOffset? ExpiresAfter { get; set; }
 
     /// <summary>Tokens that expire before this time. A time without an offset is local time.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
+    [ValidateNotNull]
     public DateTimeOffset? ExpiresBefore { get; set; }
 
     /// <summary>Writes the tokens.</summary>

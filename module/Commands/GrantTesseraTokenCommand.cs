@@ -6,7 +6,7 @@ namespace Tessera.PowerShell;
 /// <remarks>
 /// <para>The token's value is given out once, in the property Token of the result, as a SecureString; the store keeps only a keyed digest of it. Everything else about the token can be read again with <see cref="GetTesseraTokenCommand"/>.</para>
 /// <para>A token lives for 90 days unless -ExpiresIn, -ExpiresAt or -NoExpiry says otherwise. It has all the identity's roles unless -Role names some of them. What it may do at any time is cut to the roles that its identity has then.</para>
-/// <para>An opaque token, the default, is a random value. A JSON Web Token (-Format Jwt) can be read and verified by others as well; it is signed with the store's newest active signing key, made if there is none, or the one that -KeyId names, and always expires.</para>
+/// <para>An opaque token, the default, is a random value. A JSON Web Token (-Format Jwt) can be read and verified by others as well; it is signed with the store's newest active signing key, made if there is none, or the one that -KeyId names, and lives for at most 400 days.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -51,12 +51,14 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
 
     /// <summary>The names of the roles to grant, each one of the identity's or included in one. Without it: all the identity's.</summary>
     [Parameter]
+    [ValidateNotNullOrEmpty]
     [RoleName]
     [ArgumentCompleter(typeof(RoleNameCompleter))]
     public string[]? Role { get; set; }
 
     /// <summary>What to call the token, to find it by: 1 to 256 characters. It need not be unique.</summary>
     [Parameter]
+    [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
     /// <summary>How long the token lives from now on, as a TimeSpan: 30.00:00:00 is 30 days, 0.01:00:00 an hour.</summary>
@@ -73,10 +75,12 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
 
     /// <summary>When the token's time begins. Without it: at once.</summary>
     [Parameter]
+    [ValidateNotNull]
     public DateTimeOffset? NotBefore { get; set; }
 
     /// <summary>Tags to find the token by: at most 16, each of 1 to 64 characters.</summary>
     [Parameter]
+    [ValidateNotNull]
     public string[]? Tag { get; set; }
 
     /// <summary>Free text: at most 1,024 characters.</summary>
@@ -88,12 +92,14 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     [Parameter]
     public TokenFormat Format { get; set; } = TokenFormat.Opaque;
 
-    /// <summary>The audiences that the token is for: at most 16. A check that names another refuses it.</summary>
+    /// <summary>The audiences that a JSON Web Token is for: at most 16. A check that names another refuses it. Without it: the store's issuer.</summary>
     [Parameter]
+    [ValidateNotNullOrEmpty]
     public string[]? Audience { get; set; }
 
     /// <summary>The id of the signing key for a JSON Web Token. Without it: the store's newest active key.</summary>
     [Parameter]
+    [ValidateNotNullOrEmpty]
     [KeyId]
     [ArgumentCompleter(typeof(KeyIdCompleter))]
     public string? KeyId { get; set; }

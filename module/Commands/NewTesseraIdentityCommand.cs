@@ -5,7 +5,7 @@ namespace Tessera.PowerShell;
 /// <summary>Creates an identity: someone or something that tokens speak for.</summary>
 /// <remarks>
 /// <para>An identity has a name and roles. Its tokens may have its roles at most, at any time: take a role from the identity, and its tokens lose it at once.</para>
-/// <para>A password is optional, and needed for signing in to a server only. It is kept as an Argon2id hash.</para>
+/// <para>A password is optional: it lets a program recognise the identity when it signs in. It is kept as an Argon2id hash.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -33,6 +33,7 @@ public sealed class NewTesseraIdentityCommand : StoreCmdlet
 
     /// <summary>The names of its roles: at most 64. Without it: none.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNull]
     [RoleName]
     [ArgumentCompleter(typeof(RoleNameCompleter))]
     public string[]? Role { get; set; }

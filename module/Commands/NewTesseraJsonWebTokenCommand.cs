@@ -6,7 +6,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Makes a JSON Web Token with claims of your own.</summary>
 /// <remarks>
-/// <para>The store's newest active key signs, or the one that -KeyId names, or a key of your own (-SigningKey; then no store is needed). Issuer, times and id are filled in where the claims lack them.</para>
+/// <para>The store's newest active key signs, made if there is none, or the one that -KeyId names, or a key of your own (-SigningKey; then no store is needed). Issuer, times and id are filled in where the claims lack them.</para>
 /// <para>Such a token is not recorded in the store: it can't be listed, or revoked by itself. <see cref="GrantTesseraTokenCommand"/> -Format Jwt makes one that can.</para>
 /// </remarks>
 /// <example>
@@ -44,6 +44,7 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
 
     /// <summary>How long the token lives from now on, as a TimeSpan, where the claims have no exp.</summary>
     [Parameter]
+    [ValidateNotNull]
     public TimeSpan? ExpiresIn { get; set; }
 
     /// <summary>The kind of token: AccessToken (RFC 9068, the default), JsonWebToken, PowerShellUniversal or UniversalDashboard.</summary>
@@ -58,14 +59,17 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
 
     /// <summary>The form of -SigningKey. Without it: Pem for a text that begins with -----BEGIN, Jwk for one that begins with {, else Secret.</summary>
     [Parameter(ParameterSetName = OwnKeySet)]
+    [ValidateNotNull]
     public JsonWebKeyKind? KeyKind { get; set; }
 
     /// <summary>The algorithm to sign with. Without it: the one that the key is for.</summary>
     [Parameter]
+    [ValidateNotNull]
     public SigningAlgorithm? Algorithm { get; set; }
 
     /// <summary>The id of the store's key to sign with, or what the token's header says of -SigningKey.</summary>
     [Parameter]
+    [ValidateNotNullOrEmpty]
     [KeyId]
     [ArgumentCompleter(typeof(KeyIdCompleter))]
     public string? KeyId { get; set; }

@@ -37,6 +37,7 @@ public sealed class SetTesseraIdentityCommand : StoreCmdlet
 
     /// <summary>The names of roles, in place of all that it had. An empty list, @(), takes all away.</summary>
     [Parameter]
+    [ValidateNotNull]
     [AllowEmptyCollection]
     [RoleName]
     [ArgumentCompleter(typeof(RoleNameCompleter))]

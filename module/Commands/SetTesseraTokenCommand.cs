@@ -38,6 +38,7 @@ public sealed class SetTesseraTokenCommand : StoreCmdlet
 
     /// <summary>Tags, in place of all the token had: at most 16, each of 1 to 64 characters. An empty list, @(), clears them.</summary>
     [Parameter]
+    [ValidateNotNull]
     [AllowEmptyCollection]
     public string[]? Tag { get; set; }
 

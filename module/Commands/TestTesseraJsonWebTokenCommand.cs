@@ -44,18 +44,22 @@ public sealed class TestTesseraJsonWebTokenCommand : StoreCmdlet
 
     /// <summary>The form of -SigningKey. Without it: Pem for a text that begins with -----BEGIN, Jwk for one that begins with {, else Secret.</summary>
     [Parameter(ParameterSetName = OwnKeySet)]
+    [ValidateNotNull]
     public JsonWebKeyKind? KeyKind { get; set; }
 
     /// <summary>The algorithm that the token must be signed with. Without it: the one that the key is for.</summary>
     [Parameter]
+    [ValidateNotNull]
     public SigningAlgorithm? Algorithm { get; set; }
 
     /// <summary>The issuer that the token must name, compared exactly. Without it: the store's, or any where there is no store.</summary>
     [Parameter]
+    [ValidateNotNullOrEmpty]
     public string? Issuer { get; set; }
 
     /// <summary>The audience that the token must be for, compared exactly. Without it: any.</summary>
     [Parameter]
+    [ValidateNotNullOrEmpty]
     public string? Audience { get; set; }
 
     /// <summary>The kind of token that is expected: AccessToken (RFC 9068, the default), JsonWebToken, PowerShellUniversal or UniversalDashboard.</summary>
@@ -65,6 +69,7 @@ public sealed class TestTesseraJsonWebTokenCommand : StoreCmdlet
 
     /// <summary>The time to judge the token at. Without it: now.</summary>
     [Parameter]
+    [ValidateNotNull]
     public DateTimeOffset? At { get; set; }
 
     /// <summary>Gives the verdict instead of $true or $false.</summary>

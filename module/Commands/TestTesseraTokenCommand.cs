@@ -38,12 +38,14 @@ public sealed class TestTesseraTokenCommand : StoreCmdlet
 
     /// <summary>The role that the token must have, itself or through a role that includes it.</summary>
     [Parameter]
+    [ValidateNotNullOrEmpty]
     [RoleName]
     [ArgumentCompleter(typeof(RoleNameCompleter))]
     public string? Role { get; set; }
 
     /// <summary>The audience that the token must be for, compared exactly.</summary>
     [Parameter]
+    [ValidateNotNullOrEmpty]
     public string? Audience { get; set; }
 
     /// <summary>Gives the verdict instead of $true or $false.</summary>

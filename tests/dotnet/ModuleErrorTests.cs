@@ -50,6 +50,27 @@ public sealed class ModuleErrorTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("Test-TesseraToken $grant -Role $null")]
+    [InlineData("Test-TesseraToken $grant -Audience $null")]
+    [InlineData("Test-TesseraJsonWebToken x -Audience $null")]
+    [InlineData("Grant-TesseraToken Adam -Role $null")]
+    [InlineData("Grant-TesseraToken Adam -Role @()")]
+    [InlineData("Get-TesseraToken $null")]
+    [InlineData("Get-TesseraToken @()")]
+    [InlineData("$null | Get-TesseraToken")]
+    [InlineData("Get-TesseraToken -Identity $null")]
+    [InlineData("Get-TesseraToken -State $null")]
+    [InlineData("Get-TesseraIdentity $null")]
+    [InlineData("Set-TesseraIdentity Adam -Role $null")]
+    [InlineData("Get-TesseraToken -Store $null")]
+    public void Nothing_is_no_argument(string script)
+    {
+        ErrorRecord error = _session.Error($"@({script})");
+
+        Assert.StartsWith("Parameter", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Every_kind_of_failure_has_a_category()
     {

@@ -92,6 +92,24 @@ public sealed class ModuleManifestTests : IDisposable
         }
     }
 
+    [Theory]
+    [MemberData(nameof(AllCommands))]
+    public void Variable_that_holds_nothing_never_widens_what_a_command_does(string command)
+    {
+        // Free text only describes.
+        IEnumerable<PropertyInfo> optional = CmdletType(command).GetProperties().Where(property =>
+            property.GetCustomAttributes<ParameterAttribute>().Any(parameter => !parameter.Mandatory)
+            && property.Name is not ("Remark" or "Reason")
+            && (!property.PropertyType.IsValueType || Nullable.GetUnderlyingType(property.PropertyType) is not null)
+            && property.PropertyType.Name != "SecretText");
+        foreach (PropertyInfo parameter in optional)
+        {
+            Assert.True(
+                parameter.IsDefined(typeof(ValidateNotNullAttribute)) || parameter.IsDefined(typeof(ValidateNotNullOrEmptyAttribute)),
+                $"{command} -{parameter.Name} takes $null for not given.");
+        }
+    }
+
     private static Type[] CmdletTypes() =>
         [.. ModuleAssembly().GetExportedTypes().Where(type => type.GetCustomAttribute<CmdletAttribute>() is not null)];
 

@@ -95,8 +95,8 @@ try {
     Expect Tessera.InvalidArgument 'a number' (ErrorOf { Test-TesseraToken 42 })
     Expect Tessera.InvalidArgument 'a list' (ErrorOf { Test-TesseraToken @($value, $value) })
     Expect Tessera.InvalidArgument 'a table' (ErrorOf { Test-TesseraToken @{ Token = $value } })
-    Expect Tessera.InvalidArgument 'an empty role' (ErrorOf { Test-TesseraToken $value -Role '' })
-    Expect Tessera.InvalidArgument 'an empty audience' (ErrorOf { Test-TesseraToken $value -Audience '' })
+    Expect ParameterArgumentValidationError 'an empty role' (ErrorOf { Test-TesseraToken $value -Role '' })
+    Expect ParameterArgumentValidationError 'no audience, where one is named' (ErrorOf { Test-TesseraToken $value -Audience $null })
     Expect Tessera.InvalidArgument 'the value where an id belongs' (ErrorOf { Revoke-TesseraToken $value -Confirm:$false })
 
     '== A JSON Web Token =='
