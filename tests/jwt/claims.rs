@@ -148,9 +148,10 @@ fn bombs_are_refused() {
     assert_refused(&forge(HEADER, &deeper, secret()), Outcome::Malformed, "8,192 bytes");
     let wide = with_member(HEADER, &format!(r#""x":"{}""#, "x".repeat(1_000)));
     assert_refused(&forge(&wide, PAYLOAD, secret()), Outcome::Malformed, "1,024 bytes");
-    let fits = with_member(HEADER, &format!(r#""x":"{}""#, "x".repeat(1_024 - HEADER.len() - 7)));
-    assert_eq!(fits.len(), 1_024);
-    assert_eq!(outcome(&forge(&fits, PAYLOAD, secret())), Outcome::Valid);
+    let header_of = |length: usize| with_member(HEADER, &format!(r#""x":"{}""#, "x".repeat(length - HEADER.len() - 7)));
+    assert_eq!((header_of(1_024).len(), header_of(1_025).len()), (1_024, 1_025));
+    assert_eq!(outcome(&forge(&header_of(1_024), PAYLOAD, secret())), Outcome::Valid);
+    assert_refused(&forge(&header_of(1_025), PAYLOAD, secret()), Outcome::Malformed, "1,024 bytes");
 }
 
 /// White space between tokens of the JSON is no ambiguity, and others write it.
