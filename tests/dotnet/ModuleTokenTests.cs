@@ -1,3 +1,4 @@
+using System.Management.Automation;
 using System.Security;
 
 namespace Tessera.Tests;
@@ -82,13 +83,18 @@ public sealed class ModuleTokenTests : IDisposable
         Assert.Empty(_session.Run("Get-TesseraToken -First 0"));
     }
 
-    [Fact]
-    public void Pipeline_goes_on_after_a_record_that_fails()
+    [Theory]
+    [InlineData("$ids | Revoke-TesseraToken -Confirm:$false")]
+    [InlineData("Revoke-TesseraToken $ids -Confirm:$false")]
+    public void Rest_goes_on_after_one_that_fails(string script)
     {
-        _session.Run("$grants = 1..3 | ForEach-Object { Grant-TesseraToken Adam }");
+        _session.Run(
+            """
+            $grants = 1..3 | ForEach-Object { Grant-TesseraToken Adam }
+            $ids = $grants[0].Id, 'AAAAAAAAAAAA', $grants[1].Id, 'no id', $grants[2].Id
+            """);
 
-        IReadOnlyList<System.Management.Automation.ErrorRecord> errors = _session.Errors(
-            "$grants[0].Id, 'AAAAAAAAAAAA', $grants[1].Id, 'no id', $grants[2].Id | Revoke-TesseraToken -Confirm:$false");
+        IReadOnlyList<ErrorRecord> errors = _session.Errors(script);
 
         Assert.Equal(["Tessera.NotFound", "Tessera.InvalidArgument"], errors.Select(error => error.FullyQualifiedErrorId.Split(',')[0]));
         Assert.Equal(3, _session.Run("Get-TesseraToken -State Revoked").Length);
