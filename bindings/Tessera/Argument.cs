@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Unicode;
@@ -14,8 +13,12 @@ internal static class Argument
     // The last second of the year 9999, which is also the last that DateTimeOffset knows.
     private const long LastSecond = 253_402_300_799;
 
-    /// <summary>A required text of 1 to <paramref name="maximumCharacters"/> characters. Allocates nothing unless it fails.</summary>
-    internal static string Text([NotNull] string? value, int maximumCharacters, [CallerArgumentExpression(nameof(value))] string subject = "")
+    /// <summary>A required text of 1 to <paramref name="maximumCharacters"/> characters. Allocates nothing unless it
+    /// fails.</summary>
+    internal static string Text(
+        [NotNull] string? value,
+        int maximumCharacters,
+        [CallerArgumentExpression(nameof(value))] string subject = "")
     {
         if (value is null)
         {
@@ -27,7 +30,10 @@ internal static class Argument
     }
 
     /// <summary>A text of at most <paramref name="maximumCharacters"/> characters, or none. It may be empty.</summary>
-    internal static string? OptionalText(string? value, int maximumCharacters, [CallerArgumentExpression(nameof(value))] string subject = "")
+    internal static string? OptionalText(
+        string? value,
+        int maximumCharacters,
+        [CallerArgumentExpression(nameof(value))] string subject = "")
     {
         if (value is not null)
         {
@@ -37,8 +43,13 @@ internal static class Argument
         return value;
     }
 
-    /// <summary>A list of at most <paramref name="maximumCount"/> texts, or none. It is read once, and no further than the limit.</summary>
-    internal static string[]? OptionalTexts(IEnumerable<string>? values, int maximumCount, int maximumCharacters, [CallerArgumentExpression(nameof(values))] string subject = "")
+    /// <summary>A list of at most <paramref name="maximumCount"/> texts, or none. It is read once, and no further than
+    /// the limit.</summary>
+    internal static string[]? OptionalTexts(
+        IEnumerable<string>? values,
+        int maximumCount,
+        int maximumCharacters,
+        [CallerArgumentExpression(nameof(values))] string subject = "")
     {
         if (values is null)
         {
@@ -50,7 +61,7 @@ internal static class Argument
         {
             if (texts.Count == maximumCount)
             {
-                throw Invalid(string.Create(CultureInfo.InvariantCulture, $"'{SubjectOf(subject)}' may have at most {maximumCount} entries."), subject);
+                throw Invalid($"'{SubjectOf(subject)}' may have at most {maximumCount} entries.", subject);
             }
 
             if (string.IsNullOrEmpty(value))
@@ -69,7 +80,9 @@ internal static class Argument
     internal static TEnum Defined<TEnum>(TEnum value, [CallerArgumentExpression(nameof(value))] string subject = "")
         where TEnum : struct, Enum
     {
-        return Enum.IsDefined(value) ? value : throw Invalid($"'{SubjectOf(subject)}' is not a value of {typeof(TEnum).Name}.", subject);
+        return Enum.IsDefined(value)
+            ? value
+            : throw Invalid($"'{SubjectOf(subject)}' is not a value of {typeof(TEnum).Name}.", subject);
     }
 
     /// <summary>A length of 1 to <paramref name="maximumBytes"/> bytes.</summary>
@@ -82,19 +95,21 @@ internal static class Argument
 
         if (length > maximumBytes)
         {
-            throw Invalid(string.Create(CultureInfo.InvariantCulture, $"'{subject}' may have at most {maximumBytes} bytes of UTF-8."), subject);
+            throw Invalid($"'{subject}' may have at most {maximumBytes} bytes of UTF-8.", subject);
         }
     }
 
-    /// <summary>The UTF-8 bytes of a text, at most <paramref name="maximumBytes"/> of them. The caller disposes of the buffer, which clears it.</summary>
+    /// <summary>The UTF-8 bytes of a text, at most <paramref name="maximumBytes"/> of them. The caller disposes of the
+    /// buffer, which clears it.</summary>
     internal static PooledBuffer Encode(ReadOnlySpan<char> text, int maximumBytes, string subject) =>
         TryEncode(text, maximumBytes, out PooledBuffer? buffer)
             ? buffer
             : throw Invalid(
-                string.Create(CultureInfo.InvariantCulture, $"'{subject}' must be well-formed Unicode, without half a surrogate pair, and have at most {maximumBytes} bytes of UTF-8."),
+                $"'{subject}' must be well-formed Unicode and have at most {maximumBytes} bytes of UTF-8.",
                 subject);
 
-    /// <summary>The UTF-8 bytes of a text, unless there are more than <paramref name="maximumBytes"/> or the text holds a lone surrogate.</summary>
+    /// <summary>The UTF-8 bytes of a text, unless there are more than <paramref name="maximumBytes"/> or the text holds
+    /// a lone surrogate.</summary>
     internal static bool TryEncode(ReadOnlySpan<char> text, int maximumBytes, [NotNullWhen(true)] out PooledBuffer? buffer)
     {
         buffer = null;
@@ -106,8 +121,9 @@ internal static class Argument
         }
 
         var encoded = new PooledBuffer(Encoding.UTF8.GetMaxByteCount(text.Length));
-        if (Utf8.FromUtf16(text, encoded.GetSpan(), out _, out int written, replaceInvalidSequences: false) != OperationStatus.Done
-            || written > maximumBytes)
+        OperationStatus status = Utf8.FromUtf16(
+            text, encoded.GetSpan(), out _, out int written, replaceInvalidSequences: false);
+        if (status != OperationStatus.Done || written > maximumBytes)
         {
             encoded.Dispose();
             return false;
@@ -118,8 +134,11 @@ internal static class Argument
         return true;
     }
 
-    /// <summary>A duration of at least a second, in whole seconds. A fraction is cut off: nothing lives longer than was asked.</summary>
-    internal static long? OptionalDurationSeconds(TimeSpan? duration, [CallerArgumentExpression(nameof(duration))] string subject = "")
+    /// <summary>A duration of at least a second, in whole seconds. A fraction is cut off: nothing lives longer than was
+    /// asked.</summary>
+    internal static long? OptionalDurationSeconds(
+        TimeSpan? duration,
+        [CallerArgumentExpression(nameof(duration))] string subject = "")
     {
         if (duration < TimeSpan.FromSeconds(1))
         {
@@ -146,7 +165,8 @@ internal static class Argument
     }
 
     /// <summary>The failure that an argument is outside its stated form or limits.</summary>
-    internal static InvalidRequestException Invalid(string message, string subject) => new(ErrorCode.InvalidArgument, message, SubjectOf(subject));
+    internal static InvalidRequestException Invalid(string message, string subject) =>
+        new(ErrorCode.InvalidArgument, message, SubjectOf(subject));
 
     private static void ThrowIfNotText(string value, int maximumCharacters, string subject)
     {
@@ -159,7 +179,7 @@ internal static class Argument
 
         if (value.Length > maximumCharacters * 2L || count > maximumCharacters)
         {
-            throw Invalid(string.Create(CultureInfo.InvariantCulture, $"'{SubjectOf(subject)}' may have at most {maximumCharacters} characters."), subject);
+            throw Invalid($"'{SubjectOf(subject)}' may have at most {maximumCharacters} characters.", subject);
         }
     }
 

@@ -1,6 +1,7 @@
 namespace Tessera;
 
-/// <summary>The kinds of failure. Names and numbers are fixed, the same in every language that Tessera speaks.</summary>
+/// <summary>The kinds of failure. Names and numbers are fixed, the same in every language that Tessera
+/// speaks.</summary>
 /// <remarks>The outcome of a check is not a failure: see <see cref="Outcome"/>.</remarks>
 public enum ErrorCode
 {

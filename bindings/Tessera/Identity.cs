@@ -6,7 +6,8 @@ public sealed record Identity
     /// <summary>The store's number for it; never given to another.</summary>
     public required long Id { get; init; }
 
-    /// <summary>The name as it was given: 1 to 256 characters. Names compare without regard to case, after Unicode normal form C.</summary>
+    /// <summary>The name as it was given: 1 to 256 characters. Names compare without regard to case, after Unicode
+    /// normal form C.</summary>
     public required string Name { get; init; }
 
     /// <summary>The names of its roles, sorted.</summary>

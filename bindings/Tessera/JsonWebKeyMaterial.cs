@@ -30,7 +30,8 @@ public sealed class JsonWebKeyMaterial : IDisposable
     public JsonWebKeyKind Kind { get; }
 
     /// <summary>Takes the bytes of an HMAC secret.</summary>
-    /// <param name="secret">The secret: 1 to 16,384 bytes. A strong one has at least 32, from a random number generator. It is copied; the caller clears its own.</param>
+    /// <param name="secret">The secret: 1 to 16,384 bytes. A strong one has at least 32, from a random number
+    /// generator. It is copied; the caller clears its own.</param>
     /// <returns>The key.</returns>
     /// <exception cref="InvalidRequestException"><paramref name="secret"/> is empty or too long.</exception>
     public static JsonWebKeyMaterial FromSecret(ReadOnlySpan<byte> secret)
@@ -42,19 +43,25 @@ public sealed class JsonWebKeyMaterial : IDisposable
     /// <summary>Takes the text of an HMAC secret; its UTF-8 bytes are the secret.</summary>
     /// <param name="secret">The secret: 1 to 16,384 bytes of UTF-8. It is copied; the caller clears its own.</param>
     /// <returns>The key.</returns>
-    /// <exception cref="InvalidRequestException"><paramref name="secret"/> is empty, too long, or holds a lone surrogate.</exception>
-    public static JsonWebKeyMaterial FromSecretText(ReadOnlySpan<char> secret) => FromText(JsonWebKeyKind.Secret, secret, nameof(secret));
+    /// <exception cref="InvalidRequestException"><paramref name="secret"/> is empty, too long, or holds a lone
+    /// surrogate.</exception>
+    public static JsonWebKeyMaterial FromSecretText(ReadOnlySpan<char> secret) =>
+        FromText(JsonWebKeyKind.Secret, secret, nameof(secret));
 
-    /// <summary>Takes a key in PEM (RFC 7468): one <c>PRIVATE KEY</c>, <c>RSA PRIVATE KEY</c> or <c>EC PRIVATE KEY</c> to sign, or one of these or of <c>PUBLIC KEY</c> and <c>RSA PUBLIC KEY</c> to verify.</summary>
+    /// <summary>Takes a key in PEM (RFC 7468): one <c>PRIVATE KEY</c>, <c>RSA PRIVATE KEY</c> or <c>EC PRIVATE KEY</c>
+    /// to sign, or one of these or of <c>PUBLIC KEY</c> and <c>RSA PUBLIC KEY</c> to verify.</summary>
     /// <param name="pem">The PEM text: 1 to 16,384 bytes. It is copied; the caller clears its own.</param>
     /// <returns>The key.</returns>
-    /// <exception cref="InvalidRequestException"><paramref name="pem"/> is empty, too long, or holds a lone surrogate.</exception>
+    /// <exception cref="InvalidRequestException"><paramref name="pem"/> is empty, too long, or holds a lone
+    /// surrogate.</exception>
     public static JsonWebKeyMaterial FromPem(ReadOnlySpan<char> pem) => FromText(JsonWebKeyKind.Pem, pem, nameof(pem));
 
     /// <summary>Takes a JSON Web Key (RFC 7517).</summary>
-    /// <param name="jwk">The text of the JSON object: 1 to 16,384 bytes of UTF-8. It is copied; the caller clears its own.</param>
+    /// <param name="jwk">The text of the JSON object: 1 to 16,384 bytes of UTF-8. It is copied; the caller clears its
+    /// own.</param>
     /// <returns>The key.</returns>
-    /// <exception cref="InvalidRequestException"><paramref name="jwk"/> is empty, too long, or holds a lone surrogate.</exception>
+    /// <exception cref="InvalidRequestException"><paramref name="jwk"/> is empty, too long, or holds a lone
+    /// surrogate.</exception>
     public static JsonWebKeyMaterial FromJwk(ReadOnlySpan<char> jwk) => FromText(JsonWebKeyKind.Jwk, jwk, nameof(jwk));
 
     /// <summary>Hides the key.</summary>
@@ -71,7 +78,8 @@ public sealed class JsonWebKeyMaterial : IDisposable
         }
     }
 
-    /// <summary>Copies the key for the length of one call, so that a <see cref="Dispose"/> meanwhile cannot change it under the call.</summary>
+    /// <summary>Copies the key for the length of one call, so that a <see cref="Dispose"/> meanwhile cannot change it
+    /// under the call.</summary>
     internal PooledBuffer Copy()
     {
         lock (_gate)

@@ -1,7 +1,8 @@
 namespace Tessera;
 
 /// <summary>What to put into a JSON Web Token, and how to sign it.</summary>
-/// <remarks>A token made this way is not recorded in a store: it cannot be listed or revoked by itself, only with its key. Use <see cref="TokenStore.Grant"/> for one that can.</remarks>
+/// <remarks>A token made this way is not recorded in a store: it cannot be listed or revoked by itself, only with its
+/// key. Use <see cref="TokenStore.Grant"/> for one that can.</remarks>
 public sealed record JsonWebTokenRequest
 {
     /// <summary>
@@ -13,12 +14,16 @@ public sealed record JsonWebTokenRequest
     /// <summary>The kind of token to make.</summary>
     public JsonWebTokenProfile Profile { get; init; } = JsonWebTokenProfile.AccessToken;
 
-    /// <summary>The algorithm to sign with. <see langword="null"/>: the one that the key is for; an RSA key that does not say needs it.</summary>
+    /// <summary>The algorithm to sign with. <see langword="null"/>: the one that the key is for; an RSA key that does
+    /// not say needs it.</summary>
     public SigningAlgorithm? Algorithm { get; init; }
 
-    /// <summary>The id of the store's key that signs; not to be given with a key of the caller's own. <see langword="null"/>: the store's newest active key; one is made where there is none.</summary>
+    /// <summary>The id of the store's key that signs; not to be given with a key of the caller's own.
+    /// <see langword="null"/>: the store's newest active key; one is made where there is none.</summary>
     public string? KeyId { get; init; }
 
-    /// <summary>How long the token lives from now on: at least one second. A fraction of a second is cut off. Not to be given when the claims have <c>exp</c>. <see langword="null"/>: the profile's default, 90 days or a year.</summary>
+    /// <summary>How long the token lives from now on: at least one second. A fraction of a second is cut off. Not to be
+    /// given when the claims have <c>exp</c>. <see langword="null"/>: the profile's default, 90 days or a
+    /// year.</summary>
     public TimeSpan? ExpiresIn { get; init; }
 }

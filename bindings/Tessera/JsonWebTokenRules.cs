@@ -6,7 +6,8 @@ public sealed record JsonWebTokenRules
     /// <summary>The kind of token that is expected.</summary>
     public JsonWebTokenProfile Profile { get; init; } = JsonWebTokenProfile.AccessToken;
 
-    /// <summary>The issuer that it must name, compared exactly. <see langword="null"/>: the store's, and any where there is no store.</summary>
+    /// <summary>The issuer that it must name, compared exactly. <see langword="null"/>: the store's, and any where
+    /// there is no store.</summary>
     public string? Issuer { get; init; }
 
     /// <summary>The audience that it must be for, compared exactly. <see langword="null"/>: any.</summary>
@@ -15,6 +16,7 @@ public sealed record JsonWebTokenRules
     /// <summary>The time to judge it at. <see langword="null"/>: now. A fraction of a second is cut off.</summary>
     public DateTimeOffset? At { get; init; }
 
-    /// <summary>The algorithm that a caller's own key is for. <see langword="null"/>: what the key says; an RSA key that does not say needs it. A store knows what its keys are for.</summary>
+    /// <summary>The algorithm that a caller's own key is for. <see langword="null"/>: what the key says; an RSA key
+    /// that does not say needs it. A store knows what its keys are for.</summary>
     public SigningAlgorithm? Algorithm { get; init; }
 }

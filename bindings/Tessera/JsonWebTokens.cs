@@ -18,7 +18,8 @@ public static class JsonWebTokens
     /// <param name="key">The key: an HMAC secret or a private key.</param>
     /// <returns>The token; the caller disposes of it.</returns>
     /// <exception cref="ArgumentNullException">An argument is <see langword="null"/>.</exception>
-    /// <exception cref="InvalidRequestException">A member of <paramref name="request"/> is outside its stated form or limits.</exception>
+    /// <exception cref="InvalidRequestException">A member of <paramref name="request"/> is outside its stated form or
+    /// limits.</exception>
     /// <exception cref="KeyException">The key may not be used: its form, length, use or algorithm.</exception>
     /// <exception cref="NativeLibraryException">The native library is missing or of another version.</exception>
     /// <exception cref="ObjectDisposedException"><paramref name="key"/> was disposed of.</exception>
@@ -28,7 +29,7 @@ public static class JsonWebTokens
         ArgumentNullException.ThrowIfNull(key);
         if (request.KeyId is not null)
         {
-            throw Argument.Invalid("'keyId' names a key of a store, and the key is given here: it has the id that it says itself, or its thumbprint.", "keyId");
+            throw Argument.Invalid("'keyId' names a key of a store; a key that is given here says its own id.", "keyId");
         }
 
         NativeLibraryLoader.EnsureUsable();
@@ -38,16 +39,22 @@ public static class JsonWebTokens
     }
 
     /// <summary>Checks a token's signature, claims and times.</summary>
-    /// <param name="token">The token in compact form. One longer than 8,192 bytes is <see cref="Outcome.Malformed"/>.</param>
+    /// <param name="token">The token in compact form. One longer than 8,192 bytes is
+    /// <see cref="Outcome.Malformed"/>.</param>
     /// <param name="key">The key: an HMAC secret or a public key.</param>
-    /// <param name="rules">What the token must be. <see langword="null"/>: an access token (RFC 9068) of any issuer, for any audience, now.</param>
+    /// <param name="rules">What the token must be. <see langword="null"/>: an access token (RFC 9068) of any issuer,
+    /// for any audience, now.</param>
     /// <returns>The verdict. A token that is refused is no exception.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="key"/> is <see langword="null"/>.</exception>
-    /// <exception cref="InvalidRequestException">A member of <paramref name="rules"/> is outside its stated form or limits.</exception>
+    /// <exception cref="InvalidRequestException">A member of <paramref name="rules"/> is outside its stated form or
+    /// limits.</exception>
     /// <exception cref="KeyException">The key may not be used: its form, length, use or algorithm.</exception>
     /// <exception cref="NativeLibraryException">The native library is missing or of another version.</exception>
     /// <exception cref="ObjectDisposedException"><paramref name="key"/> was disposed of.</exception>
-    public static JsonWebTokenVerdict Verify(ReadOnlySpan<char> token, JsonWebKeyMaterial key, JsonWebTokenRules? rules = null)
+    public static JsonWebTokenVerdict Verify(
+        ReadOnlySpan<char> token,
+        JsonWebKeyMaterial key,
+        JsonWebTokenRules? rules = null)
     {
         ArgumentNullException.ThrowIfNull(key);
         NativeLibraryLoader.EnsureUsable();
@@ -78,7 +85,11 @@ public static class JsonWebTokens
         }
     }
 
-    internal static JsonWebTokenVerdict Verify(ulong store, ReadOnlySpan<char> token, ReadOnlySpan<byte> request, ReadOnlySpan<byte> key)
+    internal static JsonWebTokenVerdict Verify(
+        ulong store,
+        ReadOnlySpan<char> token,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> key)
     {
         // A token is judged and not refused as an argument, whatever is wrong with it.
         if (!Argument.TryEncode(token, TesseraLimits.TokenValueBytes, out PooledBuffer? utf8))

@@ -1,6 +1,7 @@
 namespace Tessera;
 
-/// <summary>The outcome of a check. Names and numbers are fixed, the same in every language that Tessera speaks.</summary>
+/// <summary>The outcome of a check. Names and numbers are fixed, the same in every language that Tessera
+/// speaks.</summary>
 /// <remarks>The checks run in a fixed order, and the first that fails is the outcome.</remarks>
 public enum Outcome
 {

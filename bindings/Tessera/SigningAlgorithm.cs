@@ -1,6 +1,7 @@
 namespace Tessera;
 
-/// <summary>The signature algorithms that Tessera makes and checks (RFC 7518 section 3.1, RFC 8037). There is no <c>none</c>.</summary>
+/// <summary>The signature algorithms that Tessera makes and checks (RFC 7518 section 3.1, RFC 8037). There is no
+/// <c>none</c>.</summary>
 public enum SigningAlgorithm
 {
     /// <summary>HMAC with SHA-256: one secret both signs and verifies, so there is no public half.</summary>

@@ -3,7 +3,8 @@ namespace Tessera;
 /// <summary>What is known of a signing key to everyone who may read the store; never its private half.</summary>
 public sealed record SigningKey
 {
-    /// <summary>The <c>kid</c> (RFC 7517 section 4.5): the RFC 7638 thumbprint of the public half, or random for an HMAC key.</summary>
+    /// <summary>The <c>kid</c> (RFC 7517 section 4.5): the RFC 7638 thumbprint of the public half, or random for an
+    /// HMAC key.</summary>
     public required string KeyId { get; init; }
 
     /// <summary>The one algorithm that the key is for.</summary>
@@ -21,6 +22,7 @@ public sealed record SigningKey
     /// <summary>Why it was revoked, where a reason was given.</summary>
     public string? RevokedReason { get; init; }
 
-    /// <summary>The RFC 7638 thumbprint of the public half; <see langword="null"/> for an HMAC key, which has none.</summary>
+    /// <summary>The RFC 7638 thumbprint of the public half; <see langword="null"/> for an HMAC key, which has
+    /// none.</summary>
     public string? Thumbprint { get; init; }
 }

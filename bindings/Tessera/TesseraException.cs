@@ -1,6 +1,7 @@
 namespace Tessera;
 
-/// <summary>The base of every failure that Tessera reports: a fixed code, a sentence for people, and the input it is about.</summary>
+/// <summary>The base of every failure that Tessera reports: a fixed code, a sentence for people, and the input it is
+/// about.</summary>
 /// <remarks>
 /// Neither <see cref="Exception.Message"/> nor <see cref="Subject"/> ever holds a secret, so both may be shown and
 /// logged. A call on a disposed object throws <see cref="ObjectDisposedException"/>, and a required argument that is
@@ -23,7 +24,8 @@ public class TesseraException : Exception
     /// <summary>The kind of failure.</summary>
     public ErrorCode Code { get; }
 
-    /// <summary>The input that the failure is about, as the caller knows it (<c>name</c>, <c>expiresAt</c>, <c>path</c>); <see langword="null"/> where there is none.</summary>
+    /// <summary>The input that the failure is about, as the caller knows it (<c>name</c>, <c>expiresAt</c>,
+    /// <c>path</c>); <see langword="null"/> where there is none.</summary>
     public string? Subject { get; }
 }
 
@@ -33,28 +35,47 @@ public class TesseraException : Exception
 /// <see cref="ErrorCode.NotPermitted"/> and <see cref="ErrorCode.Conflict"/>. Nothing was changed.
 /// </remarks>
 /// <inheritdoc cref="TesseraException(ErrorCode, string, string?, Exception?)"/>
-public sealed class InvalidRequestException(ErrorCode code, string message, string? subject = null, Exception? innerException = null)
+public sealed class InvalidRequestException(
+    ErrorCode code,
+    string message,
+    string? subject = null,
+    Exception? innerException = null)
     : TesseraException(code, message, subject, innerException);
 
 /// <summary>There is no such token, identity, role or key. Its code is <see cref="ErrorCode.NotFound"/>.</summary>
 /// <inheritdoc cref="TesseraException(ErrorCode, string, string?, Exception?)"/>
-public sealed class NotFoundException(string message, string? subject = null, Exception? innerException = null)
+public sealed class NotFoundException(
+    string message,
+    string? subject = null,
+    Exception? innerException = null)
     : TesseraException(ErrorCode.NotFound, message, subject, innerException);
 
 /// <summary>The store cannot be opened, read or written.</summary>
-/// <remarks>Codes: <see cref="ErrorCode.StoreUnavailable"/> to <see cref="ErrorCode.StoreKeyFile"/>, 10 to 22.</remarks>
+/// <remarks>Codes: <see cref="ErrorCode.StoreUnavailable"/> to <see cref="ErrorCode.StoreKeyFile"/>, 10 to
+/// 22.</remarks>
 /// <inheritdoc cref="TesseraException(ErrorCode, string, string?, Exception?)"/>
-public sealed class StoreException(ErrorCode code, string message, string? subject = null, Exception? innerException = null)
+public sealed class StoreException(
+    ErrorCode code,
+    string message,
+    string? subject = null,
+    Exception? innerException = null)
     : TesseraException(code, message, subject, innerException);
 
 /// <summary>A text is not in the form of a token. Its code is <see cref="ErrorCode.MalformedToken"/>.</summary>
 /// <inheritdoc cref="TesseraException(ErrorCode, string, string?, Exception?)"/>
-public sealed class TokenFormatException(string message, string? subject = null, Exception? innerException = null)
+public sealed class TokenFormatException(
+    string message,
+    string? subject = null,
+    Exception? innerException = null)
     : TesseraException(ErrorCode.MalformedToken, message, subject, innerException);
 
-/// <summary>Key material may not be used: its form, length, use or algorithm. Its code is <see cref="ErrorCode.KeyRefused"/>.</summary>
+/// <summary>Key material may not be used: its form, length, use or algorithm. Its code is
+/// <see cref="ErrorCode.KeyRefused"/>.</summary>
 /// <inheritdoc cref="TesseraException(ErrorCode, string, string?, Exception?)"/>
-public sealed class KeyException(string message, string? subject = null, Exception? innerException = null)
+public sealed class KeyException(
+    string message,
+    string? subject = null,
+    Exception? innerException = null)
     : TesseraException(ErrorCode.KeyRefused, message, subject, innerException);
 
 /// <summary>The native library is missing, of another version, or for another kind of machine.</summary>
@@ -63,5 +84,8 @@ public sealed class KeyException(string message, string? subject = null, Excepti
 /// <see cref="TesseraException.Subject"/> the file that was looked for.
 /// </remarks>
 /// <inheritdoc cref="TesseraException(ErrorCode, string, string?, Exception?)"/>
-public sealed class NativeLibraryException(string message, string? subject = null, Exception? innerException = null)
+public sealed class NativeLibraryException(
+    string message,
+    string? subject = null,
+    Exception? innerException = null)
     : TesseraException(ErrorCode.NativeLibrary, message, subject, innerException);

@@ -6,7 +6,8 @@ public sealed record Token
     /// <summary>The store's number for it. It rises with each grant, and is never given to another.</summary>
     public required long Sequence { get; init; }
 
-    /// <summary>The public id: 12 characters of <c>[0-9A-Za-z]</c>. It may be shown and logged; alone it opens nothing.</summary>
+    /// <summary>The public id: 12 characters of <c>[0-9A-Za-z]</c>. It may be shown and logged; alone it opens
+    /// nothing.</summary>
     public required string Id { get; init; }
 
     /// <summary>What its owner calls it, where it was named.</summary>
@@ -18,7 +19,8 @@ public sealed record Token
     /// <summary>The form of its value.</summary>
     public required TokenFormat Format { get; init; }
 
-    /// <summary>The names of the roles that it was granted, sorted. What it may do now is at most this: see <see cref="Verdict.Roles"/>.</summary>
+    /// <summary>The names of the roles that it was granted, sorted. What it may do now is at most this: see
+    /// <see cref="Verdict.Roles"/>.</summary>
     public IReadOnlyList<string> Roles { get; init; } = [];
 
     /// <summary>Its tags, sorted.</summary>
@@ -51,7 +53,8 @@ public sealed record Token
     /// <summary>When it was revoked; UTC, in whole seconds. <see langword="null"/> where it was not.</summary>
     public DateTimeOffset? RevokedAt { get; init; }
 
-    /// <summary>Who revoked it: the name of an identity, or <c>local owner</c>. <see langword="null"/> where it was not revoked.</summary>
+    /// <summary>Who revoked it: the name of an identity, or <c>local owner</c>. <see langword="null"/> where it was not
+    /// revoked.</summary>
     public string? RevokedBy { get; init; }
 
     /// <summary>Why it was revoked, where a reason was given.</summary>

@@ -6,7 +6,8 @@ public sealed record TokenFilter
     /// <summary>Tokens that speak for this identity, compared without regard to case.</summary>
     public string? Identity { get; init; }
 
-    /// <summary>Tokens with this name, with <c>*</c> for any characters and <c>?</c> for one, compared without regard to case.</summary>
+    /// <summary>Tokens with this name, with <c>*</c> for any characters and <c>?</c> for one, compared without regard
+    /// to case.</summary>
     public string? Name { get; init; }
 
     /// <summary>Tokens in this state now.</summary>

@@ -2,7 +2,8 @@ namespace Tessera;
 
 /// <summary>What to grant.</summary>
 /// <remarks>
-/// Of <see cref="ExpiresIn"/>, <see cref="ExpiresAt"/> and <see cref="NoExpiry"/> at most one may be given. Without any,
+/// Of <see cref="ExpiresIn"/>, <see cref="ExpiresAt"/> and <see cref="NoExpiry"/> at most one may be given. Without
+/// any,
 /// the token lives for 90 days. A JSON Web Token must expire, and within 400 days.
 /// </remarks>
 public sealed record TokenGrantRequest
@@ -13,22 +14,26 @@ public sealed record TokenGrantRequest
     /// <summary>What to call the token: 1 to 256 characters.</summary>
     public string? Name { get; init; }
 
-    /// <summary>The names of the roles to grant, at most 64, each one of the identity's. <see langword="null"/>: all the identity's.</summary>
+    /// <summary>The names of the roles to grant, at most 64, each one of the identity's. <see langword="null"/>: all
+    /// the identity's.</summary>
     public IReadOnlyList<string>? Roles { get; init; }
 
     /// <summary>The form of the value.</summary>
     public TokenFormat Format { get; init; } = TokenFormat.Opaque;
 
-    /// <summary>How long the token lives from its beginning, now or <see cref="NotBefore"/>: at least one second. A fraction of a second is cut off.</summary>
+    /// <summary>How long the token lives from its beginning, now or <see cref="NotBefore"/>: at least one second. A
+    /// fraction of a second is cut off.</summary>
     public TimeSpan? ExpiresIn { get; init; }
 
-    /// <summary>The first second at which the token's time is over: in the future. A fraction of a second is cut off.</summary>
+    /// <summary>The first second at which the token's time is over: in the future. A fraction of a second is cut
+    /// off.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     /// <summary>Whether the token never expires. Only an opaque one can.</summary>
     public bool NoExpiry { get; init; }
 
-    /// <summary>When the token's time begins; before its expiry. A fraction of a second is rounded up. <see langword="null"/>: at once.</summary>
+    /// <summary>When the token's time begins; before its expiry. A fraction of a second is rounded up.
+    /// <see langword="null"/>: at once.</summary>
     public DateTimeOffset? NotBefore { get; init; }
 
     /// <summary>Tags to find it by: at most 16, each of 1 to 64 characters.</summary>
@@ -37,9 +42,11 @@ public sealed record TokenGrantRequest
     /// <summary>Free text: at most 1,024 characters.</summary>
     public string? Remark { get; init; }
 
-    /// <summary>The audiences that a JSON Web Token is for (RFC 7519 section 4.1.3): at most 16, each of 1 to 256 characters. <see langword="null"/>: the store's issuer. An opaque token names none.</summary>
+    /// <summary>The audiences that a JSON Web Token is for (RFC 7519 section 4.1.3): at most 16, each of 1 to 256
+    /// characters. <see langword="null"/>: the store's issuer. An opaque token names none.</summary>
     public IReadOnlyList<string>? Audiences { get; init; }
 
-    /// <summary>The id of the key to sign a JSON Web Token with. <see langword="null"/>: the store's newest active key; one is made where there is none.</summary>
+    /// <summary>The id of the key to sign a JSON Web Token with. <see langword="null"/>: the store's newest active key;
+    /// one is made where there is none.</summary>
     public string? KeyId { get; init; }
 }

@@ -12,7 +12,8 @@ public enum TokenState
     /// <summary>Its time is over.</summary>
     Expired = 2,
 
-    /// <summary>It was revoked, by itself, with its identity or with its signing key. It stays so whatever the time.</summary>
+    /// <summary>It was revoked, by itself, with its identity or with its signing key. It stays so whatever the
+    /// time.</summary>
     Revoked = 3,
 
     /// <summary>It is switched off for now.</summary>

@@ -7,12 +7,15 @@ namespace Tessera;
 public sealed partial class TokenStore
 {
     /// <summary>Makes an identity.</summary>
-    /// <param name="name">Its name: 1 to 256 characters, no control characters, no white space at either end. No identity may have it already, in whatever case.</param>
+    /// <param name="name">Its name: 1 to 256 characters, no control characters, no white space at either end. No
+    /// identity may have it already, in whatever case.</param>
     /// <param name="roles">The names of its roles, at most 64. <see langword="null"/>: none.</param>
-    /// <param name="password">A password to recognise it by: 1 to 1,024 bytes of UTF-8. Empty: none. Only a salted Argon2id hash is kept.</param>
+    /// <param name="password">A password to recognise it by: 1 to 1,024 bytes of UTF-8. Empty: none. Only a salted
+    /// Argon2id hash is kept.</param>
     /// <returns>The identity.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is <see langword="null"/>.</exception>
-    /// <exception cref="InvalidRequestException">There is such an identity already, or an argument is outside its stated form or limits.</exception>
+    /// <exception cref="InvalidRequestException">There is such an identity already, or an argument is outside its
+    /// stated form or limits.</exception>
     /// <exception cref="NotFoundException">There is no such role.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public Identity CreateIdentity(string name, IEnumerable<string>? roles = null, ReadOnlySpan<char> password = default) =>
@@ -20,8 +23,8 @@ public sealed partial class TokenStore
             NativeCalls.IdentityCreate,
             new IdentityRequest(IdentityName(name), RoleNames(roles), RemovePassword: null),
             password,
-            WireContext.Default.IdentityRequest,
-            WireContext.Default.Identity);
+            Wire.IdentityRequest,
+            Wire.Identity);
 
     /// <summary>Gives an identity.</summary>
     /// <param name="name">Its name, compared without regard to case.</param>
@@ -50,21 +53,25 @@ public sealed partial class TokenStore
     }
 
     /// <summary>Lists identities in order of their names.</summary>
-    /// <param name="name">Which to list: a name, with <c>*</c> for any characters and <c>?</c> for one, compared without regard to case. <see langword="null"/>: all.</param>
+    /// <param name="name">Which to list: a name, with <c>*</c> for any characters and <c>?</c> for one, compared
+    /// without regard to case. <see langword="null"/>: all.</param>
     /// <returns>The identities. They are read a page at a time while the list is enumerated.</returns>
-    /// <exception cref="InvalidRequestException"><paramref name="name"/> is outside its stated form or limits.</exception>
+    /// <exception cref="InvalidRequestException"><paramref name="name"/> is outside its stated form or
+    /// limits.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of, now or during the enumeration.</exception>
     public IEnumerable<Identity> GetIdentities(string? name = null)
     {
         // Here and not in the enumerator, so that bad arguments are refused by the call that was given them.
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        return Pages(new IdentityListRequest(Argument.OptionalText(name, TesseraLimits.NameCharacters), AfterName: null, TesseraLimits.PageSize));
+        string? pattern = Argument.OptionalText(name, TesseraLimits.NameCharacters);
+        return Pages(new IdentityListRequest(pattern, AfterName: null, TesseraLimits.PageSize));
 
         IEnumerable<Identity> Pages(IdentityListRequest next)
         {
             while (true)
             {
-                IdentityListResponse page = Send(NativeCalls.IdentityList, next, WireContext.Default.IdentityListRequest, WireContext.Default.IdentityListResponse);
+                IdentityListResponse page = Send(
+                    NativeCalls.IdentityList, next, Wire.IdentityListRequest, Wire.IdentityListResponse);
                 foreach (Identity identity in page.Identities)
                 {
                     yield return identity;
@@ -80,9 +87,11 @@ public sealed partial class TokenStore
         }
     }
 
-    /// <summary>Changes an identity's roles or its password. Its tokens follow at once: they may do no more than it may.</summary>
+    /// <summary>Changes an identity's roles or its password. Its tokens follow at once: they may do no more than it
+    /// may.</summary>
     /// <param name="name">Its name, compared without regard to case.</param>
-    /// <param name="roles">The names of its roles from now on, in place of the old, at most 64; an empty list takes all away. <see langword="null"/>: as they were.</param>
+    /// <param name="roles">The names of its roles from now on, in place of the old, at most 64; an empty list takes all
+    /// away. <see langword="null"/>: as they were.</param>
     /// <param name="password">A new password: 1 to 1,024 bytes of UTF-8. Empty: as it was.</param>
     /// <param name="removePassword">Whether to take its password away; not together with a new one.</param>
     /// <returns>The identity after the change.</returns>
@@ -90,7 +99,11 @@ public sealed partial class TokenStore
     /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
     /// <exception cref="NotFoundException">There is no such identity or role.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
-    public Identity UpdateIdentity(string name, IEnumerable<string>? roles = null, ReadOnlySpan<char> password = default, bool removePassword = false)
+    public Identity UpdateIdentity(
+        string name,
+        IEnumerable<string>? roles = null,
+        ReadOnlySpan<char> password = default,
+        bool removePassword = false)
     {
         if (removePassword && !password.IsEmpty)
         {
@@ -101,8 +114,8 @@ public sealed partial class TokenStore
             NativeCalls.IdentityUpdate,
             new IdentityRequest(IdentityName(name), RoleNames(roles), removePassword ? true : null),
             password,
-            WireContext.Default.IdentityRequest,
-            WireContext.Default.Identity);
+            Wire.IdentityRequest,
+            Wire.Identity);
     }
 
     /// <summary>Removes an identity, and revokes its tokens with it, in one transaction.</summary>
@@ -112,11 +125,13 @@ public sealed partial class TokenStore
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public IdentityRemoval RemoveIdentity(string name)
     {
-        RemovalResponse response = Send(NativeCalls.IdentityRemove, new NameRequest(IdentityName(name)), WireContext.Default.NameRequest, WireContext.Default.RemovalResponse);
+        RemovalResponse response = Send(
+            NativeCalls.IdentityRemove, new NameRequest(IdentityName(name)), Wire.NameRequest, Wire.RemovalResponse);
         return new IdentityRemoval { Removed = response.Changed, RevokedTokens = response.RevokedTokens };
     }
 
-    /// <summary>Checks a password. This takes tens of milliseconds by design, and as long where there is no such identity or it has no password.</summary>
+    /// <summary>Checks a password. This takes tens of milliseconds by design, and as long where there is no such
+    /// identity or it has no password.</summary>
     /// <param name="name">The identity's name, compared without regard to case.</param>
     /// <param name="password">The password: 1 to 1,024 bytes of UTF-8.</param>
     /// <returns>Whether there is such an identity with that password.</returns>
@@ -128,21 +143,23 @@ public sealed partial class TokenStore
             NativeCalls.IdentityVerify,
             new NameRequest(IdentityName(name)),
             password,
-            WireContext.Default.NameRequest,
-            WireContext.Default.PasswordResponse).Verified;
+            Wire.NameRequest,
+            Wire.PasswordResponse).Verified;
 
     /// <summary>Lists the roles that the store knows.</summary>
     /// <returns>The roles, in order of their names.</returns>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public IReadOnlyList<Role> GetRoles()
     {
-        RoleListResponse response = Query(NativeCalls.RoleList, WireContext.Default.RoleListResponse);
+        RoleListResponse response = Query(NativeCalls.RoleList, Wire.RoleListResponse);
         return new EquatableList<Role>([.. response.Roles.Select(ToRole)]);
 
-        static Role ToRole(RoleResponse role) => new() { Name = role.Name, Includes = role.Includes, IsBuiltIn = role.BuiltIn };
+        static Role ToRole(RoleResponse role) =>
+            new() { Name = role.Name, Includes = role.Includes, IsBuiltIn = role.BuiltIn };
     }
 
     private static string IdentityName(string name) => Argument.Text(name, TesseraLimits.NameCharacters);
 
-    private static string[]? RoleNames(IEnumerable<string>? roles) => Argument.OptionalTexts(roles, TesseraLimits.Roles, TesseraLimits.NameCharacters);
+    private static string[]? RoleNames(IEnumerable<string>? roles) =>
+        Argument.OptionalTexts(roles, TesseraLimits.Roles, TesseraLimits.NameCharacters);
 }

@@ -4,18 +4,23 @@ namespace Tessera;
 
 public sealed partial class TokenStore
 {
-    /// <summary>Makes a signing key. From then on it signs the store's JSON Web Tokens that name no other key.</summary>
+    /// <summary>Makes a signing key. From then on it signs the store's JSON Web Tokens that name no other
+    /// key.</summary>
     /// <param name="algorithm">The one algorithm that the key is for.</param>
     /// <returns>What is public of the key. Its private half stays in the store, encrypted.</returns>
     /// <exception cref="InvalidRequestException"><paramref name="algorithm"/> is none that Tessera knows.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public SigningKey CreateSigningKey(SigningAlgorithm algorithm = SigningAlgorithm.ES256) =>
-        Send(NativeCalls.KeyCreate, new CreateKeyRequest(Argument.Defined(algorithm)), WireContext.Default.CreateKeyRequest, WireContext.Default.SigningKey);
+        Send(
+            NativeCalls.KeyCreate,
+            new CreateKeyRequest(Argument.Defined(algorithm)),
+            Wire.CreateKeyRequest,
+            Wire.SigningKey);
 
     /// <summary>Lists the store's signing keys, the newest last.</summary>
     /// <returns>What is public of each.</returns>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
-    public IReadOnlyList<SigningKey> GetSigningKeys() => Query(NativeCalls.KeyList, WireContext.Default.KeyListResponse).Keys;
+    public IReadOnlyList<SigningKey> GetSigningKeys() => Query(NativeCalls.KeyList, Wire.KeyListResponse).Keys;
 
     /// <summary>Revokes a signing key, for good. What it signed is refused from then on; its record stays.</summary>
     /// <param name="keyId">The key's id.</param>
@@ -29,8 +34,8 @@ public sealed partial class TokenStore
         Send(
             NativeCalls.KeyRevoke,
             new RevokeKeyRequest(KeyId(keyId), Argument.OptionalText(reason, TesseraLimits.RemarkCharacters)),
-            WireContext.Default.RevokeKeyRequest,
-            WireContext.Default.ChangeResponse).Changed;
+            Wire.RevokeKeyRequest,
+            Wire.ChangeResponse).Changed;
 
     /// <summary>Removes a signing key, and revokes what it signed, in one transaction.</summary>
     /// <param name="keyId">The key's id.</param>
@@ -39,7 +44,8 @@ public sealed partial class TokenStore
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public SigningKeyRemoval RemoveSigningKey(string keyId)
     {
-        RemovalResponse response = Send(NativeCalls.KeyRemove, new KeyIdRequest(KeyId(keyId)), WireContext.Default.KeyIdRequest, WireContext.Default.RemovalResponse);
+        RemovalResponse response = Send(
+            NativeCalls.KeyRemove, new KeyIdRequest(KeyId(keyId)), Wire.KeyIdRequest, Wire.RemovalResponse);
         return new SigningKeyRemoval { Removed = response.Changed, RevokedTokens = response.RevokedTokens };
     }
 
@@ -54,8 +60,8 @@ public sealed partial class TokenStore
         Send(
             NativeCalls.KeyExport,
             new ExportKeysRequest(keyId is null ? null : KeyId(keyId), Argument.Defined(kind)),
-            WireContext.Default.ExportKeysRequest,
-            WireContext.Default.ExportResponse).Text;
+            Wire.ExportKeysRequest,
+            Wire.ExportResponse).Text;
 
     // Longer than any key id is: whether it is one, the engine says.
     private static string KeyId(string keyId) => Argument.Text(keyId, TesseraLimits.NameCharacters);

@@ -8,8 +8,10 @@ public sealed partial class TokenStore
     /// <summary>Grants a token: makes its value, records it, and gives the value out for the only time.</summary>
     /// <param name="request">What to grant.</param>
     /// <returns>The token's record and its value; the caller disposes of it.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="request"/>, or a member that it requires, is <see langword="null"/>.</exception>
-    /// <exception cref="InvalidRequestException">A member is outside its stated form or limits, or the rules do not allow the grant: a role that the identity does not have, for example.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="request"/>, or a member that it requires, is
+    /// <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">A member is outside its stated form or limits, or the rules do not
+    /// allow the grant: a role that the identity does not have, for example.</exception>
     /// <exception cref="NotFoundException">There is no such identity, role or key.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public TokenGrant Grant(TokenGrantRequest request)
@@ -29,13 +31,13 @@ public sealed partial class TokenStore
             Argument.OptionalTexts(request.Audiences, TesseraLimits.Audiences, TesseraLimits.NameCharacters),
             Argument.OptionalText(request.KeyId, TesseraLimits.NameCharacters));
 
-        using PooledBuffer json = NativeResponse.Write(wireRequest, WireContext.Default.GrantRequest);
+        using PooledBuffer json = NativeResponse.Write(wireRequest, Wire.GrantRequest);
         using StoreHandle.Lease lease = Borrow();
         uint code = NativeCalls.TokenGrant(lease.Store, json.Span, out NativeBuffer granted, out NativeBuffer response);
         TokenValue value = NativeResponse.ReadValue(granted);
         try
         {
-            return new TokenGrant { Token = NativeResponse.Read(code, response, WireContext.Default.Token), Value = value };
+            return new TokenGrant { Token = NativeResponse.Read(code, response, Wire.Token), Value = value };
         }
         catch
         {
@@ -52,7 +54,7 @@ public sealed partial class TokenStore
     /// <exception cref="NotFoundException">There is no such token.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public Token GetToken(string id) =>
-        Send(NativeCalls.TokenGet, new IdRequest(TokenId(id)), WireContext.Default.IdRequest, WireContext.Default.Token);
+        Send(NativeCalls.TokenGet, new IdRequest(TokenId(id)), Wire.IdRequest, Wire.Token);
 
     /// <summary>Gives the record of a token, where there is one.</summary>
     /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
@@ -63,7 +65,7 @@ public sealed partial class TokenStore
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public bool TryGetToken(string id, [NotNullWhen(true)] out Token? token)
     {
-        using PooledBuffer json = NativeResponse.Write(new IdRequest(TokenId(id)), WireContext.Default.IdRequest);
+        using PooledBuffer json = NativeResponse.Write(new IdRequest(TokenId(id)), Wire.IdRequest);
         using StoreHandle.Lease lease = Borrow();
         uint code = NativeCalls.TokenGet(lease.Store, json.Span, out NativeBuffer response);
         if (code == (uint)ErrorCode.NotFound)
@@ -73,14 +75,16 @@ public sealed partial class TokenStore
             return false;
         }
 
-        token = NativeResponse.Read(code, response, WireContext.Default.Token);
+        token = NativeResponse.Read(code, response, Wire.Token);
         return true;
     }
 
     /// <summary>Lists tokens in ascending order of <see cref="Token.Sequence"/>: the newest comes last.</summary>
     /// <param name="filter">Which to list. <see langword="null"/>: all.</param>
-    /// <returns>The tokens. They are read a page at a time while the list is enumerated, so it may be long, and a token granted meanwhile appears at its end.</returns>
-    /// <exception cref="InvalidRequestException">A member of <paramref name="filter"/> is outside its stated form or limits.</exception>
+    /// <returns>The tokens. They are read a page at a time while the list is enumerated, so it may be long, and a token
+    /// granted meanwhile appears at its end.</returns>
+    /// <exception cref="InvalidRequestException">A member of <paramref name="filter"/> is outside its stated form or
+    /// limits.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of, now or during the enumeration.</exception>
     public IEnumerable<Token> GetTokens(TokenFilter? filter = null)
     {
@@ -111,7 +115,8 @@ public sealed partial class TokenStore
 
     /// <summary>Gives a page of a list of tokens, in ascending order of <see cref="Token.Sequence"/>.</summary>
     /// <param name="filter">Which to list.</param>
-    /// <param name="after">Where the page begins: <see cref="TokenPage.Next"/> of the page before. <see langword="null"/>: with the first.</param>
+    /// <param name="after">Where the page begins: <see cref="TokenPage.Next"/> of the page before.
+    /// <see langword="null"/>: with the first.</param>
     /// <param name="limit">The most tokens to give, 1 to 1,000.</param>
     /// <returns>The page.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="filter"/> is <see langword="null"/>.</exception>
@@ -128,10 +133,12 @@ public sealed partial class TokenStore
         return ReadPage(ListRequest(filter, after, limit));
     }
 
-    /// <summary>Revokes a token, for good. It is durable when the call returns, and every check that starts then refuses the token.</summary>
+    /// <summary>Revokes a token, for good. It is durable when the call returns, and every check that starts then
+    /// refuses the token.</summary>
     /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
     /// <param name="reason">Why, for the record: at most 1,024 characters.</param>
-    /// <returns>Whether this call revoked it; <see langword="false"/> where it was revoked already, which changes nothing.</returns>
+    /// <returns>Whether this call revoked it; <see langword="false"/> where it was revoked already, which changes
+    /// nothing.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
     /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
     /// <exception cref="NotFoundException">There is no such token.</exception>
@@ -140,8 +147,8 @@ public sealed partial class TokenStore
         Send(
             NativeCalls.TokenRevoke,
             new RevokeTokenRequest(TokenId(id), Argument.OptionalText(reason, TesseraLimits.RemarkCharacters)),
-            WireContext.Default.RevokeTokenRequest,
-            WireContext.Default.ChangeResponse).Changed;
+            Wire.RevokeTokenRequest,
+            Wire.ChangeResponse).Changed;
 
     /// <summary>Removes a token and its record. From then on its value is <see cref="Outcome.Unknown"/>.</summary>
     /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
@@ -150,12 +157,14 @@ public sealed partial class TokenStore
     /// <exception cref="InvalidRequestException"><paramref name="id"/> is not in the form of an id.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public bool Remove(string id) =>
-        Send(NativeCalls.TokenRemove, new IdRequest(TokenId(id)), WireContext.Default.IdRequest, WireContext.Default.ChangeResponse).Changed;
+        Send(NativeCalls.TokenRemove, new IdRequest(TokenId(id)), Wire.IdRequest, Wire.ChangeResponse).Changed;
 
     /// <summary>Changes what is noted about a token. What it may do stays as it is.</summary>
     /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
-    /// <param name="remark">The new remark, at most 1,024 characters; an empty one clears it. <see langword="null"/>: as it was.</param>
-    /// <param name="tags">The new tags in place of the old, at most 16, each of 1 to 64 characters; an empty list clears them. <see langword="null"/>: as they were.</param>
+    /// <param name="remark">The new remark, at most 1,024 characters; an empty one clears it. <see langword="null"/>:
+    /// as it was.</param>
+    /// <param name="tags">The new tags in place of the old, at most 16, each of 1 to 64 characters; an empty list
+    /// clears them. <see langword="null"/>: as they were.</param>
     /// <returns>The token's record after the change.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
     /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
@@ -168,8 +177,8 @@ public sealed partial class TokenStore
                 TokenId(id),
                 Argument.OptionalText(remark, TesseraLimits.RemarkCharacters),
                 Argument.OptionalTexts(tags, TesseraLimits.TagsPerToken, TesseraLimits.TagCharacters)),
-            WireContext.Default.UpdateTokenRequest,
-            WireContext.Default.Token);
+            Wire.UpdateTokenRequest,
+            Wire.Token);
 
     // Longer than any id is: whether it is one, the engine says.
     private static string TokenId(string id) => Argument.Text(id, TesseraLimits.NameCharacters);
@@ -186,7 +195,8 @@ public sealed partial class TokenStore
 
     private TokenPage ReadPage(TokenListRequest request)
     {
-        TokenListResponse response = Send(NativeCalls.TokenList, request, WireContext.Default.TokenListRequest, WireContext.Default.TokenListResponse);
+        TokenListResponse response = Send(
+            NativeCalls.TokenList, request, Wire.TokenListRequest, Wire.TokenListResponse);
         return new TokenPage { Tokens = response.Tokens, Next = response.Next };
     }
 }

@@ -11,18 +11,22 @@ public sealed partial class TokenStore
     // thread whose stack is small.
     private const int StackBytes = 1_024;
 
-    private const int MostBytesPerScalar = 4;
     private const int MostBytesPerChar = 3;
+    private const int MostNameBytes = TesseraLimits.NameCharacters * 4;
 
-    /// <summary>Checks a token's value: whether it is good for a request, for whom it speaks, and what it may do.</summary>
-    /// <param name="value">The value as it was presented. One that is longer than 8,192 bytes of UTF-8, or holds a lone surrogate, is <see cref="Outcome.Malformed"/>.</param>
+    /// <summary>Checks a token's value: whether it is good for a request, for whom it speaks, and what it may
+    /// do.</summary>
+    /// <param name="value">The value as it was presented. One that is longer than 8,192 bytes of UTF-8, or holds a lone
+    /// surrogate, is <see cref="Outcome.Malformed"/>.</param>
     /// <param name="context">What the request wants. By default the token need only be good.</param>
     /// <returns>
     /// The verdict. A token that is refused is no exception, and neither is a store that cannot be read
     /// (<see cref="Outcome.StoreUnavailable"/>): whatever is not <see cref="Outcome.Valid"/> is to be refused.
     /// </returns>
-    /// <remarks>Writes nothing to the store. A repeated check of a token in a store that did not change allocates nothing.</remarks>
-    /// <exception cref="InvalidRequestException">A member of <paramref name="context"/> is empty or outside its limits.</exception>
+    /// <remarks>Writes nothing to the store. A repeated check of a token in a store that did not change allocates
+    /// nothing.</remarks>
+    /// <exception cref="InvalidRequestException">A member of <paramref name="context"/> is empty or outside its
+    /// limits.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public Verdict Validate(ReadOnlySpan<char> value, in AccessContext context = default)
     {
@@ -36,7 +40,9 @@ public sealed partial class TokenStore
 
         int mostBytes = value.Length * MostBytesPerChar;
         byte[]? rented = null;
-        Span<byte> utf8Value = mostBytes <= StackBytes ? stackalloc byte[StackBytes] : (rented = ArrayPool<byte>.Shared.Rent(mostBytes));
+        Span<byte> utf8Value = mostBytes <= StackBytes
+            ? stackalloc byte[StackBytes]
+            : (rented = ArrayPool<byte>.Shared.Rent(mostBytes));
         int written = 0;
         try
         {
@@ -55,15 +61,19 @@ public sealed partial class TokenStore
         }
     }
 
-    /// <summary>Checks a token's value, given as the bytes that came over the wire: whether it is good for a request, for whom it speaks, and what it may do.</summary>
-    /// <param name="utf8Value">The value as it was presented, in UTF-8. One that is longer than 8,192 bytes, or not UTF-8, is <see cref="Outcome.Malformed"/>.</param>
+    /// <summary>Checks a token's value, given as the bytes that came over the wire: whether it is good for a request,
+    /// for whom it speaks, and what it may do.</summary>
+    /// <param name="utf8Value">The value as it was presented, in UTF-8. One that is longer than 8,192 bytes, or not
+    /// UTF-8, is <see cref="Outcome.Malformed"/>.</param>
     /// <param name="context">What the request wants. By default the token need only be good.</param>
     /// <returns>
     /// The verdict. A token that is refused is no exception, and neither is a store that cannot be read
     /// (<see cref="Outcome.StoreUnavailable"/>): whatever is not <see cref="Outcome.Valid"/> is to be refused.
     /// </returns>
-    /// <remarks>Writes nothing to the store. A repeated check of a token in a store that did not change allocates nothing.</remarks>
-    /// <exception cref="InvalidRequestException">A member of <paramref name="context"/> is empty or outside its limits.</exception>
+    /// <remarks>Writes nothing to the store. A repeated check of a token in a store that did not change allocates
+    /// nothing.</remarks>
+    /// <exception cref="InvalidRequestException">A member of <paramref name="context"/> is empty or outside its
+    /// limits.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public Verdict Validate(ReadOnlySpan<byte> utf8Value, in AccessContext context = default)
     {
@@ -73,8 +83,8 @@ public sealed partial class TokenStore
             return new Verdict { Outcome = Outcome.Malformed };
         }
 
-        Span<byte> roleBytes = stackalloc byte[context.Role is null ? 0 : TesseraLimits.NameCharacters * MostBytesPerScalar];
-        Span<byte> audienceBytes = stackalloc byte[context.Audience is null ? 0 : TesseraLimits.NameCharacters * MostBytesPerScalar];
+        Span<byte> roleBytes = stackalloc byte[context.Role is null ? 0 : MostNameBytes];
+        Span<byte> audienceBytes = stackalloc byte[context.Audience is null ? 0 : MostNameBytes];
         ReadOnlySpan<byte> role = EncodeName(context.Role, roleBytes, "role");
         ReadOnlySpan<byte> audience = EncodeName(context.Audience, audienceBytes, "audience");
 
@@ -121,14 +131,19 @@ public sealed partial class TokenStore
         return buffer[..written];
     }
 
-    /// <summary>Checks once more, for the token's record as well, and keeps that for the next check of the token.</summary>
-    private Verdict DescribeVerdict(ulong store, ReadOnlySpan<byte> value, ReadOnlySpan<byte> role, ReadOnlySpan<byte> audience)
+    /// <summary>Checks once more, for the token's record as well, and keeps that for the next check of the
+    /// token.</summary>
+    private Verdict DescribeVerdict(
+        ulong store,
+        ReadOnlySpan<byte> value,
+        ReadOnlySpan<byte> role,
+        ReadOnlySpan<byte> audience)
     {
         uint code = NativeCalls.TokenVerdict(store, value, role, audience, out NativeBuffer response);
         VerdictResponse answer;
         try
         {
-            answer = NativeResponse.Read(code, response, WireContext.Default.VerdictResponse);
+            answer = NativeResponse.Read(code, response, Wire.VerdictResponse);
         }
         catch (StoreException)
         {
@@ -139,7 +154,8 @@ public sealed partial class TokenStore
         if (answer.Token is { } token)
         {
             // The row's key is the token's number.
-            _records.Keep(new VerdictRecord(token.Sequence, answer.Version, StateOf(answer.Outcome), token, answer.Identity, roles));
+            TokenState state = StateOf(answer.Outcome);
+            _records.Keep(new VerdictRecord(token.Sequence, answer.Version, state, token, answer.Identity, roles));
         }
 
         return new Verdict
@@ -163,5 +179,7 @@ public sealed partial class TokenStore
     };
 
     private static TimeSpan EvidenceAge(ulong milliseconds) =>
-        TimeSpan.FromTicks((long)Math.Min(milliseconds, long.MaxValue / TimeSpan.TicksPerMillisecond) * TimeSpan.TicksPerMillisecond);
+        milliseconds < (ulong)TimeSpan.MaxValue.TotalMilliseconds
+            ? TimeSpan.FromMilliseconds((long)milliseconds)
+            : TimeSpan.MaxValue;
 }

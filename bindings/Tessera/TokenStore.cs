@@ -24,6 +24,8 @@ namespace Tessera;
 /// </remarks>
 public sealed partial class TokenStore : IDisposable
 {
+    private static readonly WireContext Wire = WireContext.Default;
+
     private readonly StoreHandle _handle;
     private readonly TimeProvider? _clock;
     private readonly VerdictRecords _records = new();
@@ -51,11 +53,13 @@ public sealed partial class TokenStore : IDisposable
     /// process. Its folder must exist. The key that protects the store lies beside it, as <c>&lt;path&gt;.key</c>,
     /// unless <see cref="TokenStoreOptions.KeyProvider"/> gives it.
     /// </param>
-    /// <param name="options">How to open it. <see langword="null"/>: made where it is missing, on the system's clock.</param>
+    /// <param name="options">How to open it. <see langword="null"/>: made where it is missing, on the system's
+    /// clock.</param>
     /// <returns>The open store; the caller disposes of it.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="path"/> is <see langword="null"/>.</exception>
     /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
-    /// <exception cref="StoreException">The store cannot be opened; <see cref="TesseraException.Code"/> says why, and an existing file was left untouched.</exception>
+    /// <exception cref="StoreException">The store cannot be opened; <see cref="TesseraException.Code"/> says why, and
+    /// an existing file was left untouched.</exception>
     /// <exception cref="NativeLibraryException">The native library is missing or of another version.</exception>
     public static TokenStore Open(string path, TokenStoreOptions? options = null)
     {
@@ -73,7 +77,7 @@ public sealed partial class TokenStore : IDisposable
         NativeLibraryLoader.EnsureUsable();
         using PooledBuffer request = NativeResponse.Write(
             new OpenRequest(fullPath, issuer, options.CreateIfMissing, clock?.GetUtcNow().ToUnixTimeSeconds()),
-            WireContext.Default.OpenRequest);
+            Wire.OpenRequest);
         uint code = NativeCalls.StoreOpen(request.Span, key.Span, out ulong store, out NativeBuffer response);
         var handle = new StoreHandle(store);
         try
@@ -91,27 +95,32 @@ public sealed partial class TokenStore : IDisposable
     /// <summary>Says what the store is and how much it holds.</summary>
     /// <returns>The status.</returns>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
-    public StoreStatus GetStatus() => Query(NativeCalls.StoreStatus, WireContext.Default.StoreStatus);
+    public StoreStatus GetStatus() => Query(NativeCalls.StoreStatus, Wire.StoreStatus);
 
-    /// <summary>Checks the integrity of the whole database. This reads all of it: about a tenth of a second for each 100 MB.</summary>
+    /// <summary>Checks the integrity of the whole database. This reads all of it: about a tenth of a second for each
+    /// 100 MB.</summary>
     /// <returns>What was found.</returns>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public StoreCheck Check()
     {
-        CheckResponse response = Query(NativeCalls.StoreCheck, WireContext.Default.CheckResponse);
+        CheckResponse response = Query(NativeCalls.StoreCheck, Wire.CheckResponse);
         return new StoreCheck { IsSound = response.Ok, Problems = response.Problems };
     }
 
-    /// <summary>Copies the database while it stays in use. The key file is not copied: without it the copy opens for nobody.</summary>
-    /// <param name="path">The path of the copy, at most 4,096 characters. There must be no such file yet, and its folder must exist.</param>
+    /// <summary>Copies the database while it stays in use. The key file is not copied: without it the copy opens for
+    /// nobody.</summary>
+    /// <param name="path">The path of the copy, at most 4,096 characters. There must be no such file yet, and its
+    /// folder must exist.</param>
     /// <returns>Where the copy is, and its size.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="path"/> is <see langword="null"/>.</exception>
-    /// <exception cref="InvalidRequestException">There is such a file already, or <paramref name="path"/> is not in the form of a path.</exception>
+    /// <exception cref="InvalidRequestException">There is such a file already, or <paramref name="path"/> is not in the
+    /// form of a path.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public StoreBackup Backup(string path) =>
-        Send(NativeCalls.StoreBackup, new PathRequest(FullPath(path)), WireContext.Default.PathRequest, WireContext.Default.StoreBackup);
+        Send(NativeCalls.StoreBackup, new PathRequest(FullPath(path)), Wire.PathRequest, Wire.StoreBackup);
 
-    /// <summary>Closes the store as soon as the calls that are under way have ended. A second call does nothing.</summary>
+    /// <summary>Closes the store as soon as the calls that are under way have ended. A second call does
+    /// nothing.</summary>
     public void Dispose()
     {
         _isDisposed = true;

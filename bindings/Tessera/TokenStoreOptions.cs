@@ -10,7 +10,8 @@ public sealed record TokenStoreOptions
     /// </summary>
     public string? Issuer { get; init; }
 
-    /// <summary>Whether to make the store, and its key file, where there is none. <see langword="true"/> unless said otherwise.</summary>
+    /// <summary>Whether to make the store, and its key file, where there is none. <see langword="true"/> unless said
+    /// otherwise.</summary>
     public bool CreateIfMissing { get; init; } = true;
 
     /// <summary>

@@ -42,7 +42,8 @@ public sealed class TokenValue : IDisposable
     }
 
     /// <summary>Gives the value as a read-only secure string, without making a string of it on the way.</summary>
-    /// <returns>A new secure string, which the caller disposes of. Off Windows .NET does not encrypt its contents.</returns>
+    /// <returns>A new secure string, which the caller disposes of. Off Windows .NET does not encrypt its
+    /// contents.</returns>
     /// <exception cref="ObjectDisposedException">The value was cleared.</exception>
     public unsafe SecureString ToSecureString()
     {

@@ -6,7 +6,8 @@ namespace Tessera;
 /// A token that was found and refused is given too, since the caller owns the store. Whoever presented it should be
 /// told no more than that it was refused.
 /// </para>
-/// <para>A verdict that nobody made, <c>default(Verdict)</c>, is <see cref="Outcome.StoreUnavailable"/> and never valid.</para>
+/// <para>A verdict that nobody made, <c>default(Verdict)</c>, is <see cref="Outcome.StoreUnavailable"/> and never
+/// valid.</para>
 /// </remarks>
 public readonly record struct Verdict
 {
@@ -26,22 +27,26 @@ public readonly record struct Verdict
         }
     }
 
-    /// <summary>Whether the token is good for this request: <see cref="Outcome"/> is <see cref="Outcome.Valid"/>.</summary>
+    /// <summary>Whether the token is good for this request: <see cref="Outcome"/> is
+    /// <see cref="Outcome.Valid"/>.</summary>
     public bool IsValid => Outcome == Outcome.Valid;
 
     /// <summary>The token, where one was found; otherwise <see langword="null"/>.</summary>
     public Token? Token { get; init; }
 
-    /// <summary>The name of the identity that the token speaks for, where a token was found; otherwise <see langword="null"/>.</summary>
+    /// <summary>The name of the identity that the token speaks for, where a token was found; otherwise
+    /// <see langword="null"/>.</summary>
     public string? Identity { get; init; }
 
-    /// <summary>The names of the roles that the token has now: what it was granted, cut to what its identity has. Empty where no token was found.</summary>
+    /// <summary>The names of the roles that the token has now: what it was granted, cut to what its identity has. Empty
+    /// where no token was found.</summary>
     public IReadOnlyList<string> Roles
     {
         get => _roles ?? [];
         init => _roles = value;
     }
 
-    /// <summary>How old the evidence may be. Zero on an embedded store, where a check sees every revocation that ended before it began.</summary>
+    /// <summary>How old the evidence may be. Zero on an embedded store, where a check sees every revocation that ended
+    /// before it began.</summary>
     public TimeSpan EvidenceAge { get; init; }
 }

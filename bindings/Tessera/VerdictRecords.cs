@@ -1,6 +1,7 @@
 namespace Tessera;
 
-/// <summary>What a verdict shows of a token, kept from one check to the next so that a repeated check allocates nothing.</summary>
+/// <summary>What a verdict shows of a token, kept from one check to the next so that a repeated check allocates
+/// nothing.</summary>
 /// <remarks>
 /// Only what is shown is kept here, never the answer: every check asks the native library, which names the token's row
 /// and the state of the store that its answer rests on. A record is used again only for that very row and state.
@@ -16,7 +17,9 @@ internal sealed class VerdictRecords
     internal VerdictRecord? Find(long rowKey, ulong version, TokenState state)
     {
         VerdictRecord? record = Volatile.Read(ref Place(rowKey));
-        return record is not null && record.RowKey == rowKey && record.Version == version && record.State == state ? record : null;
+        return record is not null && record.RowKey == rowKey && record.Version == version && record.State == state
+            ? record
+            : null;
     }
 
     /// <summary>Keeps a record in place of whatever has its place.</summary>

@@ -59,6 +59,28 @@ public sealed class BadInputTests : IDisposable
         Assert.True(Store.Validate(value).IsValid);
     }
 
+    // A seed and not chance: a failure comes again.
+    [Fact]
+    public void No_text_is_an_exception_and_no_change_of_a_value_is_valid()
+    {
+        string value = _temporary.Grant(out _);
+        var random = new Random(20260301);
+        for (int round = 0; round < 20_000; round++)
+        {
+            char[] text = round % 2 == 0 ? value.ToCharArray() : new char[random.Next(0, 200)];
+            int changes = round % 2 == 0 ? random.Next(1, 4) : text.Length;
+            for (int change = 0; change < changes; change++)
+            {
+                text[round % 2 == 0 ? random.Next(text.Length) : change] = (char)random.Next(random.Next(2) == 0 ? 0x80 : 0x10000);
+            }
+
+            Outcome outcome = _temporary.Store.Validate(text).Outcome;
+
+            bool isSame = text.AsSpan().SequenceEqual(value);
+            Assert.True(isSame ? outcome == Outcome.Valid : outcome is Outcome.Malformed or Outcome.Unknown, $"Round {round}: {outcome}");
+        }
+    }
+
     [Fact]
     public void A_well_formed_value_that_was_never_granted_is_unknown()
     {

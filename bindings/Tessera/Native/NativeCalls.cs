@@ -10,7 +10,11 @@ internal delegate uint StoreQuery(ulong store, out NativeBuffer response);
 internal delegate uint StoreRequest(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response);
 
 /// <summary>A call that sends a store a request in JSON, with a secret beside it.</summary>
-internal delegate uint StoreSecretRequest(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> secret, out NativeBuffer response);
+internal delegate uint StoreSecretRequest(
+    ulong store,
+    ReadOnlySpan<byte> request,
+    ReadOnlySpan<byte> secret,
+    out NativeBuffer response);
 
 /// <summary>Memory of the native library, to be given back with <see cref="NativeCalls.BufferFree"/>.</summary>
 [StructLayout(LayoutKind.Sequential)]
@@ -46,11 +50,14 @@ internal readonly struct NativeValidation
     internal readonly ulong EvidenceAgeMilliseconds;
 }
 
-/// <summary>Every call into the native library, with spans for pointers and lengths. Nothing else uses the generated declarations.</summary>
+/// <summary>Every call into the native library, with spans for pointers and lengths. Nothing else uses the generated
+/// declarations.</summary>
 /// <remarks>
-/// <para>The result is zero, or the number of an <see cref="ErrorCode"/>; then the response describes the failure.</para>
+/// <para>The result is zero, or the number of an <see cref="ErrorCode"/>; then the response describes the
+/// failure.</para>
 /// <para>An empty span is passed as a null pointer and the length zero: none given.</para>
-/// <para>Results are cleared before a call, so that one which fails early never leaves a buffer that was freed already.</para>
+/// <para>Results are cleared before a call, so that one which fails early never leaves a buffer that was freed
+/// already.</para>
 /// </remarks>
 internal static unsafe class NativeCalls
 {
@@ -65,7 +72,11 @@ internal static unsafe class NativeCalls
 
     internal static void BufferFree(in NativeBuffer buffer) => Interop.tessera_buffer_free(buffer.ToGenerated());
 
-    internal static uint StoreOpen(ReadOnlySpan<byte> request, ReadOnlySpan<byte> key, out ulong store, out NativeBuffer response)
+    internal static uint StoreOpen(
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> key,
+        out ulong store,
+        out NativeBuffer response)
     {
         store = default;
         response = default;
@@ -73,13 +84,19 @@ internal static unsafe class NativeCalls
         fixed (ulong* handle = &store)
         fixed (NativeBuffer* answer = &response)
         {
-            return Interop.tessera_store_open((nint)requestData, Length(request), (nint)keyData, Length(key), (nint)handle, (nint)answer);
+            return Interop.tessera_store_open(
+                (nint)requestData, Length(request),
+                (nint)keyData, Length(key),
+                (nint)handle,
+                (nint)answer);
         }
     }
 
     internal static uint StoreClose(ulong store) => Interop.tessera_store_close(store);
 
-    internal static uint StoreSetClock(ulong store, long nowSeconds) => Interop.tessera_store_set_clock(store, nowSeconds);
+    internal static uint StoreSetClock(
+        ulong store,
+        long nowSeconds) => Interop.tessera_store_set_clock(store, nowSeconds);
 
     internal static uint StoreStatus(ulong store, out NativeBuffer response)
     {
@@ -109,7 +126,11 @@ internal static unsafe class NativeCalls
         }
     }
 
-    internal static uint TokenGrant(ulong store, ReadOnlySpan<byte> request, out NativeBuffer value, out NativeBuffer response)
+    internal static uint TokenGrant(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        out NativeBuffer value,
+        out NativeBuffer response)
     {
         value = default;
         response = default;
@@ -170,33 +191,61 @@ internal static unsafe class NativeCalls
         }
     }
 
-    internal static uint TokenValidate(ulong store, ReadOnlySpan<byte> token, ReadOnlySpan<byte> role, ReadOnlySpan<byte> audience, out NativeValidation result)
+    internal static uint TokenValidate(
+        ulong store,
+        ReadOnlySpan<byte> token,
+        ReadOnlySpan<byte> role,
+        ReadOnlySpan<byte> audience,
+        out NativeValidation result)
     {
         result = default;
         fixed (byte* tokenData = token, roleData = role, audienceData = audience)
         fixed (NativeValidation* answer = &result)
         {
-            return Interop.tessera_token_validate(store, (nint)tokenData, Length(token), (nint)roleData, Length(role), (nint)audienceData, Length(audience), (nint)answer);
+            return Interop.tessera_token_validate(
+                store,
+                (nint)tokenData, Length(token),
+                (nint)roleData, Length(role),
+                (nint)audienceData, Length(audience),
+                (nint)answer);
         }
     }
 
-    internal static uint TokenVerdict(ulong store, ReadOnlySpan<byte> token, ReadOnlySpan<byte> role, ReadOnlySpan<byte> audience, out NativeBuffer response)
+    internal static uint TokenVerdict(
+        ulong store,
+        ReadOnlySpan<byte> token,
+        ReadOnlySpan<byte> role,
+        ReadOnlySpan<byte> audience,
+        out NativeBuffer response)
     {
         response = default;
         fixed (byte* tokenData = token, roleData = role, audienceData = audience)
         fixed (NativeBuffer* answer = &response)
         {
-            return Interop.tessera_token_verdict(store, (nint)tokenData, Length(token), (nint)roleData, Length(role), (nint)audienceData, Length(audience), (nint)answer);
+            return Interop.tessera_token_verdict(
+                store,
+                (nint)tokenData, Length(token),
+                (nint)roleData, Length(role),
+                (nint)audienceData, Length(audience),
+                (nint)answer);
         }
     }
 
-    internal static uint IdentityCreate(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> password, out NativeBuffer response)
+    internal static uint IdentityCreate(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> password,
+        out NativeBuffer response)
     {
         response = default;
         fixed (byte* requestData = request, passwordData = password)
         fixed (NativeBuffer* answer = &response)
         {
-            return Interop.tessera_identity_create(store, (nint)requestData, Length(request), (nint)passwordData, Length(password), (nint)answer);
+            return Interop.tessera_identity_create(
+                store,
+                (nint)requestData, Length(request),
+                (nint)passwordData, Length(password),
+                (nint)answer);
         }
     }
 
@@ -210,13 +259,21 @@ internal static unsafe class NativeCalls
         }
     }
 
-    internal static uint IdentityUpdate(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> password, out NativeBuffer response)
+    internal static uint IdentityUpdate(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> password,
+        out NativeBuffer response)
     {
         response = default;
         fixed (byte* requestData = request, passwordData = password)
         fixed (NativeBuffer* answer = &response)
         {
-            return Interop.tessera_identity_update(store, (nint)requestData, Length(request), (nint)passwordData, Length(password), (nint)answer);
+            return Interop.tessera_identity_update(
+                store,
+                (nint)requestData, Length(request),
+                (nint)passwordData, Length(password),
+                (nint)answer);
         }
     }
 
@@ -230,13 +287,21 @@ internal static unsafe class NativeCalls
         }
     }
 
-    internal static uint IdentityVerify(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> password, out NativeBuffer response)
+    internal static uint IdentityVerify(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> password,
+        out NativeBuffer response)
     {
         response = default;
         fixed (byte* requestData = request, passwordData = password)
         fixed (NativeBuffer* answer = &response)
         {
-            return Interop.tessera_identity_verify(store, (nint)requestData, Length(request), (nint)passwordData, Length(password), (nint)answer);
+            return Interop.tessera_identity_verify(
+                store,
+                (nint)requestData, Length(request),
+                (nint)passwordData, Length(password),
+                (nint)answer);
         }
     }
 
@@ -298,24 +363,44 @@ internal static unsafe class NativeCalls
         }
     }
 
-    internal static uint JwtMint(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> key, out NativeBuffer value, out NativeBuffer response)
+    internal static uint JwtMint(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> key,
+        out NativeBuffer value,
+        out NativeBuffer response)
     {
         value = default;
         response = default;
         fixed (byte* requestData = request, keyData = key)
         fixed (NativeBuffer* minted = &value, answer = &response)
         {
-            return Interop.tessera_jwt_mint(store, (nint)requestData, Length(request), (nint)keyData, Length(key), (nint)minted, (nint)answer);
+            return Interop.tessera_jwt_mint(
+                store,
+                (nint)requestData, Length(request),
+                (nint)keyData, Length(key),
+                (nint)minted,
+                (nint)answer);
         }
     }
 
-    internal static uint JwtVerify(ulong store, ReadOnlySpan<byte> token, ReadOnlySpan<byte> request, ReadOnlySpan<byte> key, out NativeBuffer response)
+    internal static uint JwtVerify(
+        ulong store,
+        ReadOnlySpan<byte> token,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> key,
+        out NativeBuffer response)
     {
         response = default;
         fixed (byte* tokenData = token, requestData = request, keyData = key)
         fixed (NativeBuffer* answer = &response)
         {
-            return Interop.tessera_jwt_verify(store, (nint)tokenData, Length(token), (nint)requestData, Length(request), (nint)keyData, Length(key), (nint)answer);
+            return Interop.tessera_jwt_verify(
+                store,
+                (nint)tokenData, Length(token),
+                (nint)requestData, Length(request),
+                (nint)keyData, Length(key),
+                (nint)answer);
         }
     }
 
@@ -329,7 +414,8 @@ internal static unsafe class NativeCalls
         }
     }
 
-    /// <summary>Refuses a text that is no JSON Web Token in the strict form: three canonical segments, strict JSON objects in the first two.</summary>
+    /// <summary>Refuses a text that is no JSON Web Token in the strict form: three canonical segments, strict JSON
+    /// objects in the first two.</summary>
     /// <exception cref="TokenFormatException">It is none.</exception>
     /// <exception cref="NativeLibraryException">The native library is missing or of another version.</exception>
     internal static void InspectJsonWebToken(ReadOnlySpan<char> token)

@@ -12,6 +12,8 @@ namespace Tessera.Native;
 /// </remarks>
 internal static class NativeLibraryLoader
 {
+    private const string Remedy = "Install both from one package, or build both from one checkout.";
+
     private static readonly Lock Gate = new();
     private static nint _library;
     private static bool _isUsable;
@@ -21,7 +23,8 @@ internal static class NativeLibraryLoader
     {
         get
         {
-            string version = typeof(NativeLibraryLoader).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
+            string version = typeof(NativeLibraryLoader).Assembly
+                .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
 
             // A build may have added "+" and its commit.
             int plus = version.IndexOf('+', StringComparison.Ordinal);
@@ -34,8 +37,10 @@ internal static class NativeLibraryLoader
         : OperatingSystem.IsMacOS() ? $"lib{Interop.NativeLib}.dylib"
         : $"lib{Interop.NativeLib}.so";
 
-    /// <summary>Makes sure that the native library is there and of this version. Costs one read of a field after the first time.</summary>
-    /// <exception cref="NativeLibraryException">It is missing, of another version, or for another kind of machine.</exception>
+    /// <summary>Makes sure that the native library is there and of this version. Costs one read of a field after the
+    /// first time.</summary>
+    /// <exception cref="NativeLibraryException">It is missing, of another version, or for another kind of
+    /// machine.</exception>
     internal static void EnsureUsable()
     {
         if (Volatile.Read(ref _isUsable))
@@ -46,13 +51,7 @@ internal static class NativeLibraryLoader
         try
         {
             uint code = NativeCalls.Version(out NativeBuffer response);
-            string version = NativeResponse.ReadText(code, response);
-            if (version != ExpectedVersion)
-            {
-                throw new NativeLibraryException(
-                    $"The native library has version {version} and Tessera.dll {ExpectedVersion}. Install both from one package, or build both from one checkout.",
-                    FileName);
-            }
+            ThrowIfOtherVersion(NativeResponse.ReadText(code, response));
 
             // Every function at once: an older build of the same version fails here and not in the middle of something.
             Marshal.PrelinkAll(typeof(Interop));
@@ -61,10 +60,11 @@ internal static class NativeLibraryLoader
         {
             throw Missing(exception);
         }
-        catch (Exception exception) when (exception is BadImageFormatException or EntryPointNotFoundException or TypeInitializationException)
+        catch (Exception exception) when (exception is BadImageFormatException or EntryPointNotFoundException)
         {
             throw new NativeLibraryException(
-                $"{FileName} is not the native library that this Tessera.dll was built with, or not for this kind of machine ({RuntimeIdentifier()}). Install both from one package, or build both from one checkout.",
+                $"{FileName} is not the native library that this Tessera.dll was built with, or not for this kind of "
+                + $"machine ({RuntimeIdentifier()}). {Remedy}",
                 FileName,
                 exception);
         }
@@ -72,10 +72,24 @@ internal static class NativeLibraryLoader
         Volatile.Write(ref _isUsable, true);
     }
 
-    /// <summary>Registers the resolver. An assembly can have only one, so it is done once, before anything here is called.</summary>
+    /// <summary>Refuses a native library of another version than this assembly's.</summary>
+    /// <exception cref="NativeLibraryException">It is of another version.</exception>
+    internal static void ThrowIfOtherVersion(string version)
+    {
+        if (version != ExpectedVersion)
+        {
+            throw new NativeLibraryException(
+                $"{FileName} has version {version}, and Tessera.dll {ExpectedVersion}. {Remedy}",
+                FileName);
+        }
+    }
+
+    /// <summary>Registers the resolver. An assembly can have only one, so it is done once, before anything here is
+    /// called.</summary>
     [ModuleInitializer]
-    [SuppressMessage("Usage", "CA2255", Justification = "A P/Invoke can be the first thing that happens in this assembly, whoever calls it.")]
-    internal static void Register() => NativeLibrary.SetDllImportResolver(typeof(NativeLibraryLoader).Assembly, Resolve);
+    [SuppressMessage("Usage", "CA2255", Justification = "A P/Invoke can be the first thing that happens here.")]
+    internal static void Register() =>
+        NativeLibrary.SetDllImportResolver(typeof(NativeLibraryLoader).Assembly, Resolve);
 
     // Asked once for each function: answers from memory after the first time.
     private static nint Resolve(string libraryName, Assembly assembly, DllImportSearchPath? searchPath)
@@ -89,7 +103,8 @@ internal static class NativeLibraryLoader
         {
             if (_library == 0)
             {
-                // The first file that exists is the one: were it passed over for another, nobody would know which was loaded.
+                // The first file that exists is the one, even when it does not load: were it passed over for another,
+                // nobody would know which was in use.
                 string? path = Candidates().FirstOrDefault(File.Exists);
                 _library = path is null ? 0 : NativeLibrary.Load(path);
             }
@@ -106,14 +121,15 @@ internal static class NativeLibraryLoader
         yield return Path.Combine(folder, FileName);
     }
 
-    [SuppressMessage("SingleFile", "IL3000", Justification = "Empty in a single-file program, and then the program's folder is the place.")]
+    [SuppressMessage("SingleFile", "IL3000", Justification = "In a single-file program the program's folder is the place.")]
     private static string AssemblyFolder()
     {
         string? folder = Path.GetDirectoryName(typeof(NativeLibraryLoader).Assembly.Location);
         return string.IsNullOrEmpty(folder) ? AppContext.BaseDirectory : folder;
     }
 
-    /// <summary>This process's runtime identifier in NuGet's words. The process decides, not the machine: an x64 process may run on an arm64 one.</summary>
+    /// <summary>This process's runtime identifier in NuGet's words. The process decides, not the machine: an x64
+    /// process may run on an arm64 one.</summary>
     private static string RuntimeIdentifier()
     {
         string system =
@@ -145,8 +161,10 @@ internal static class NativeLibraryLoader
         string[] tried = [.. Candidates()];
         string? present = tried.FirstOrDefault(File.Exists);
         string message = present is null
-            ? $"Tessera's native library was not found. Tried: {string.Join("; ", tried)}; and the runtime's own search path. Install the package for {RuntimeIdentifier()}, or build it from a checkout with 'dotnet build'."
-            : $"Tessera's native library could not be loaded from {present}. It may be damaged, for another kind of machine than {RuntimeIdentifier()}, or need a newer C library than this system has.";
+            ? $"Tessera's native library was not found. Tried: {string.Join("; ", tried)}; and the runtime's own search "
+                + $"path. Install the package for {RuntimeIdentifier()}, or build it from a checkout with 'dotnet build'."
+            : $"Tessera's native library could not be loaded from {present}. It may be damaged, for another kind of "
+                + $"machine than {RuntimeIdentifier()}, or need a newer C library than this system has.";
         return new NativeLibraryException(message, FileName, exception);
     }
 }

@@ -118,5 +118,8 @@ internal static class NativeResponse
     }
 
     private static TesseraException Unreadable(JsonException? innerException) =>
-        new(ErrorCode.Internal, "The native library's answer could not be read. Are Tessera.dll and the native library of the same build?", innerException: innerException);
+        new(
+            ErrorCode.Internal,
+            "The native library's answer could not be read. Are Tessera.dll and the native library of the same build?",
+            innerException: innerException);
 }

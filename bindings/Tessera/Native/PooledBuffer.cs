@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 
 namespace Tessera.Native;
 
-/// <summary>Bytes on their way to the native library: rented, and cleared before they go back, since they may be secret.</summary>
+/// <summary>Bytes on their way to the native library: rented, and cleared before they go back, since they may be
+/// secret.</summary>
 internal sealed class PooledBuffer : IBufferWriter<byte>, IDisposable
 {
     private const int InitialCapacity = 512;

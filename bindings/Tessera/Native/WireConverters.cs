@@ -39,7 +39,8 @@ internal sealed class EquatableListConverter<T> : JsonConverter<IReadOnlyList<T>
         var list = new List<T>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            list.Add(JsonSerializer.Deserialize(ref reader, element) ?? throw new JsonException("A list has an element that is null."));
+            list.Add(JsonSerializer.Deserialize(ref reader, element)
+                ?? throw new JsonException("A list has an element that is null."));
         }
 
         return list.Count == 0 ? EquatableList<T>.None : new EquatableList<T>([.. list]);
