@@ -97,8 +97,24 @@ fn tokens_that_would_be_refused_are_not_made() {
     let with_lifetime = MintOptions { lifetime_seconds: Some(60), ..access };
     assert_eq!(code(r#"{"sub":"A","aud":"a","exp":1700000100}"#, &with_lifetime), ErrorCode::InvalidArgument);
     assert_eq!(code(good, &MintOptions { issuer: None, ..access }), ErrorCode::InvalidArgument);
-    let large = format!(r#"{{"sub":"Adam","aud":"api","x":"{}"}}"#, "x".repeat(6_100));
-    assert_eq!(code(&large, &access), ErrorCode::InvalidArgument);
+}
+
+#[test]
+fn no_token_is_made_longer_than_one_may_be() {
+    let of_size = |size: usize| {
+        let claims = format!(r#"{{"sub":"Adam","aud":"api","x":"{}"}}"#, "x".repeat(size));
+        minted(&claims, &key(), &options(JwtProfile::AccessToken)).map(|token| token.value.as_bytes().len())
+    };
+    let mut longest = 0;
+    // Around the edge one more character of claims makes one or two more of the token.
+    for size in 5_800..6_100 {
+        match of_size(size) {
+            Ok(length) => longest = length,
+            Err(error) => assert_eq!((error.code(), size > 5_850), (ErrorCode::InvalidArgument, true)),
+        }
+    }
+    assert!((MAXIMUM_TOKEN_BYTES - 1..=MAXIMUM_TOKEN_BYTES).contains(&longest), "{longest}");
+    assert!(of_size(6_100).is_err());
 }
 
 #[test]
