@@ -51,7 +51,7 @@ public sealed partial class TokenStore : IDisposable
     /// <param name="path">
     /// The path of the database file, at most 4,096 characters; a relative one starts at the current folder of the
     /// process. Its folder must exist. The key that protects the store lies beside it, as <c>&lt;path&gt;.key</c>,
-    /// unless <see cref="TokenStoreOptions.KeyProvider"/> gives it.
+    /// unless <see cref="TokenStoreOptions.KeyProvider"/> or the environment gives it.
     /// </param>
     /// <param name="options">How to open it. <see langword="null"/>: made where it is missing, on the system's
     /// clock.</param>

@@ -15,9 +15,10 @@ public sealed record TokenStoreOptions
     public bool CreateIfMissing { get; init; } = true;
 
     /// <summary>
-    /// Gives the text of the store's key file, UTF-8, for a caller that keeps it elsewhere (a vault, an environment
-    /// variable). Called once, while the store is opened; what it returns may be cleared afterwards.
-    /// <see langword="null"/>: the file beside the database, <c>&lt;store&gt;.key</c>.
+    /// Gives the text of the store's key file, UTF-8, for a caller that keeps it elsewhere: in a vault, for example.
+    /// Called once, while the store is opened; what it returns may be cleared afterwards. <see langword="null"/>: the
+    /// environment variable <c>TESSERA_STORE_KEY</c> where it is set, or else the file beside the database,
+    /// <c>&lt;store&gt;.key</c>.
     /// </summary>
     public Func<ReadOnlyMemory<byte>>? KeyProvider { get; init; }
 

@@ -93,7 +93,7 @@ public sealed class NativeLibraryTests : IDisposable
     {
         string copy = Path.Combine(_folder, Path.GetFileName(AssemblyPath));
         File.Copy(AssemblyPath, copy);
-        var context = new AssemblyLoadContext(_folder);
+        var context = new ContextWithoutSearchPath();
         MethodInfo open = context.LoadFromAssemblyPath(copy).GetType(typeof(TokenStore).FullName!)!.GetMethod(nameof(TokenStore.Open))!;
         try
         {
@@ -104,5 +104,11 @@ public sealed class NativeLibraryTests : IDisposable
         {
             return exception.InnerException;
         }
+    }
+
+    // The runtime's own search would find the library among the tests' files; a program without one has no such luck.
+    private sealed class ContextWithoutSearchPath : AssemblyLoadContext
+    {
+        protected override nint LoadUnmanagedDll(string unmanagedDllName) => throw new DllNotFoundException(unmanagedDllName);
     }
 }
