@@ -108,7 +108,7 @@ internal static class Errors
         ErrorCode.NotPermitted => ErrorCategory.PermissionDenied,
         ErrorCode.Conflict => ErrorCategory.InvalidOperation,
         ErrorCode.StoreUnavailable => ErrorCategory.ResourceUnavailable,
-        ErrorCode.StoreBusy => ErrorCategory.ResourceBusy,
+        ErrorCode.Overloaded or ErrorCode.StoreBusy => ErrorCategory.ResourceBusy,
         ErrorCode.StoreFull => ErrorCategory.LimitsExceeded,
         ErrorCode.StoreReadOnly => ErrorCategory.PermissionDenied,
         ErrorCode.StoreCorrupt => ErrorCategory.InvalidData,

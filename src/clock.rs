@@ -1,7 +1,8 @@
 //! The only clock. Time is whole seconds since 1970-01-01T00:00:00Z in 64 bits, everywhere.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::Utc;
 
 /// The last second that a time may name: 9999-12-31T23:59:59Z.
 pub const MAXIMUM_SECONDS: i64 = 253_402_300_799;
@@ -16,24 +17,21 @@ pub trait Clock: Send + Sync {
 ///
 /// A clock that someone sets back must not bring an expired token to life, so the latest time seen is the
 /// least that is ever told. Times outside the range are told as its nearest end.
-#[derive(Debug, Default)]
-pub struct SystemClock {
-    latest_seconds: AtomicI64,
-}
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+/// The latest time that any [`SystemClock`] of this process has told.
+static LATEST_SECONDS: AtomicI64 = AtomicI64::new(0);
 
 impl Clock for SystemClock {
     fn now_seconds(&self) -> i64 {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(MAXIMUM_SECONDS).min(MAXIMUM_SECONDS));
-        let latest = self.latest_seconds.load(Ordering::Relaxed);
+        let now = Utc::now().timestamp().clamp(0, MAXIMUM_SECONDS);
+        let latest = LATEST_SECONDS.load(Ordering::Relaxed);
         if now > latest {
             // Written about once a second, so that checks on many threads do not fight for the line.
-            self.latest_seconds.fetch_max(now, Ordering::Relaxed);
-            now
-        } else {
-            latest
+            LATEST_SECONDS.fetch_max(now, Ordering::Relaxed);
         }
+        now.max(latest)
     }
 }
 
@@ -68,10 +66,9 @@ mod tests {
 
     #[test]
     fn system_clock_never_goes_back() {
-        let clock = SystemClock::default();
-        let now = clock.now_seconds();
-        clock.latest_seconds.store(now + 3_600, Ordering::Relaxed);
-        assert_eq!(clock.now_seconds(), now + 3_600);
+        let now = SystemClock.now_seconds();
+        LATEST_SECONDS.fetch_max(now + 3_600, Ordering::Relaxed);
+        assert_eq!(SystemClock.now_seconds(), now + 3_600);
     }
 
     #[test]

@@ -102,6 +102,8 @@ error_codes! {
     NotPermitted = 4,
     /// The thing is not in a state that allows it.
     Conflict = 5,
+    /// Too much of this is going on at once; nothing was done, and a later try may succeed.
+    Overloaded = 6,
     /// The store cannot be read or written for a reason that no other code names.
     StoreUnavailable = 10,
     /// Another process held the store's write lock for longer than the busy timeout.
@@ -134,6 +136,7 @@ error_codes! {
     KeyRefused = 31,
     /// The handle was never given out, or has been closed.
     InvalidHandle = 40,
+    // 42 is .NET's, for a native library that is missing or of another version.
     /// A defect in Tessera. The call had no effect that it could undo; the process is unharmed.
     Internal = 41,
 }
@@ -148,7 +151,7 @@ mod tests {
             ErrorCode::ALL.iter().map(|code| format!("{}={}", code.name(), code.number())).collect();
         assert_eq!(
             table.join(" "),
-            "InvalidArgument=1 NotFound=2 AlreadyExists=3 NotPermitted=4 Conflict=5 StoreUnavailable=10 \
+            "InvalidArgument=1 NotFound=2 AlreadyExists=3 NotPermitted=4 Conflict=5 Overloaded=6 StoreUnavailable=10 \
              StoreBusy=11 StoreFull=12 StoreReadOnly=13 StoreCorrupt=14 StoreForeign=15 StoreNewer=16 \
              StoreWrongKey=17 StoreKeyMissing=18 StorePath=19 StoreHeldElsewhere=20 \
              StoreNetworkFileSystem=21 StoreKeyFile=22 MalformedToken=30 KeyRefused=31 InvalidHandle=40 \

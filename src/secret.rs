@@ -4,8 +4,9 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Secret bytes: wiped when dropped, and shown as `***` by every formatter.
-#[derive(Clone, PartialEq, Eq)]
+/// Secret bytes: wiped when dropped, shown as `***` by every formatter, and not to be compared: that is for
+/// [`crate::crypto::digest::equal`].
+#[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use support::{NOW, check, fixture, open_at, request};
 use tessera_native::error::ErrorCode;
+use tessera_native::format::jwt::JwtProfile;
 use tessera_native::model::{Algorithm, IdentityFilter, Outcome, TokenFilter, TokenState};
 use tessera_native::policy::{AccessContext, Lifetime};
-use tessera_native::service::{Engine, GrantRequest, KeyExport};
+use tessera_native::service::{Engine, GrantRequest, KeyExport, MintRequest, OpenOptions, VerifyRequest};
 
 fn list(engine: &Engine, filter: TokenFilter) -> Vec<String> {
     let tokens = engine.tokens(&TokenFilter { limit: 1_000, ..filter }).unwrap();
@@ -245,6 +246,87 @@ fn every_algorithm_signs_tokens_that_check() {
     let published = engine.export_keys(None, KeyExport::Jwks).unwrap();
     assert_eq!(published.matches("\"kid\"").count(), Algorithm::ALL.len() - 1);
     assert!(!published.contains("\"d\"") && !published.contains("\"k\":"), "no private half is published");
+}
+
+#[test]
+fn the_newest_key_signs_whatever_the_clock_says() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    for round in 0..10 {
+        // Within one second, and with the clock set back.
+        fixture.clock.set(NOW - round / 2);
+        let key = engine.create_key(Algorithm::ES256).unwrap();
+        assert_eq!(fixture.grant_jwt().token.key_id, Some(key.key_id));
+    }
+}
+
+#[test]
+fn only_a_grant_makes_the_first_key() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    let mint = MintRequest { claims: r#"{"sub":"Adam","aud":"api"}"#.into(), ..Default::default() };
+    assert_eq!(engine.mint_jwt(&mint).unwrap_err().code(), ErrorCode::NotFound);
+    assert!(engine.keys().unwrap().is_empty());
+    fixture.grant_jwt();
+    assert_eq!(engine.keys().unwrap().len(), 1);
+    assert!(engine.mint_jwt(&mint).is_ok());
+}
+
+#[test]
+fn a_check_by_hand_knows_granted_tokens_from_others() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    let grant = fixture.grant_jwt();
+    let by_hand = |value: &[u8]| engine.verify_jwt(value, &VerifyRequest::default()).unwrap().outcome;
+    let minted =
+        engine.mint_jwt(&MintRequest { claims: r#"{"sub":"Adam","aud":"api"}"#.into(), ..Default::default() }).unwrap();
+    assert_eq!(by_hand(minted.value.as_bytes()), Outcome::Valid);
+    assert_eq!(check(engine, minted.value.as_bytes()), Outcome::Unknown, "it is no token of the store");
+    assert_eq!(by_hand(grant.value.as_bytes()), Outcome::Valid);
+
+    let wanted = |algorithm| {
+        let request = VerifyRequest { algorithm: Some(algorithm), ..Default::default() };
+        engine.verify_jwt(grant.value.as_bytes(), &request).unwrap().outcome
+    };
+    assert_eq!((wanted(Algorithm::ES256), wanted(Algorithm::HS256)), (Outcome::Valid, Outcome::Unknown));
+
+    let forged = format!(r#"{{"sub":"Adam","aud":"api","jti":"{}"}}"#, grant.token.id);
+    let refused = engine.mint_jwt(&MintRequest { claims: forged, ..Default::default() }).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::InvalidArgument, "no second token with a granted one's id");
+    let nameless = MintRequest { profile: JwtProfile::PowerShellUniversal, ..Default::default() };
+    assert_eq!(engine.mint_jwt(&nameless).unwrap_err().code(), ErrorCode::InvalidArgument);
+
+    engine.remove_token(grant.token.id.as_str()).unwrap();
+    assert_eq!(by_hand(grant.value.as_bytes()), Outcome::Revoked);
+    assert_eq!(fixture.check(&grant), Outcome::Unknown);
+}
+
+/// A pepper is added by hand to the key: new tokens are digested with it, and the earlier ones go on.
+#[test]
+fn a_new_pepper_serves_new_tokens_and_the_old_one_the_old() {
+    let fixture = fixture();
+    let early = fixture.grant();
+    let (path, clock, folder) = (fixture.path(), fixture.clock.clone(), fixture.folder);
+    drop(fixture.engine);
+    let key_file = folder.path().join("tokens.db.key");
+    let text = std::fs::read_to_string(&key_file).unwrap();
+    let pepper = |id: u32| format!(r#"{{"id":{id},"key":"{}="}}"#, "B".repeat(42) + "A");
+    let two = text.replace("}],\"wrappingKey\"", &format!("}},{}],\"wrappingKey\"", pepper(2)));
+    assert_ne!(two, text);
+    std::fs::write(&key_file, &two).unwrap();
+    let engine = open_at(path.clone(), &clock);
+    let late = engine.grant(&request()).unwrap();
+    assert_eq!(check(&engine, early.value.as_bytes()), Outcome::Valid);
+    assert_eq!(check(&engine, late.value.as_bytes()), Outcome::Valid);
+    drop(engine);
+
+    // Without the second pepper its tokens could not be checked, so the key is refused.
+    std::fs::write(&key_file, &text).unwrap();
+    let refused = Engine::open(OpenOptions { path: path.clone(), ..Default::default() });
+    assert_eq!(refused.err().unwrap().code(), ErrorCode::StoreWrongKey);
+    std::fs::write(&key_file, &two).unwrap();
+    let engine = open_at(path, &clock);
+    assert_eq!(check(&engine, early.value.as_bytes()), Outcome::Valid);
 }
 
 #[test]

@@ -23,6 +23,9 @@ public enum ErrorCode
     /// <summary>The thing is not in a state that allows it.</summary>
     Conflict = 5,
 
+    /// <summary>Too much of this is going on at once; nothing was done, and a later try may succeed.</summary>
+    Overloaded = 6,
+
     /// <summary>The store cannot be read or written for a reason that no other code names.</summary>
     StoreUnavailable = 10,
 

@@ -6,7 +6,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Makes a JSON Web Token with claims of your own.</summary>
 /// <remarks>
-/// <para>The store's newest active key signs, made if there is none, or the one that -KeyId names, or a key of your own (-SigningKey; then no store is needed). Issuer, times and id are filled in where the claims lack them.</para>
+/// <para>The store's newest active key signs, or the one that -KeyId names, or a key of your own (-SigningKey; then no store is needed). The profiles PowerShellUniversal and UniversalDashboard, whose tokens name no key, need one of your own. Issuer, times and id are filled in where the claims lack them.</para>
 /// <para>Such a token is not recorded in the store: it can't be listed, or revoked by itself. <see cref="GrantTesseraTokenCommand"/> -Format Jwt makes one that can.</para>
 /// </remarks>
 /// <example>
@@ -67,8 +67,8 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
     [ValidateNotNull]
     public SigningAlgorithm? Algorithm { get; set; }
 
-    /// <summary>The id of the store's key to sign with, or what the token's header says of -SigningKey.</summary>
-    [Parameter]
+    /// <summary>The id of the store's key to sign with. Without it: the newest active one.</summary>
+    [Parameter(ParameterSetName = StoreKeySet)]
     [ValidateNotNullOrEmpty]
     [KeyId]
     [ArgumentCompleter(typeof(KeyIdCompleter))]

@@ -1,7 +1,8 @@
 //! Passwords: Argon2id (RFC 9106), in PHC strings.
 //!
 //! A password is guessed, not stolen, so its hash must be slow and large. That makes every check a small
-//! denial of service: at most as many run at once as there are cores, and others wait their turn.
+//! denial of service: at most as many run at once as there are cores, others wait their turn, and beyond 32
+//! that wait for each core they are turned away.
 
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
@@ -146,7 +147,7 @@ fn derive(password: &[u8], salt: &[u8], parameters: &Params, tag_bytes: usize) -
         .map_err(unusable)?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
     let mut tag = Zeroizing::new(vec![0_u8; tag_bytes]);
-    let _turn = Turn::take();
+    let _turn = Turn::take()?;
     argon2.hash_password_into(password, salt, &mut tag).map_err(unusable)?;
     #[cfg(test)]
     tests::note(&argon2, tag_bytes);
@@ -158,29 +159,55 @@ struct Turn {
     places: &'static Places,
 }
 
+/// The most that wait for each place.
+const MAXIMUM_WAITING: usize = 32;
+
 struct Places {
-    free: Mutex<usize>,
+    count: usize,
+    taken: Mutex<Taken>,
     given_back: Condvar,
 }
 
+#[derive(Default)]
+struct Taken {
+    running: usize,
+    waiting: usize,
+}
+
+impl Places {
+    fn new(count: usize) -> Self {
+        Self { count, taken: Mutex::default(), given_back: Condvar::new() }
+    }
+
+    /// Waits for a place, unless too many do.
+    fn take(&'static self) -> Result<Turn> {
+        // The counts stay right whatever panicked while they were held.
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.waiting >= self.count * MAXIMUM_WAITING {
+            return Err(Error::new(
+                ErrorCode::Overloaded,
+                "Too many passwords are being checked at once. Try again later.",
+            ));
+        }
+        taken.waiting += 1;
+        let is_full = |taken: &mut Taken| taken.running >= self.count;
+        let mut taken = self.given_back.wait_while(taken, is_full).unwrap_or_else(PoisonError::into_inner);
+        taken.waiting -= 1;
+        taken.running += 1;
+        Ok(Turn { places: self })
+    }
+}
+
 impl Turn {
-    fn take() -> Self {
+    fn take() -> Result<Self> {
         static PLACES: OnceLock<Places> = OnceLock::new();
-        let places = PLACES.get_or_init(|| Places {
-            free: Mutex::new(std::thread::available_parallelism().map_or(1, usize::from)),
-            given_back: Condvar::new(),
-        });
-        // A count stays right whatever panicked while it was held.
-        let free = places.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = places.given_back.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        Self { places }
+        PLACES.get_or_init(|| Places::new(std::thread::available_parallelism().map_or(1, usize::from))).take()
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *self.places.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.places.taken.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
         self.places.given_back.notify_one();
     }
 }
@@ -280,6 +307,22 @@ mod tests {
         for thread in threads {
             thread.join().unwrap();
         }
-        let _turn = Turn::take();
+        assert!(Turn::take().is_ok());
+    }
+
+    #[test]
+    fn a_flood_is_turned_away_and_leaves_no_trace() {
+        let places: &'static Places = Box::leak(Box::new(Places::new(1)));
+        let running = places.take().unwrap();
+        let waiting: Vec<_> = (0..MAXIMUM_WAITING).map(|_| std::thread::spawn(|| places.take().map(drop))).collect();
+        while places.taken.lock().unwrap().waiting < MAXIMUM_WAITING {
+            std::thread::yield_now();
+        }
+        assert_eq!(places.take().err().unwrap().code(), ErrorCode::Overloaded);
+        drop(running);
+        for thread in waiting {
+            thread.join().unwrap().unwrap();
+        }
+        assert!(places.take().is_ok());
     }
 }

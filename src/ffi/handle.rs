@@ -60,7 +60,6 @@ fn invalid() -> Error {
 /// The machine's clock, until the host brings its own time.
 #[derive(Default)]
 pub(super) struct HostClock {
-    system: SystemClock,
     fixed: OnceLock<FixedClock>,
 }
 
@@ -73,7 +72,7 @@ impl HostClock {
 
 impl Clock for HostClock {
     fn now_seconds(&self) -> i64 {
-        self.fixed.get().map_or_else(|| self.system.now_seconds(), Clock::now_seconds)
+        self.fixed.get().map_or_else(|| SystemClock.now_seconds(), Clock::now_seconds)
     }
 }
 

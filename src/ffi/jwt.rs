@@ -73,7 +73,7 @@ pub unsafe fn tessera_jwt_mint(
             Some(bytes) => {
                 let kind = key_kind(minting.key_kind.as_deref())?;
                 let key: SigningKeyMaterial = key::signing_key(bytes, kind, request.algorithm, request.profile)?;
-                mint_with(&key, &request, SystemClock::default().now_seconds())?
+                mint_with(&key, &request, SystemClock.now_seconds())?
             }
             None => handle::find(store)?.engine.mint_jwt(&request)?,
         };
@@ -155,13 +155,13 @@ pub unsafe fn tessera_jwt_verify(
             issuer: verifying.issuer,
             audience: verifying.audience,
             at: verifying.at,
+            algorithm: wire::algorithm(verifying.algorithm.as_deref())?,
         };
         let verified = match key {
             Some(bytes) => {
                 let kind = key_kind(verifying.key_kind.as_deref())?;
-                let algorithm = wire::algorithm(verifying.algorithm.as_deref())?;
-                let key: VerifyingKey = key::verifying_key(bytes, kind, algorithm, request.profile)?;
-                verify_with(token, &key, &request, SystemClock::default().now_seconds())?
+                let key: VerifyingKey = key::verifying_key(bytes, kind, request.algorithm, request.profile)?;
+                verify_with(token, &key, &request, SystemClock.now_seconds())?
             }
             None => handle::find(store)?.engine.verify_jwt(token, &request)?,
         };
@@ -212,7 +212,7 @@ pub unsafe fn tessera_jws_verify(
         let token = unsafe { input::bytes(token, token_length, MAXIMUM_VALUE_BYTES, "token") }?;
         // SAFETY: by the contract.
         let key = unsafe { input::bytes(key, key_length, MAXIMUM_KEY_BYTES, "key") }?;
-        let key: VerifyingKey = key::verifying_key(key, KeyKind::Jwk, None, JwtProfile::JsonWebToken)?;
+        let key: VerifyingKey = key::jws_key(key)?;
         let refusal = jwt::verify_jws(token, &key).err();
         Ok(JwsResponse { verified: refusal.is_none(), reason: refusal.map(|refusal| refusal.reason.into()) })
     };

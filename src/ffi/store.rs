@@ -7,6 +7,7 @@ use interoptopus::ffi;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::crypto::keyring::Keyring;
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::service::{Engine, OpenOptions};
@@ -16,7 +17,7 @@ use super::handle::{self, HostClock, OpenStore};
 use super::{guard, input};
 
 /// The most bytes of a key file's text.
-const MAXIMUM_KEY_BYTES: u64 = 64 * 1024;
+const MAXIMUM_KEY_BYTES: u64 = Keyring::MAXIMUM_TEXT_BYTES as u64;
 
 /// Writes the library's version as plain text, such as `0.1.0`. A binding of another version must not go on.
 ///
@@ -143,7 +144,7 @@ pub unsafe fn tessera_store_status(store: u64, response: *mut Buffer) -> u32 {
             store_id: status.store_id,
             issuer: status.issuer,
             schema_version: counts.schema_version,
-            sqlite_version: status.sqlite_version,
+            sqlite_version: counts.sqlite_version,
             size_bytes: counts.size_bytes,
             created_at: status.created_at,
             tokens,

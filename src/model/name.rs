@@ -48,14 +48,14 @@ impl Name {
 
 /// The form by which names are compared: normal form C, then each character's simple upper case.
 ///
-/// Ordinal: no locale has a say, and a character whose upper case is several stays itself, as .NET's
-/// `OrdinalIgnoreCase` does it.
+/// Ordinal: no locale has a say. A character whose upper case is several stays itself, and so does one outside
+/// ASCII whose upper case is in ASCII, so that no foreign letter passes for one of `Administrator`.
 pub fn fold_name(text: &str) -> String {
     text.nfc()
         .map(|character| {
             let mut upper = character.to_uppercase();
             match (upper.next(), upper.next()) {
-                (Some(single), None) => single,
+                (Some(single), None) if character.is_ascii() || !single.is_ascii() => single,
                 _ => character,
             }
         })
@@ -71,6 +71,8 @@ mod tests {
         assert_eq!(fold_name("adam"), fold_name("ADAM"));
         assert_eq!(fold_name("e\u{301}va"), fold_name("\u{c9}VA"));
         assert_ne!(fold_name("straße"), fold_name("STRASSE"));
+        assert_ne!(fold_name("Admın"), fold_name("Admin"));
+        assert_ne!(fold_name("uſer"), fold_name("user"));
     }
 
     #[test]

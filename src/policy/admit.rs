@@ -1,12 +1,9 @@
 //! Whether a token admits a request.
 
+use crate::format::jwt::CLOCK_SKEW_SECONDS;
 use crate::model::{Outcome, Token, TokenFormat};
 
 use super::Rights;
-
-/// How far another machine's clock may be off before a JWT's times are held against it, in seconds.
-/// Opaque tokens have none: the store that granted them checks them.
-pub const JWT_SKEW_SECONDS: i64 = 30;
 
 /// What a request brings to a check; nothing that is not asked for is checked.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,7 +28,8 @@ pub struct Evidence<'a> {
 /// Malformed and Unknown come before: there is a token by now.
 pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
     let Evidence { token, rights } = evidence;
-    let skew = if token.format == TokenFormat::Jwt { JWT_SKEW_SECONDS } else { 0 };
+    // Opaque tokens have none: the store that granted them checks them.
+    let skew = if token.format == TokenFormat::Jwt { CLOCK_SKEW_SECONDS } else { 0 };
     if token.revocation.is_some() {
         return Outcome::Revoked;
     }

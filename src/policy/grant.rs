@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::clock::MAXIMUM_SECONDS;
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Role, TokenFormat, fold_name};
+use crate::format::{jwt, opaque};
+use crate::model::{Name, Role, TokenFormat, fold_name};
 
 use super::Rights;
 
 /// How long a token lives when nothing is said: 90 days.
 pub const DEFAULT_LIFETIME_SECONDS: i64 = 90 * 86_400;
-/// The longest that a JWT may live: 400 days. It is out in the world, and only an expiry ends it everywhere.
-pub const MAXIMUM_JWT_LIFETIME_SECONDS: i64 = 400 * 86_400;
 /// The most characters of a remark, and of a reason.
 pub const MAXIMUM_REMARK_CHARACTERS: usize = 1_024;
 /// The most tags of a token.
@@ -20,8 +19,6 @@ pub const MAXIMUM_TAGS: usize = 16;
 pub const MAXIMUM_TAG_CHARACTERS: usize = 64;
 /// The most roles of a token or an identity.
 pub const MAXIMUM_ROLES: usize = 64;
-/// The most audiences of a token, each of at most 256 characters.
-pub const MAXIMUM_AUDIENCES: usize = 16;
 
 /// How long a token is asked to live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +37,8 @@ pub enum Lifetime {
 /// When a token that begins at `not_before`, or now, is over; none is never.
 ///
 /// Refuses an end that is not after the beginning and now, one after 9999-12-31T23:59:59Z, and for a JWT
-/// none and one more than [`MAXIMUM_JWT_LIFETIME_SECONDS`] away.
+/// none and one more than [`jwt::MAXIMUM_LIFETIME_SECONDS`] away: a JWT is out in the world,
+/// and only its expiry ends it everywhere.
 pub fn expires_at(
     lifetime: Lifetime,
     format: TokenFormat,
@@ -74,7 +72,7 @@ pub fn expires_at(
     if expires_at > MAXIMUM_SECONDS {
         return Err(Error::argument(subject, "The expiry must not lie after 9999-12-31T23:59:59Z."));
     }
-    if format == TokenFormat::Jwt && expires_at - now_seconds > MAXIMUM_JWT_LIFETIME_SECONDS {
+    if format == TokenFormat::Jwt && expires_at - now_seconds > jwt::MAXIMUM_LIFETIME_SECONDS {
         return Err(
             Error::new(ErrorCode::NotPermitted, "A JSON Web Token may live for at most 400 days.").about(subject)
         );
@@ -98,6 +96,14 @@ pub fn roles(requested: Option<&[String]>, held: &[String], all: &[Role]) -> Res
     }
 }
 
+/// `text` as a name, under the rules of [`Name::parse`], and refused when it holds a token's value: a name is
+/// stored, shown and logged.
+pub fn name(text: &str, subject: &'static str) -> Result<Name> {
+    let name = Name::parse(text, subject)?;
+    refuse_value(text, subject)?;
+    Ok(name)
+}
+
 /// `names` as the store's roles are written, each once, sorted; `NotFound` for a name that is no role.
 pub(crate) fn known_roles(names: &[String], all: &[Role]) -> Result<Vec<String>> {
     if names.len() > MAXIMUM_ROLES {
@@ -106,10 +112,11 @@ pub(crate) fn known_roles(names: &[String], all: &[Role]) -> Result<Vec<String>>
     let mut known = BTreeMap::new();
     for name in names {
         let key = fold_name(name);
-        let role = all.iter().find(|role| fold_name(&role.name) == key).ok_or_else(|| {
-            let shown: String = name.chars().filter(|character| !character.is_control()).take(64).collect();
-            Error::new(ErrorCode::NotFound, format!("There is no role named {shown}.")).about("role")
-        })?;
+        let Some(role) = all.iter().find(|role| fold_name(&role.name) == key) else {
+            let missing = self::name(name, "role")?;
+            let message = format!("There is no role named {}. Get-TesseraRole lists them.", missing.as_str());
+            return Err(Error::new(ErrorCode::NotFound, message).about("role"));
+        };
         known.insert(key, role.name.clone());
     }
     Ok(known.into_values().collect())
@@ -124,6 +131,7 @@ pub fn tags(tags: &[String]) -> Result<Vec<String>> {
         if tag.trim().is_empty() || tag.chars().any(char::is_control) || too_long(tag, MAXIMUM_TAG_CHARACTERS) {
             return Err(Error::argument("tags", "A tag has 1 to 64 characters and no control characters."));
         }
+        refuse_value(tag, "tags")?;
     }
     let mut tags = tags.to_vec();
     tags.sort();
@@ -133,7 +141,7 @@ pub fn tags(tags: &[String]) -> Result<Vec<String>> {
 
 /// `audiences` each once, in order; refuses too many, empty and too long ones, and control characters.
 pub fn audiences(audiences: &[String]) -> Result<Vec<String>> {
-    if audiences.len() > MAXIMUM_AUDIENCES {
+    if audiences.len() > jwt::MAXIMUM_AUDIENCES {
         return Err(Error::argument("audiences", "A token may have at most 16 audiences."));
     }
     let mut kept: Vec<String> = Vec::new();
@@ -141,6 +149,7 @@ pub fn audiences(audiences: &[String]) -> Result<Vec<String>> {
         if audience.is_empty() || audience.chars().any(char::is_control) || too_long(audience, 256) {
             return Err(Error::argument("audiences", "An audience has 1 to 256 characters and no control characters."));
         }
+        refuse_value(audience, "audiences")?;
         if !kept.contains(audience) {
             kept.push(audience.clone());
         }
@@ -163,7 +172,21 @@ fn free_text(text: Option<&str>, subject: &'static str) -> Result<Option<String>
     if too_long(text, MAXIMUM_REMARK_CHARACTERS) || text.contains('\0') {
         return Err(Error::argument(subject, "Free text has at most 1,024 characters, and no NUL."));
     }
+    refuse_value(text, subject)?;
     Ok(Some(text.to_owned()))
+}
+
+/// Refuses text that holds a token's value, which someone has mixed up with it: it would be stored and shown.
+fn refuse_value(text: &str, subject: &'static str) -> Result<()> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
+    let holds_value = text.split(|character| !is_part(character)).any(|word| {
+        let trimmed = word.trim_matches(['-', '.']);
+        opaque::parse(trimmed.as_bytes()).is_some() || jwt::inspect(word.as_bytes()).is_ok()
+    });
+    if holds_value {
+        return Err(Error::argument(subject, "This text holds a token's value, which must not be stored or shown."));
+    }
+    Ok(())
 }
 
 fn too_long(text: &str, maximum_characters: usize) -> bool {
@@ -215,6 +238,15 @@ mod tests {
         assert!(tags(&["x".repeat(65)]).is_err() && tags(&["a\nb".into()]).is_err() && tags(&[" ".into()]).is_err());
         assert!(tags(&vec!["x".to_owned(); 17]).is_err());
         assert_eq!(remark(Some("")).unwrap(), None);
+        let (_, value) = opaque::mint("tsr").unwrap();
+        let value = String::from_utf8(value.as_bytes().to_vec()).unwrap();
+        for held in [value.clone(), format!("see {value}."), format!("Bearer {value}, for Adam")] {
+            for refused in
+                [remark(Some(&held)).err(), tags(std::slice::from_ref(&held)).err(), name(&held, "name").err()]
+            {
+                assert!(refused.is_some_and(|error| !error.message().contains(&value)), "{held}");
+            }
+        }
         assert!(remark(Some(&"x".repeat(1_024))).is_ok() && remark(Some(&"x".repeat(1_025))).is_err());
     }
 }

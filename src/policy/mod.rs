@@ -8,10 +8,10 @@ mod admit;
 mod grant;
 mod role;
 
-pub use admit::{AccessContext, Evidence, JWT_SKEW_SECONDS, outcome};
+pub use admit::{AccessContext, Evidence, outcome};
 pub use grant::{
-    DEFAULT_LIFETIME_SECONDS, Lifetime, MAXIMUM_AUDIENCES, MAXIMUM_JWT_LIFETIME_SECONDS, MAXIMUM_REMARK_CHARACTERS,
-    MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS, audiences, expires_at, reason, remark, roles, tags,
+    DEFAULT_LIFETIME_SECONDS, Lifetime, MAXIMUM_REMARK_CHARACTERS, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS,
+    audiences, expires_at, name, reason, remark, roles, tags,
 };
 pub use role::Rights;
 

@@ -62,7 +62,7 @@ impl Engine {
             }
         }
         let draft = Draft {
-            name: request.name.as_deref().map(|name| Name::parse(name, "name")).transpose()?,
+            name: request.name.as_deref().map(|name| policy::name(name, "name")).transpose()?,
             roles: policy::roles(request.roles.as_deref(), &identity.roles, &self.store.roles()?)?,
             tags: policy::tags(&request.tags)?,
             remark: policy::remark(request.remark.as_deref())?,
@@ -99,7 +99,7 @@ impl Engine {
     }
 
     fn named_identity(&self, name: &str) -> Result<Identity> {
-        let name = Name::parse(name, "identity")?;
+        let name = policy::name(name, "identity")?;
         match self.store.identity(&name)? {
             Some((identity, _)) => Ok(identity),
             None => Err(Error::new(ErrorCode::NotFound, format!("There is no identity named {}.", name.as_str()))

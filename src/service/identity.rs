@@ -17,7 +17,7 @@ impl Engine {
     /// `AlreadyExists` when the name is taken (names compare without regard to case), `NotFound` when a role
     /// is missing.
     pub fn create_identity(&self, name: &str, roles: &[String], password: Option<&[u8]>) -> Result<Identity> {
-        let name = Name::parse(name, "name")?;
+        let name = policy::name(name, "name")?;
         let roles = policy::known_roles(roles, &self.store.roles()?)?;
         let password_hash = password.map(password::hash).transpose()?;
         self.store.insert_identity(NewIdentity { name, roles, password_hash, created_at: self.now_seconds() })
@@ -25,7 +25,7 @@ impl Engine {
 
     /// The identities that pass the filter, in the order of their names, at most `filter.limit` (1 to 1,000).
     pub fn identities(&self, filter: &IdentityFilter) -> Result<Vec<Identity>> {
-        bounded_pattern(filter.name.as_deref())?;
+        bounded_pattern(filter.name.as_deref(), "name")?;
         bounded_page(filter.limit)?;
         self.store.identities(filter)
     }
@@ -39,7 +39,7 @@ impl Engine {
         roles: Option<&[String]>,
         password: Option<Option<&[u8]>>,
     ) -> Result<Identity> {
-        let name = Name::parse(name, "name")?;
+        let name = policy::name(name, "name")?;
         let roles = match roles {
             Some(roles) => Some(policy::known_roles(roles, &self.store.roles()?)?),
             None => None,
@@ -56,17 +56,17 @@ impl Engine {
     /// is no such identity.
     pub fn remove_identity(&self, name: &str) -> Result<Option<u64>> {
         let revocation = self.revocation(Some("The identity was removed.".to_owned()));
-        self.store.remove_identity(&Name::parse(name, "name")?, revocation)
+        self.store.remove_identity(&policy::name(name, "name")?, revocation)
     }
 
     /// Whether this is the identity's password. An unknown identity, and one without a password, cost as much
     /// as a wrong password and are answered alike.
     pub fn verify_password(&self, name: &str, password: &[u8]) -> Result<bool> {
-        let found = match Name::parse(name, "name") {
+        let found = match policy::name(name, "name") {
             Ok(name) => self.store.identity(&name)?,
             Err(_) => None,
         };
-        let Some((_, Some(hash))) = found else {
+        let Some((identity, Some(hash))) = found else {
             password::verify_absent(password)?;
             return Ok(false);
         };
@@ -74,9 +74,9 @@ impl Engine {
             PasswordCheck::Mismatch => Ok(false),
             PasswordCheck::Match { needs_rehash } => {
                 if needs_rehash {
-                    let password_hash = Some(Some(password::hash(password)?));
-                    self.store
-                        .update_identity(&Name::parse(name, "name")?, IdentityChange { roles: None, password_hash })?;
+                    // Only over the hash that was verified: the password may have been changed meanwhile. That the
+                    // new one cannot be kept today does not make the password a wrong one.
+                    let _ = self.store.replace_password_hash(identity.id, &hash, &password::hash(password)?);
                 }
                 Ok(true)
             }
@@ -90,10 +90,10 @@ impl Engine {
 }
 
 /// Refuses a wildcard pattern longer than a name can be.
-pub(super) fn bounded_pattern(pattern: Option<&str>) -> Result<()> {
+pub(super) fn bounded_pattern(pattern: Option<&str>, subject: &'static str) -> Result<()> {
     match pattern {
         Some(pattern) if pattern.chars().count() > Name::MAXIMUM_CHARACTERS => {
-            Err(Error::argument("name", "A name, with or without wildcards, may have at most 256 characters."))
+            Err(Error::argument(subject, "A name, with or without wildcards, may have at most 256 characters."))
         }
         _ => Ok(()),
     }

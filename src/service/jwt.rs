@@ -54,6 +54,8 @@ pub struct VerifyRequest {
     pub audience: Option<String>,
     /// The time of the check, in seconds since 1970; none: now.
     pub at: Option<i64>,
+    /// The one algorithm that is accepted; none: the key's.
+    pub algorithm: Option<Algorithm>,
 }
 
 /// What the check of a JWT found.
@@ -81,21 +83,30 @@ pub fn mint_with(key: &SigningKeyMaterial, request: &MintRequest, now_seconds: i
 /// Checks a JWT with the caller's key, of which no store knows.
 pub fn verify_with(token: &[u8], key: &VerifyingKey, request: &VerifyRequest, now_seconds: i64) -> Result<VerifiedJwt> {
     let expectations = expectations(request, None, now_seconds)?;
-    Ok(told(token, jwt::verify(token, &Keys::Given(key), &expectations)))
+    Ok(told(token, jwt::verify(token, &Keys::Given(key), &expectations), request.algorithm))
 }
 
 impl Engine {
     /// Makes a JWT with a key of the store; the newest active one when none is named.
     ///
-    /// Errors: as [`jwt::mint`], and `NotFound` or `Conflict` for a key that is not there or is revoked.
+    /// Errors: as [`jwt::mint`]; `NotFound` or `Conflict` for a key that is not there or is revoked; and
+    /// `InvalidArgument` for a `jti` in the form of a granted token's id, and for a profile whose tokens name no
+    /// key, which only the caller's own key can sign.
     pub fn mint_jwt(&self, request: &MintRequest) -> Result<Minted> {
+        if !request.profile.names_keys() {
+            return Err(Error::argument(
+                "profile",
+                "Tokens of this profile do not say which key signed them. Give the key to sign with.",
+            ));
+        }
         let ready = self.key_to_sign(request.key_id.as_deref(), request.algorithm)?;
         mint(&ready.material, request, Some(self.issuer()), self.now_seconds())
     }
 
     /// Checks a JWT with the store's keys: form, signature, claims and times, and whether it is revoked here.
     ///
-    /// A JWT that was made by hand has no row; one that was granted is refused when its row says so.
+    /// A JWT that was made by hand has no row. One that was granted shows that by its id, and is refused when its
+    /// row says so or is gone.
     pub fn verify_jwt(&self, token: &[u8], request: &VerifyRequest) -> Result<VerifiedJwt> {
         let ready = self.ready_keys()?;
         let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());
@@ -103,13 +114,13 @@ impl Engine {
         let verdict = jwt::verify(token, &Keys::ByKeyId(&look_up), &expectations);
         let is_revoked = match (&verdict.claims, &verdict.key_id) {
             (Some(claims), Some(key_id)) => {
-                let own = claims.id.as_deref().and_then(TokenId::parse);
+                let granted = claims.id.as_deref().and_then(TokenId::parse);
                 ready.get(key_id).is_some_and(|ready| ready.key.revoked_at.is_some())
-                    || own.map_or(Ok(false), |id| self.is_revoked_here(&id))?
+                    || granted.map_or(Ok(false), |id| self.is_revoked_or_gone(&id))?
             }
             _ => false,
         };
-        let mut told = told(token, verdict);
+        let mut told = told(token, verdict, request.algorithm);
         // In the documented order, Revoked comes before the times and the audience.
         if is_revoked && !matches!(told.outcome, Outcome::Malformed | Outcome::Unknown) {
             told.outcome = Outcome::Revoked;
@@ -127,7 +138,7 @@ impl Engine {
         draft: &Draft,
         now_seconds: i64,
     ) -> Result<Signed> {
-        let ready = self.key_to_sign(request.key_id.as_deref(), None)?;
+        let ready = self.key_to_grant(request.key_id.as_deref())?;
         let audiences = if audiences.is_empty() { vec![self.issuer().to_owned()] } else { audiences };
         let text = random::base62(TokenId::LENGTH)?;
         let id = TokenId::parse(&text)
@@ -184,15 +195,20 @@ impl Engine {
         record.filter(is_granted).ok_or(Outcome::Unknown)
     }
 
-    fn is_revoked_here(&self, id: &TokenId) -> Result<bool> {
-        let revoked = self.store.token_by_id(id)?.is_some_and(|record| record.token.revocation.is_some());
-        Ok(revoked || self.store.is_removed(id)?)
+    fn is_revoked_or_gone(&self, id: &TokenId) -> Result<bool> {
+        Ok(self.store.token_by_id(id)?.is_none_or(|record| record.token.revocation.is_some()))
     }
 }
 
 fn mint(key: &SigningKeyMaterial, request: &MintRequest, issuer: Option<&str>, now_seconds: i64) -> Result<Minted> {
     let claims = crate::format::json::parse_object(request.claims.as_bytes())
         .map_err(|_| Error::argument("claims", "The claims are not a JSON object in strict form."))?;
+    if let Some(Value::String(id)) = claims.get("jti")
+        && TokenId::parse(id).is_some()
+    {
+        // A check by hand takes such an id for that of a granted token.
+        return Err(Error::argument("claims", "The claim jti has the form of a granted token's id. Give another one."));
+    }
     let options =
         MintOptions { profile: request.profile, issuer, now_seconds, lifetime_seconds: request.lifetime_seconds };
     let minted = jwt::mint(claims, key, &options)?;
@@ -221,10 +237,16 @@ fn expectations<'a>(
     })
 }
 
-fn told(token: &[u8], verdict: JwtVerdict) -> VerifiedJwt {
+fn told(token: &[u8], verdict: JwtVerdict, wanted: Option<Algorithm>) -> VerifiedJwt {
+    let is_other = verdict.algorithm.is_some_and(|found| wanted.is_some_and(|wanted| wanted != found));
+    let (outcome, reason) = if is_other && verdict.outcome != Outcome::Malformed {
+        (Outcome::Unknown, Some("The key is for another algorithm than the one that is asked for.".into()))
+    } else {
+        (verdict.outcome, verdict.reason)
+    };
     VerifiedJwt {
-        outcome: verdict.outcome,
-        reason: verdict.reason,
+        outcome,
+        reason,
         key_id: verdict.key_id,
         algorithm: verdict.algorithm,
         warnings: verdict.warnings,

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::crypto::signing::SigningKeyMaterial;
 use crate::error::{Error, ErrorCode, Result};
+use crate::format::jwt::is_key_id;
 use crate::model::{Algorithm, SigningKey};
 use crate::policy;
 use crate::store::{KeyRecord, NewKey};
@@ -25,6 +26,7 @@ pub enum KeyExport {
 
 /// A signing key ready for use.
 pub(super) struct ReadyKey {
+    sequence: i64,
     pub(super) key: SigningKey,
     pub(super) material: SigningKeyMaterial,
 }
@@ -48,7 +50,6 @@ impl Engine {
             .to_owned();
         self.store.insert_key(NewKey {
             algorithm,
-            public_jwk: material.verifying_key().public_jwk(),
             private_sealed: self.keyring.wrap(material.private(), &key_id, SEAL_PURPOSE)?,
             created_at: self.now_seconds(),
             key_id,
@@ -89,9 +90,7 @@ impl Engine {
             )
             .about("keyId"));
         }
-        chosen.sort_by(|left, right| {
-            (left.key.created_at, &left.key.key_id).cmp(&(right.key.created_at, &right.key.key_id))
-        });
+        chosen.sort_by_key(|ready| ready.sequence);
         let verifying = chosen.iter().map(|ready| ready.material.verifying_key());
         Ok(match kind {
             KeyExport::Jwks => {
@@ -121,15 +120,23 @@ impl Engine {
                 let newest = ready
                     .values()
                     .filter(|ready| ready.key.revoked_at.is_none() && fits(ready))
-                    .max_by_key(|ready| (ready.key.created_at, &ready.key.key_id));
-                match newest {
-                    Some(newest) => Ok(Arc::clone(newest)),
-                    None => {
-                        let key = self.create_key(algorithm.unwrap_or(Algorithm::ES256))?;
-                        self.ready_keys()?.get(&key.key_id).cloned().ok_or_else(no_such_key)
-                    }
-                }
+                    .max_by_key(|ready| ready.sequence);
+                newest.cloned().ok_or_else(|| {
+                    let message = "The store has no active signing key to use. New-TesseraSigningKey makes one.";
+                    Error::new(ErrorCode::NotFound, message).about("keyId")
+                })
             }
+        }
+    }
+
+    /// The key for a grant; the store's first one is made when it is needed.
+    pub(super) fn key_to_grant(&self, key_id: Option<&str>) -> Result<Arc<ReadyKey>> {
+        match self.key_to_sign(key_id, None) {
+            Err(error) if key_id.is_none() && error.code() == ErrorCode::NotFound => {
+                let key = self.create_key(Algorithm::ES256)?;
+                self.key_to_sign(Some(&key.key_id), None)
+            }
+            found => found,
         }
     }
 
@@ -151,7 +158,11 @@ impl Engine {
             let same = kept.get(&key_id).filter(|known| known.key == record.key);
             let entry = match same {
                 Some(known) => Arc::clone(known),
-                None => Arc::new(ReadyKey { material: self.unseal(&record)?, key: record.key }),
+                // A damaged key is as good as none, and keeps no other from its work; `problems` names it.
+                None => match self.unseal(&record) {
+                    Ok(material) => Arc::new(ReadyKey { sequence: record.sequence, material, key: record.key }),
+                    Err(_) => continue,
+                },
             };
             ready.insert(key_id, entry);
         }
@@ -170,9 +181,7 @@ impl Engine {
 
 /// A key id as any may be; what does not even look like one is not repeated in the error.
 fn known_form(key_id: &str) -> Result<&str> {
-    let well_formed = (1..=64).contains(&key_id.len())
-        && key_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if well_formed { Ok(key_id) } else { Err(no_such_key()) }
+    if is_key_id(key_id) { Ok(key_id) } else { Err(no_such_key()) }
 }
 
 fn no_such_key() -> Error {

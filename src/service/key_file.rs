@@ -15,22 +15,21 @@ use crate::secret::Secret;
 /// The environment variable that may hold the text of a key file.
 pub(super) const ENVIRONMENT_VARIABLE: &str = "TESSERA_STORE_KEY";
 
-/// The most bytes that a key file may have.
-const MAXIMUM_BYTES: u64 = 64 * 1024;
-
-/// The key for the store at `path`: `given` by the caller, or found, or made when the store is `new`.
-pub(super) fn keyring(path: &Path, given: Option<&[u8]>, new: bool) -> Result<Keyring> {
+/// The key that the caller or the environment brings, where one does.
+pub(super) fn brought(given: Option<&Secret>) -> Result<Option<Keyring>> {
     if let Some(text) = given {
-        return Keyring::parse(text);
+        return Keyring::parse(text.as_bytes()).map(Some);
     }
-    if let Some(text) = std::env::var_os(ENVIRONMENT_VARIABLE) {
-        let text = Secret::new(text.into_encoded_bytes());
-        return Keyring::parse(text.as_bytes());
+    match std::env::var_os(ENVIRONMENT_VARIABLE) {
+        None => Ok(None),
+        Some(text) => Keyring::parse(Secret::new(text.into_encoded_bytes()).as_bytes()).map(Some),
     }
-    let file = path_of(path);
-    match read(&file)? {
+}
+
+/// The key beside the store at `path`, which has one.
+pub(super) fn find(path: &Path) -> Result<Keyring> {
+    match read(&path_of(path), Owner::AnyForRoot)? {
         Some(text) => Keyring::parse(text.as_bytes()),
-        None if new => make(&file),
         None => Err(Error::new(
             ErrorCode::StoreKeyMissing,
             "The store's key file is missing. Put it back beside the store, with the name of the store and .key; without \
@@ -38,6 +37,24 @@ pub(super) fn keyring(path: &Path, given: Option<&[u8]>, new: bool) -> Result<Ke
         )
         .about("path")),
     }
+}
+
+/// The key beside the store at `path`, which is new; made, when there is none.
+pub(super) fn find_or_make(path: &Path) -> Result<Keyring> {
+    let file = path_of(path);
+    match read(&file, Owner::Oneself)? {
+        Some(text) => Keyring::parse(text.as_bytes()),
+        None => make(&file),
+    }
+}
+
+/// Whose a key file may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// The one's who runs this process: a key that somebody else has put there is known to them.
+    Oneself,
+    /// That, and anybody's for root, who may look after others' stores.
+    AnyForRoot,
 }
 
 /// Where the key file of the store at `path` lies.
@@ -48,36 +65,44 @@ fn path_of(path: &Path) -> PathBuf {
 }
 
 /// The text of the key file, or none when there is no file.
-fn read(path: &Path) -> Result<Option<Secret>> {
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
+fn read(path: &Path, owner: Owner) -> Result<Option<Secret>> {
+    // Looked at before it is opened: to open a pipe is to wait for its other end.
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(_) => return Err(bad("The store's key file cannot be read. Look at the rights to it.")),
+        Err(_) => return Err(bad("The store's key file cannot be looked at. Look at the rights to its folder.")),
     };
-    let metadata = file.metadata().map_err(|_| bad("The store's key file cannot be looked at."))?;
-    if !metadata.is_file() || metadata.len() > MAXIMUM_BYTES {
+    if !metadata.is_file() || metadata.len() > Keyring::MAXIMUM_TEXT_BYTES as u64 {
         return Err(bad("The store's key file is not a key file."));
     }
-    refuse_shared(&metadata)?;
-    let mut text = Vec::with_capacity(MAXIMUM_BYTES as usize);
-    file.take(MAXIMUM_BYTES).read_to_end(&mut text).map_err(|_| bad("The store's key file cannot be read."))?;
-    Ok(Some(Secret::new(text)))
+    refuse_shared(&metadata, owner)?;
+    let file =
+        fs::File::open(path).map_err(|_| bad("The store's key file cannot be read. Look at the rights to it."))?;
+    let mut text = Vec::with_capacity(Keyring::MAXIMUM_TEXT_BYTES + 1);
+    let ended = file.take(Keyring::MAXIMUM_TEXT_BYTES as u64 + 1).read_to_end(&mut text);
+    let text = Secret::new(text);
+    ended.map_err(|_| bad("The store's key file cannot be read."))?;
+    Ok(Some(text))
 }
 
 #[cfg(unix)]
-fn refuse_shared(metadata: &fs::Metadata) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    if metadata.permissions().mode() & 0o077 != 0 {
+fn refuse_shared(metadata: &fs::Metadata, owner: Owner) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    if metadata.mode() & 0o077 != 0 {
         return Err(bad(
             "The store's key file may be read by others than its owner. Take their rights away (chmod 600), and think \
              of the key as known to whoever could read it.",
         ));
     }
+    let user = rustix::process::geteuid();
+    if metadata.uid() != user.as_raw() && !(owner == Owner::AnyForRoot && user.is_root()) {
+        return Err(bad("The store's key file is somebody else's, who therefore knows the key."));
+    }
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn refuse_shared(_metadata: &fs::Metadata) -> Result<()> {
+fn refuse_shared(_metadata: &fs::Metadata, _owner: Owner) -> Result<()> {
     Ok(())
 }
 
@@ -107,7 +132,7 @@ fn make(path: &Path) -> Result<Keyring> {
             synchronise_folder(path);
             Ok(keyring)
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read(path)? {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read(path, Owner::Oneself)? {
             Some(text) => Keyring::parse(text.as_bytes()),
             None => Err(bad("The store's key file came and went while the store was being made. Try again.")),
         },

@@ -18,8 +18,6 @@ pub struct StoreStatus {
     pub issuer: String,
     /// When it was made, in seconds since 1970.
     pub created_at: i64,
-    /// The version of the SQLite library.
-    pub sqlite_version: &'static str,
     /// How much it holds now.
     pub counts: StoreCounts,
 }
@@ -32,7 +30,6 @@ impl Engine {
             store_id: self.facts.store_id.clone(),
             issuer: self.facts.issuer.clone(),
             created_at: self.facts.created_at,
-            sqlite_version: rusqlite::version(),
             counts: self.store.counts(self.now_seconds())?,
         })
     }

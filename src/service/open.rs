@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::digest;
+use crate::crypto::keyring::Keyring;
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
 use crate::store::{SqliteStore, Store, StoreFacts};
@@ -32,7 +33,7 @@ pub struct OpenOptions {
 impl Engine {
     /// Opens a store with the machine's clock. See [`Engine::open_with_clock`].
     pub fn open(options: OpenOptions) -> Result<Self> {
-        Self::open_with_clock(options, Box::<SystemClock>::default())
+        Self::open_with_clock(options, Box::new(SystemClock))
     }
 
     /// Opens a store, by `clock`.
@@ -54,15 +55,16 @@ impl Engine {
             )
             .about("path"));
         }
-        let given = options.key.as_ref().map(Secret::as_bytes);
-        // A store that exists is opened first, so that a file which is none is told from one without its key.
+        // A key that the caller brings is read before anything is made.
+        let brought = key_file::brought(options.key.as_ref())?;
         let (store, keyring) = if new {
             let path = SqliteStore::locate(&options.path)?;
-            let keyring = key_file::keyring(&path, given, true)?;
+            let keyring = brought.map_or_else(|| key_file::find_or_make(&path), Ok)?;
             (SqliteStore::open(&path, true)?, keyring)
         } else {
+            // A store that exists is opened first, so that a file which is none is told from one without its key.
             let store = SqliteStore::open(&options.path, false)?;
-            let keyring = key_file::keyring(store.path(), given, false)?;
+            let keyring = brought.map_or_else(|| key_file::find(store.path()), Ok)?;
             (store, keyring)
         };
         let path = store.path().to_owned();
@@ -75,13 +77,7 @@ impl Engine {
             created_at: clock.now_seconds(),
             store_id,
         })?;
-        if !digest::equal(&facts.key_check, &keyring.check_value(&facts.store_id)) {
-            return Err(Error::new(
-                ErrorCode::StoreWrongKey,
-                "The key does not belong to this store. Name the store's own key file, which was made beside it.",
-            )
-            .about("key"));
-        }
+        recognise(&keyring, store.as_ref(), &facts, clock.now_seconds())?;
         if options.issuer.is_some_and(|issuer| issuer != facts.issuer) {
             return Err(Error::argument(
                 "issuer",
@@ -90,4 +86,31 @@ impl Engine {
         }
         Ok(Self { store, keyring, clock, facts, path, verdicts: VerdictCache::default(), keys: KeySet::default() })
     }
+}
+
+/// Makes sure that the key is this store's: its wrapping key, and every pepper that the store has used. A pepper that
+/// the key has and the store has not is a new one, for the digests to come.
+fn recognise(keyring: &Keyring, store: &dyn Store, facts: &StoreFacts, now_seconds: i64) -> Result<()> {
+    let wrong = |message| Error::new(ErrorCode::StoreWrongKey, message).about("key");
+    if !digest::equal(&facts.key_check, &keyring.check_value(&facts.store_id)) {
+        return Err(wrong(
+            "The key does not belong to this store. Name the store's own key file, which was made beside it.",
+        ));
+    }
+    let is_known = |known: &[(i64, Vec<u8>)], pepper_id| known.iter().any(|(id, _)| *id == pepper_id);
+    let mut known = store.peppers()?;
+    for pepper in keyring.peppers().filter(|pepper| !is_known(&known, pepper.id())) {
+        if let Some(check) = keyring.pepper_check_value(pepper.id(), &facts.store_id) {
+            store.insert_pepper(pepper.id(), check.to_vec(), now_seconds)?;
+        }
+    }
+    // Read again: another process may have been first, with another pepper of the same id.
+    known = store.peppers()?;
+    for (pepper_id, check) in &known {
+        match keyring.pepper_check_value(*pepper_id, &facts.store_id) {
+            Some(own) if digest::equal(check, &own) => {}
+            _ => return Err(wrong("The key lacks a pepper that the store's tokens were digested with.")),
+        }
+    }
+    Ok(())
 }

@@ -20,8 +20,8 @@ impl Engine {
 
     /// The tokens that pass the filter, in the order of their making, at most `filter.limit` (1 to 1,000).
     pub fn tokens(&self, filter: &TokenFilter) -> Result<Vec<Token>> {
-        bounded_pattern(filter.name.as_deref())?;
-        bounded_pattern(filter.identity.as_deref())?;
+        bounded_pattern(filter.name.as_deref(), "name")?;
+        bounded_pattern(filter.identity.as_deref(), "identity")?;
         bounded_page(filter.limit)?;
         self.store.tokens(filter, self.now_seconds())
     }
@@ -46,7 +46,7 @@ impl Engine {
     /// Removes a token from the list, which ends it as well. Whether there was one.
     pub fn remove_token(&self, id: &str) -> Result<bool> {
         match TokenId::parse(id) {
-            Some(id) => self.store.remove_token(&id, self.now_seconds()),
+            Some(id) => self.store.remove_token(&id),
             None => Err(bad_form()),
         }
     }

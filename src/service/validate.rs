@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::crypto::digest;
 use crate::error::Result;
-use crate::format::opaque;
+use crate::format::{jwt, opaque};
 use crate::model::{Outcome, Verdict};
 use crate::policy::{self, AccessContext, Evidence, Rights};
 use crate::store::TokenRecord;
@@ -26,7 +26,10 @@ impl Engine {
         }
         // Read first: whatever is read after it is at least as new.
         let Ok(version) = self.store.change_counter() else {
-            return Verdict::without_token(Outcome::StoreUnavailable);
+            // The form needs no store, and comes before it in the order of checks.
+            let is_well_formed = opaque::parse(value).is_some() || jwt::inspect(value).is_ok();
+            let outcome = if is_well_formed { Outcome::StoreUnavailable } else { Outcome::Malformed };
+            return Verdict::without_token(outcome);
         };
         let digest = self.keyring.current().digest(value);
         let known = match self.verdicts.find(&digest, version) {

@@ -18,8 +18,10 @@ use crate::model::{
     Algorithm, Identity, IdentityFilter, Name, Revocation, Role, SigningKey, Token, TokenFilter, TokenFormat, TokenId,
 };
 
+// Records with digests or password hashes have no `Debug`, so that none is shown by mistake.
+
 /// What a check needs to know of a token, read at one moment.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TokenRecord {
     /// The token; its revocation is that of its key where it has none of its own.
     pub token: Token,
@@ -30,7 +32,7 @@ pub struct TokenRecord {
 }
 
 /// A token to insert. Names are resolved by the store in the same transaction.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewToken {
     /// The public id.
     pub id: TokenId,
@@ -63,7 +65,7 @@ pub struct NewToken {
 }
 
 /// An identity to insert.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewIdentity {
     /// Its name.
     pub name: Name,
@@ -76,7 +78,7 @@ pub struct NewIdentity {
 }
 
 /// What to change of an identity; none leaves as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct IdentityChange {
     /// The roles it is to have instead.
     pub roles: Option<Vec<String>>,
@@ -93,13 +95,13 @@ pub struct TokenChange {
     pub tags: Option<Vec<String>>,
 }
 
-/// A signing key with its halves, as the store keeps them.
+/// A signing key as the store keeps it.
 #[derive(Debug, Clone)]
 pub struct KeyRecord {
+    /// The store's number for it: rises with each key that is made.
+    pub sequence: i64,
     /// What everyone may see.
     pub key: SigningKey,
-    /// The public half as a JWK (RFC 7517), where the key has one.
-    pub public_jwk: Option<String>,
     /// The private half, sealed under the wrapping key.
     pub private_sealed: Vec<u8>,
 }
@@ -111,8 +113,6 @@ pub struct NewKey {
     pub key_id: String,
     /// Its one algorithm.
     pub algorithm: Algorithm,
-    /// The public half as a JWK, where the key has one.
-    pub public_jwk: Option<String>,
     /// The private half, sealed under the wrapping key.
     pub private_sealed: Vec<u8>,
     /// When it is made, in seconds since 1970.
@@ -126,7 +126,7 @@ pub struct StoreFacts {
     pub store_id: String,
     /// The issuer of its JWTs.
     pub issuer: String,
-    /// The value by which the right key is recognised.
+    /// The value by which the right wrapping key is recognised.
     pub key_check: Vec<u8>,
     /// When it was made, in seconds since 1970.
     pub created_at: i64,
@@ -151,6 +151,8 @@ pub struct StoreCounts {
     pub size_bytes: u64,
     /// The schema's number.
     pub schema_version: i64,
+    /// The version of the SQLite library.
+    pub sqlite_version: &'static str,
 }
 
 /// Persistence. One suite of tests runs over every implementation.
@@ -162,6 +164,10 @@ pub trait Store: Send + Sync {
 
     /// The facts of the store, made from `fresh` when it has none yet.
     fn facts(&self, fresh: &StoreFacts) -> Result<StoreFacts>;
+    /// The peppers of the store's digests: their ids, and the values by which they are recognised.
+    fn peppers(&self) -> Result<Vec<(i64, Vec<u8>)>>;
+    /// Adds a pepper, unless there is one of that id.
+    fn insert_pepper(&self, pepper_id: i64, key_check: Vec<u8>, now_seconds: i64) -> Result<()>;
     /// How much the store holds at `now_seconds`.
     fn counts(&self, now_seconds: i64) -> Result<StoreCounts>;
     /// Looks for damage; one sentence for each that was found.
@@ -175,8 +181,6 @@ pub trait Store: Send + Sync {
     fn token_by_id(&self, id: &TokenId) -> Result<Option<TokenRecord>>;
     /// Tokens that pass the filter, in the order of their sequence.
     fn tokens(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<Token>>;
-    /// Whether a JWT with this id was removed.
-    fn is_removed(&self, id: &TokenId) -> Result<bool>;
     /// Inserts a token and gives it back; `NotFound` when its identity or a role is gone.
     fn insert_token(&self, token: NewToken) -> Result<Token>;
     /// Changes a token; `NotFound` when there is none.
@@ -184,7 +188,7 @@ pub trait Store: Send + Sync {
     /// Revokes a token unless it is revoked. Gives the token and whether it changed; `NotFound` when there is none.
     fn revoke_token(&self, id: &TokenId, revocation: Revocation) -> Result<(Token, bool)>;
     /// Removes a token; whether there was one.
-    fn remove_token(&self, id: &TokenId, now_seconds: i64) -> Result<bool>;
+    fn remove_token(&self, id: &TokenId) -> Result<bool>;
 
     /// The identity of this name, with its password hash.
     fn identity(&self, name: &Name) -> Result<Option<(Identity, Option<String>)>>;
@@ -194,6 +198,8 @@ pub trait Store: Send + Sync {
     fn insert_identity(&self, identity: NewIdentity) -> Result<Identity>;
     /// Changes an identity; `NotFound` when it or a role is missing.
     fn update_identity(&self, name: &Name, change: IdentityChange) -> Result<Identity>;
+    /// Replaces an identity's password hash, if it is still the one that is named.
+    fn replace_password_hash(&self, identity_id: i64, from: &str, to: &str) -> Result<()>;
     /// Removes an identity and revokes its tokens. Gives how many, or none when there is no such identity.
     fn remove_identity(&self, name: &Name, revocation: Revocation) -> Result<Option<u64>>;
 

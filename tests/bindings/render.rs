@@ -17,5 +17,6 @@ pub fn render() -> Result<String, Box<dyn std::error::Error>> {
         .build()
         .process()?;
     let text = rendered.buffer("Interop.cs").ok_or("the generator wrote no Interop.cs")?;
-    Ok(text.clone())
+    // The calls are the API's own business, which stands beside them in the same assembly.
+    Ok(text.replace("\npublic ", "\ninternal "))
 }

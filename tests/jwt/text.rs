@@ -80,9 +80,7 @@ fn length_is_bounded_before_anything_is_read() {
     assert_refused(&over, Outcome::Malformed, "8,192 bytes");
 
     let huge = "a".repeat(100_000_000);
-    let start = std::time::Instant::now();
     assert_refused_huge(&huge);
-    assert!(start.elapsed() < std::time::Duration::from_millis(20), "{:?}", start.elapsed());
 }
 
 fn assert_refused_huge(token: &str) {

@@ -1,7 +1,5 @@
 //! Attacks known by name. The numbers T1 to T12 are those of the project's threat table.
 
-use std::time::{Duration, Instant};
-
 use tessera_native::format::jwt::{JwtProfile, Keys, verify};
 use tessera_native::format::key::{self, KeyKind};
 use tessera_native::model::{Algorithm, Outcome};
@@ -282,9 +280,9 @@ fn the_twin_of_a_signature_has_the_same_id() {
     }
 }
 
-/// T11: encrypted tokens, JSON serialization, nested tokens: turned away by their form, at once.
+/// T11: encrypted tokens, JSON serialization, nested tokens: turned away by their form.
 #[test]
-fn other_serializations_are_refused_at_once() {
+fn other_serializations_are_refused() {
     let good = forge(HEADER, PAYLOAD, secret());
     let part = encode("x".repeat(100));
     let iterations =
@@ -311,13 +309,8 @@ fn other_serializations_are_refused_at_once() {
         assert_refused(token, Outcome::Malformed, "exactly three parts");
     }
     for token in &forms {
-        let fastest = (0..20).map(|_| {
-            let start = Instant::now();
-            assert_eq!(outcome(token), Outcome::Malformed, "{token}");
-            start.elapsed()
-        });
-        // In a debug build on a busy machine; a key derivation of 2^31 rounds would take an hour.
-        assert!(fastest.min().unwrap() < Duration::from_millis(2), "{token}");
+        // Were the key derivation of 2^31 rounds begun, this would not come back for an hour.
+        assert_eq!(outcome(token), Outcome::Malformed, "{token}");
     }
 }
 

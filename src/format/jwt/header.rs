@@ -39,7 +39,7 @@ impl Header {
 
 /// Whether `key_id` has the form of a `kid` that a JSON Web Token may carry: 1 to 64 characters of
 /// `[A-Za-z0-9_-]`. Nothing that could be a path, a query or a header line gets as far as a look-up.
-pub(super) fn is_key_id(key_id: &str) -> bool {
+pub(crate) fn is_key_id(key_id: &str) -> bool {
     (1..=64).contains(&key_id.len())
         && key_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }

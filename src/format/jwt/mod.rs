@@ -34,6 +34,7 @@ use crate::model::Outcome;
 
 pub use self::claims::Claims;
 pub use self::compact::{Inspection, inspect};
+pub(crate) use self::header::is_key_id;
 pub use self::mint::{MintOptions, Minted, mint};
 pub use self::profile::JwtProfile;
 pub use self::verify::{Expectations, JwtVerdict, Keys, verify, verify_jws};
@@ -46,6 +47,9 @@ pub const MAXIMUM_HEADER_BYTES: usize = 1_024;
 
 /// The most audiences that a token may name.
 pub const MAXIMUM_AUDIENCES: usize = 16;
+
+/// The longest that a token may live: 400 days.
+pub const MAXIMUM_LIFETIME_SECONDS: i64 = 400 * 86_400;
 
 /// How far another machine's clock may be off.
 pub const CLOCK_SKEW_SECONDS: i64 = 30;

@@ -41,6 +41,11 @@ impl JwtProfile {
         self.rules().allows_short_secrets
     }
 
+    /// Whether its tokens say in `kid` which key signed them.
+    pub fn names_keys(self) -> bool {
+        self.rules().has_key_id
+    }
+
     pub(super) fn rules(self) -> &'static Rules {
         match self {
             Self::AccessToken => &ACCESS_TOKEN,
@@ -119,7 +124,7 @@ const ACCESS_TOKEN: Rules = Rules {
     expected_audience: None,
     writes_issued_at: true,
     default_lifetime_seconds: 90 * DAY_SECONDS,
-    maximum_lifetime_seconds: Some(400 * DAY_SECONDS),
+    maximum_lifetime_seconds: Some(super::MAXIMUM_LIFETIME_SECONDS),
 };
 
 const JSON_WEB_TOKEN: Rules =

@@ -45,17 +45,24 @@ CREATE TABLE identity_role (
     PRIMARY KEY (identity_id, role_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Which peppers the store's digests were made with: not the peppers, but values by which they are recognised.
+CREATE TABLE pepper (
+    pepper_id INTEGER PRIMARY KEY,
+    key_check BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
 -- The private half is sealed under the wrapping key, which is not in this file.
 CREATE TABLE signing_key (
-    key_id TEXT PRIMARY KEY,
+    key_sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    key_id TEXT NOT NULL UNIQUE,
     algorithm TEXT NOT NULL,
-    public_jwk TEXT,
     private_sealed BLOB NOT NULL,
     created_at INTEGER NOT NULL,
     revoked_at INTEGER,
     revoked_by TEXT,
     revoked_reason TEXT
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- An opaque token has a digest, a JSON Web Token a key id. `key_id` refers to a key that may be gone.
 CREATE TABLE token (
@@ -63,7 +70,7 @@ CREATE TABLE token (
     id TEXT NOT NULL UNIQUE,
     digest BLOB UNIQUE CHECK (length(digest) = 32),
     digest_kind TEXT,
-    pepper_id INTEGER,
+    pepper_id INTEGER REFERENCES pepper,
     format TEXT NOT NULL CHECK (format IN ('Opaque', 'Jwt')),
     identity_id INTEGER NOT NULL REFERENCES identity,
     name TEXT,
@@ -98,10 +105,3 @@ CREATE TABLE token_tag (
     PRIMARY KEY (sequence, tag)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX token_by_tag ON token_tag (tag, sequence);
-
--- A JSON Web Token proves itself by its signature, so a removed one has to be remembered until it expires.
-CREATE TABLE removed_token (
-    id TEXT PRIMARY KEY,
-    removed_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;

@@ -27,9 +27,9 @@ pub(super) fn find_or_create(path: &Path, create: bool) -> Result<(PathBuf, File
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let folder = fs::canonicalize(folder)
+    fs::metadata(folder)
         .map_err(|_| wrong_path("The folder of the store does not exist or may not be entered. Create it first."))?;
-    refuse_network(&folder)?;
+    refuse_network(folder)?;
     match fs::metadata(path) {
         Ok(found) if found.is_file() => {}
         Ok(_) => return Err(wrong_path("The store's path names something that is not a file. Name a file.")),
@@ -41,8 +41,73 @@ pub(super) fn find_or_create(path: &Path, create: bool) -> Result<(PathBuf, File
     }
     let path =
         fs::canonicalize(path).map_err(|_| wrong_path("The store's file was taken away while it was being opened."))?;
+    refuse_network(&path)?;
+    refuse_read_only(&path)?;
+    refuse_shared(&path)?;
     let key = key(&path)?;
     Ok((path, key))
+}
+
+/// Refuses to go on when the path no longer leads to the file that was opened: what is written there now, nobody
+/// else would ever see, and what others write, nobody here.
+pub(super) fn refuse_replaced(path: &Path, opened: &FileKey) -> Result<()> {
+    if key(path).is_ok_and(|found| found == *opened) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorCode::StoreUnavailable,
+        "The store's file was moved, removed or replaced while it was open. Close the store and open it again.",
+    )
+    .about("path"))
+}
+
+/// Refuses a file, or a folder, that may not be written: SQLite's own word for it differs with what lies there.
+#[cfg(unix)]
+fn refuse_read_only(path: &Path) -> Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let is_writable = |path| accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+    if is_writable(path) && path.parent().is_none_or(is_writable) { Ok(()) } else { Err(super::failure::read_only()) }
+}
+
+#[cfg(not(unix))]
+fn refuse_read_only(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.permissions().readonly() => Err(super::failure::read_only()),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a file with a second name, by a hard link or a mount of its own: SQLite keeps its log beside the
+/// name, so through two names there would be two logs, and revocations in one unseen through the other. And a
+/// file that others may write, or that somebody else has put there for a store that is yet to be made.
+#[cfg(unix)]
+fn refuse_shared(path: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let gone = |_| wrong_path("The store's file was taken away while it was being opened.");
+    let file = fs::metadata(path).map_err(gone)?;
+    let folder = fs::metadata(path.parent().unwrap_or(path)).map_err(gone)?;
+    if file.nlink() > 1 {
+        return Err(wrong_path(
+            "The store's file has a second name (a hard link). Remove it: SQLite can use one only.",
+        ));
+    }
+    if file.dev() != folder.dev() {
+        return Err(wrong_path("The store's file is mounted by itself. Mount its folder, where its log lies too."));
+    }
+    if file.mode() & 0o022 != 0 {
+        return Err(wrong_path(
+            "The store's file may be written by others than its owner. Take their rights away (chmod 600).",
+        ));
+    }
+    if file.len() == 0 && file.uid() != rustix::process::geteuid().as_raw() {
+        return Err(wrong_path("The store's file is empty and somebody else's. Remove it, or name another path."));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_shared(_path: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Makes a new empty file that only its owner may read; one that is there already is left as it is.
@@ -102,9 +167,9 @@ pub(super) fn refuse_held(wanted: &FileKey) -> Result<()> {
 
 /// Refuses the file systems on which POSIX locks are not reliable: NFS, SMB, FUSE, 9P.
 #[cfg(target_os = "linux")]
-fn refuse_network(folder: &Path) -> Result<()> {
+fn refuse_network(path: &Path) -> Result<()> {
     const NETWORK: [u64; 6] = [0x6969, 0xff53_4d42, 0x517b, 0xfe53_4d42, 0x6573_5546, 0x0102_1997];
-    let Ok(found) = rustix::fs::statfs(folder) else { return Ok(()) };
+    let Ok(found) = rustix::fs::statfs(path) else { return Ok(()) };
     // The field is signed on some machines and narrower on others; only its low 32 bits carry the kind.
     let kind = (found.f_type as u64) & 0xffff_ffff;
     if NETWORK.contains(&kind) {
@@ -118,7 +183,7 @@ fn refuse_network(folder: &Path) -> Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn refuse_network(_folder: &Path) -> Result<()> {
+fn refuse_network(_path: &Path) -> Result<()> {
     Ok(())
 }
 

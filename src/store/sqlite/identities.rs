@@ -75,6 +75,18 @@ pub(super) fn update(connection: &Connection, name: &Name, change: &IdentityChan
     require(connection, name)
 }
 
+pub(super) fn replace_password_hash(
+    connection: &Connection,
+    identity_id: i64,
+    from: &str,
+    to: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE identity SET password_hash = ?3 WHERE identity_id = ?1 AND password_hash = ?2")?
+        .execute(params![identity_id, from, to])
+        .map(|_| ())
+}
+
 pub(super) fn remove(connection: &Connection, name: &Name, revocation: &Revocation) -> Result<Option<u64>> {
     let Some((found, _)) = failure::context(by_name(connection, name))? else { return Ok(None) };
     failure::context((|| {

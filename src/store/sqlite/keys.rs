@@ -11,27 +11,20 @@ use super::failure;
 use super::tokens::revoke_where;
 
 const SELECT: &str =
-    "SELECT key_id, algorithm, created_at, revoked_at, revoked_reason, public_jwk, private_sealed FROM signing_key";
+    "SELECT key_id, algorithm, created_at, revoked_at, revoked_reason, private_sealed, key_sequence FROM signing_key";
 
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<KeyRecord>> {
-    connection.prepare_cached(&format!("{SELECT} ORDER BY created_at, key_id"))?.query_map([], record)?.collect()
+    connection.prepare_cached(&format!("{SELECT} ORDER BY key_sequence"))?.query_map([], record)?.collect()
 }
 
 pub(super) fn insert(connection: &Connection, new: NewKey) -> Result<SigningKey> {
     failure::context(
         connection
             .prepare_cached(
-                "INSERT INTO signing_key (key_id, algorithm, public_jwk, private_sealed, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO signing_key (key_id, algorithm, private_sealed, created_at) VALUES (?1, ?2, ?3, ?4)",
             )
             .and_then(|mut statement| {
-                statement.execute(params![
-                    new.key_id,
-                    new.algorithm.as_str(),
-                    new.public_jwk,
-                    new.private_sealed,
-                    new.created_at
-                ])
+                statement.execute(params![new.key_id, new.algorithm.as_str(), new.private_sealed, new.created_at])
             }),
     )?;
     Ok(SigningKey {
@@ -81,7 +74,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
             revoked_at: row.get(3)?,
             revoked_reason: row.get(4)?,
         },
-        public_jwk: row.get(5)?,
-        private_sealed: row.get(6)?,
+        private_sealed: row.get(5)?,
+        sequence: row.get(6)?,
     })
 }

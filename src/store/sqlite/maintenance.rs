@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, params};
@@ -12,8 +12,8 @@ use crate::store::{StoreCounts, StoreFacts};
 
 use super::{SqliteStore, failure, file, schema};
 
-/// Pages that a backup copies before it lets writers have their turn.
-const BACKUP_PAGES_PER_STEP: i32 = 1_024;
+/// How long a backup tries again when another process holds a lock that it needs.
+const BACKUP_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn facts(store: &SqliteStore, fresh: &StoreFacts) -> Result<StoreFacts> {
     if let Some(found) = store.read(read_facts)? {
@@ -45,6 +45,24 @@ fn read_facts(connection: &Connection) -> rusqlite::Result<Option<StoreFacts>> {
         .optional()
 }
 
+pub(super) fn peppers(connection: &Connection) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+    connection
+        .prepare("SELECT pepper_id, key_check FROM pepper ORDER BY pepper_id")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+pub(super) fn insert_pepper(
+    connection: &Connection,
+    pepper_id: i64,
+    key_check: &[u8],
+    now_seconds: i64,
+) -> rusqlite::Result<()> {
+    connection
+        .execute("INSERT OR IGNORE INTO pepper VALUES (?1, ?2, ?3)", params![pepper_id, key_check, now_seconds])
+        .map(|_| ())
+}
+
 pub(super) fn counts(connection: &Connection, now_seconds: i64) -> rusqlite::Result<StoreCounts> {
     // The same order as `Token::state`.
     connection.query_row(
@@ -69,6 +87,7 @@ pub(super) fn counts(connection: &Connection, now_seconds: i64) -> rusqlite::Res
                 signing_keys: number(5)?,
                 size_bytes: number(6)?,
                 schema_version: schema::VERSION,
+                sqlite_version: rusqlite::version(),
             })
         },
     )
@@ -94,9 +113,8 @@ pub(super) fn problems(connection: &Connection) -> rusqlite::Result<Vec<String>>
 
 pub(super) fn backup(store: &SqliteStore, path: &Path) -> Result<u64> {
     if fs::symlink_metadata(path).is_ok() {
-        return Err(
-            Error::new(ErrorCode::AlreadyExists, "There is a file at the backup's path. Name a new one.").about("path")
-        );
+        return Err(Error::new(ErrorCode::AlreadyExists, "There is something at the backup's path. Name a new file.")
+            .about("path"));
     }
     file::create_private(path)?;
     let copied = copy(store, path);
@@ -113,12 +131,14 @@ fn copy(store: &SqliteStore, path: &Path) -> Result<u64> {
     let mut target = failure::context(Connection::open_with_flags(path, flags))?;
     {
         let backup = failure::context(Backup::new(&source, &mut target))?;
-        loop {
-            match failure::context(backup.step(BACKUP_PAGES_PER_STEP))? {
-                StepResult::Done => break,
-                StepResult::More => {}
-                _ => std::thread::sleep(Duration::from_millis(5)),
+        let begun = Instant::now();
+        // All pages in one step: it reads one state of the store and keeps no writer waiting, while a copy in
+        // several steps begins anew at each commit and might never end.
+        while failure::context(backup.step(-1))? != StepResult::Done {
+            if begun.elapsed() > BACKUP_PATIENCE {
+                return Err(Error::new(ErrorCode::StoreBusy, "Another process keeps the store locked. Try again."));
             }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
     // A copy that stands alone: no log beside it, and known to be whole.

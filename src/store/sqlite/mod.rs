@@ -74,23 +74,19 @@ impl SqliteStore {
             ));
         }
         let (path, key) = file::find_or_create(path, create)?;
-        let mut open = lock(&OPEN);
-        loop {
-            match open.get_or_insert_default().get(&key).map(Weak::upgrade) {
-                None => break,
-                Some(Some(store)) => return Ok(store),
-                Some(None) => {
-                    let (guard, waited) =
-                        CLOSED.wait_timeout(open, BUSY_TIMEOUT).unwrap_or_else(PoisonError::into_inner);
-                    open = guard;
-                    if waited.timed_out() {
-                        return Err(Error::new(ErrorCode::StoreBusy, "The store is still closing. Try again."));
-                    }
-                }
-            }
+        let is_closing = |open: &mut Option<HashMap<_, Weak<Self>>>| {
+            open.get_or_insert_default().get(&key).is_some_and(|store| store.strong_count() == 0)
+        };
+        let (mut open, waited) =
+            CLOSED.wait_timeout_while(lock(&OPEN), BUSY_TIMEOUT, is_closing).unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return Err(Error::new(ErrorCode::StoreBusy, "The store is still closing. Try again."));
+        }
+        if let Some(store) = open.get_or_insert_default().get(&key).and_then(Weak::upgrade) {
+            return Ok(store);
         }
         file::refuse_held(&key)?;
-        let store = Arc::new(Self::connect(path, key.clone())?);
+        let store = Arc::new(Self::connect(path, key.clone(), create)?);
         open.get_or_insert_default().insert(key, Arc::downgrade(&store));
         Ok(store)
     }
@@ -105,12 +101,15 @@ impl SqliteStore {
         &self.path
     }
 
-    fn connect(path: PathBuf, key: FileKey) -> Result<Self> {
+    fn connect(path: PathBuf, key: FileKey, create: bool) -> Result<Self> {
         // Looked at through a connection that cannot write, so that a file of somebody else's stays as it is.
         let found = schema::kind(&failure::context(Connection::open_with_flags(
             &path,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         ))?)?;
+        if found == FileKind::Empty && !create {
+            return Err(schema::foreign());
+        }
         let mut writing = connect_one(&path)?;
         if found != FileKind::Tessera(schema::VERSION) {
             schema::migrate(&mut writing)?;
@@ -118,17 +117,21 @@ impl SqliteStore {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let readers = (0..cores).map(|_| connect_reader(&path).map(Mutex::new)).collect::<Result<_>>()?;
         let probe = Probe { connection: connect_reader(&path)?, data_version: 0, counter: 0 };
+        let is_in_place = {
+            let (path, key) = (path.clone(), key.clone());
+            move || file::refuse_replaced(&path, &key)
+        };
         Ok(Self {
             path,
             key,
-            writer: Some(Writer::start(writing)?),
+            writer: Some(Writer::start(writing, is_in_place)?),
             readers,
             probe: Mutex::new(Some(probe)),
             next_reader: AtomicUsize::new(0),
         })
     }
 
-    /// Runs `query` on a connection that reads, all of it on one snapshot.
+    /// Runs `query`, which is one statement and so sees one state of the store, on a connection that reads.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         let first = self.next_reader.fetch_add(1, Ordering::Relaxed);
         let free = (0..self.readers.len())
@@ -160,6 +163,7 @@ impl Drop for SqliteStore {
 
 impl Store for SqliteStore {
     fn change_counter(&self) -> Result<u64> {
+        file::refuse_replaced(&self.path, &self.key)?;
         let mut probe = lock(&self.probe);
         let Some(probe) = probe.as_mut() else {
             return Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed."));
@@ -181,12 +185,24 @@ impl Store for SqliteStore {
         maintenance::facts(self, fresh)
     }
 
+    fn peppers(&self) -> Result<Vec<(i64, Vec<u8>)>> {
+        self.read(maintenance::peppers)
+    }
+
+    fn insert_pepper(&self, pepper_id: i64, key_check: Vec<u8>, now_seconds: i64) -> Result<()> {
+        self.write(move |connection| {
+            failure::context(maintenance::insert_pepper(connection, pepper_id, &key_check, now_seconds))
+        })
+    }
+
+    // The next two read the whole store, so they have a connection of their own: checks must not wait for them.
+
     fn counts(&self, now_seconds: i64) -> Result<StoreCounts> {
-        self.read(|connection| maintenance::counts(connection, now_seconds))
+        failure::context(maintenance::counts(&connect_reader(&self.path)?, now_seconds))
     }
 
     fn problems(&self) -> Result<Vec<String>> {
-        self.read(maintenance::problems)
+        failure::context(maintenance::problems(&connect_reader(&self.path)?))
     }
 
     fn backup(&self, path: &Path) -> Result<u64> {
@@ -205,10 +221,6 @@ impl Store for SqliteStore {
         self.read(|connection| tokens::list(connection, filter, now_seconds))
     }
 
-    fn is_removed(&self, id: &TokenId) -> Result<bool> {
-        self.read(|connection| tokens::is_removed(connection, id))
-    }
-
     fn insert_token(&self, token: NewToken) -> Result<Token> {
         self.write(move |connection| tokens::insert(connection, &token))
     }
@@ -223,9 +235,9 @@ impl Store for SqliteStore {
         self.write(move |connection| tokens::revoke(connection, &id, &revocation))
     }
 
-    fn remove_token(&self, id: &TokenId, now_seconds: i64) -> Result<bool> {
+    fn remove_token(&self, id: &TokenId) -> Result<bool> {
         let id = id.clone();
-        self.write(move |connection| tokens::remove(connection, &id, now_seconds))
+        self.write(move |connection| failure::context(tokens::remove(connection, &id)))
     }
 
     fn identity(&self, name: &Name) -> Result<Option<(Identity, Option<String>)>> {
@@ -243,6 +255,13 @@ impl Store for SqliteStore {
     fn update_identity(&self, name: &Name, change: IdentityChange) -> Result<Identity> {
         let name = name.clone();
         self.write(move |connection| identities::update(connection, &name, &change))
+    }
+
+    fn replace_password_hash(&self, identity_id: i64, from: &str, to: &str) -> Result<()> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.write(move |connection| {
+            failure::context(identities::replace_password_hash(connection, identity_id, &from, &to))
+        })
     }
 
     fn remove_identity(&self, name: &Name, revocation: Revocation) -> Result<Option<u64>> {

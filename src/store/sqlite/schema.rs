@@ -45,12 +45,17 @@ pub(super) fn kind(connection: &Connection) -> Result<FileKind> {
         )
         .about("path")),
         (APPLICATION_ID, version, _) if version >= 1 => Ok(FileKind::Tessera(version)),
-        _ => Err(Error::new(
-            ErrorCode::StoreForeign,
-            "The file is a database of another program. It was left untouched; name another path.",
-        )
-        .about("path")),
+        _ => Err(foreign()),
     }
+}
+
+/// The error for a database that is not ours.
+pub(super) fn foreign() -> Error {
+    Error::new(
+        ErrorCode::StoreForeign,
+        "The file is a database of another program. It was left untouched; name another path.",
+    )
+    .about("path")
 }
 
 /// Brings the schema up to [`VERSION`], in one transaction that several processes may race for.

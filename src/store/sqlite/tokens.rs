@@ -47,10 +47,6 @@ pub(super) fn by_id(connection: &Connection, id: &TokenId) -> rusqlite::Result<O
         .optional()
 }
 
-pub(super) fn is_removed(connection: &Connection, id: &TokenId) -> rusqlite::Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM removed_token WHERE id = ?1")?.exists([id.as_str()])
-}
-
 pub(super) fn list(connection: &Connection, filter: &TokenFilter, now_seconds: i64) -> rusqlite::Result<Vec<Token>> {
     let mut conditions: Vec<&str> = Vec::new();
     let mut values: Vec<(&str, Box<dyn ToSql>)> = Vec::new();
@@ -206,17 +202,9 @@ pub(super) fn revoke_where(
     Ok(changed as u64)
 }
 
-pub(super) fn remove(connection: &Connection, id: &TokenId, now_seconds: i64) -> Result<bool> {
-    failure::context((|| {
-        connection
-            .prepare_cached(
-                "INSERT OR IGNORE INTO removed_token
-                 SELECT id, ?2, expires_at FROM token WHERE id = ?1 AND format = 'Jwt'",
-            )?
-            .execute(params![id.as_str(), now_seconds])?;
-        let removed = connection.prepare_cached("DELETE FROM token WHERE id = ?1")?.execute([id.as_str()])?;
-        Ok(removed > 0)
-    })())
+pub(super) fn remove(connection: &Connection, id: &TokenId) -> rusqlite::Result<bool> {
+    let removed = connection.prepare_cached("DELETE FROM token WHERE id = ?1")?.execute([id.as_str()])?;
+    Ok(removed > 0)
 }
 
 fn insert_tags(connection: &Connection, sequence: i64, tags: &[String]) -> Result<()> {

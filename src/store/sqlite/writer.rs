@@ -1,9 +1,9 @@
 //! The one writer of a store in this process.
 //!
-//! A thread owns the writing connection and takes jobs from a queue. Jobs that wait while it works share
-//! the next transaction, so that one synchronisation of the disk serves them all; each runs in a savepoint
+//! A thread owns the writing connection and takes jobs from a queue. Jobs that wait when it begins, or come
+//! before it is through, share a transaction, so that one synchronisation of the disk serves them all; each runs in a savepoint
 //! of its own, so that one which fails takes nothing with it. A job's caller hears of it only after the
-//! commit, which makes every answer durable.
+//! commit, which makes every answer durable, and only when the file is still the one at the store's path.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,12 +32,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread that owns `connection`.
-    pub(super) fn start(connection: Connection) -> Result<Self> {
+    /// Starts the thread that owns `connection`. After each commit `is_in_place` says whether it counts.
+    pub(super) fn start(connection: Connection, is_in_place: impl Fn() -> Result<()> + Send + 'static) -> Result<Self> {
         let (queue, jobs) = channel();
         let thread = std::thread::Builder::new()
             .name("tessera-writer".to_owned())
-            .spawn(move || run(connection, &jobs))
+            .spawn(move || run(connection, &jobs, &is_in_place))
             .map_err(|_| {
                 Error::new(ErrorCode::StoreUnavailable, "The system gives no thread for the store's writer.")
             })?;
@@ -88,15 +88,15 @@ fn defect(_panic: &(dyn Any + Send)) -> Error {
     Error::new(ErrorCode::Internal, "A defect in Tessera: a job of the store's writer panicked. Nothing was written.")
 }
 
-fn run(mut connection: Connection, jobs: &Receiver<Job>) {
+fn run(mut connection: Connection, jobs: &Receiver<Job>, is_in_place: &dyn Fn() -> Result<()>) {
     while let Ok(first) = jobs.recv() {
         let waiting = jobs.try_iter().take(MAXIMUM_JOBS_PER_COMMIT - 1);
-        commit_together(&mut connection, std::iter::once(first).chain(waiting));
+        commit_together(&mut connection, std::iter::once(first).chain(waiting), is_in_place);
     }
 }
 
 /// Runs the jobs in one transaction and answers each when it has ended.
-fn commit_together(connection: &mut Connection, jobs: impl Iterator<Item = Job>) {
+fn commit_together(connection: &mut Connection, jobs: impl Iterator<Item = Job>, is_in_place: &dyn Fn() -> Result<()>) {
     let mut answers = Vec::new();
     let ended = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Err(error) => {
@@ -117,7 +117,7 @@ fn commit_together(connection: &mut Connection, jobs: impl Iterator<Item = Job>)
                 }
             }
             // A transaction that is dropped without a commit rolls back.
-            broken.and_then(|()| failure::context(transaction.commit()))
+            broken.and_then(|()| failure::context(transaction.commit())).and_then(|()| is_in_place())
         }
     };
     for answer in answers {
@@ -152,7 +152,7 @@ mod tests {
     fn writer() -> Writer {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE)").unwrap();
-        Writer::start(connection).unwrap()
+        Writer::start(connection, || Ok(())).unwrap()
     }
 
     fn insert(value: i64) -> impl FnOnce(&Connection) -> Result<()> + Send + 'static {
