@@ -9,6 +9,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 
 const string Solution = "tests/Tessera.slnx";
@@ -16,6 +17,10 @@ const string Solution = "tests/Tessera.slnx";
 // The program is built elsewhere; its source tells where the project is.
 string root = Path.GetDirectoryName((string)AppContext.GetData("EntryPointFileDirectoryPath")!)!;
 List<Count> counts = [];
+
+// Every store of every test ends here, and is looked through when all have run.
+string stores = Directory.CreateTempSubdirectory("tessera-stores-").FullName;
+Environment.SetEnvironmentVariable("TESSERA_TEST_KEEP_STORES", stores);
 
 bool passed =
     Run("cargo", "fmt", "--check")
@@ -25,8 +30,10 @@ bool passed =
     && Run("dotnet", "format", Solution, "--verify-no-changes", "--no-restore")
     && Run("dotnet", "format", "whitespace", ".", "--folder", "--include", "tests/run.cs", "--verify-no-changes")
     && RunTests("dotnet", Patterns.Xunit(), "dotnet", "run", "--no-build", "--project", "tests/dotnet", "--", "-noColor")
+    && SearchStores()
     && RunScript("dotnet", "run", "--no-build", "--project", "tests/powershell/Host", "--", "tests/powershell/main-job.ps1");
 
+Directory.Delete(stores, recursive: true);
 Console.WriteLine();
 foreach (Count count in counts)
 {
@@ -73,6 +80,31 @@ bool RunScript(params string[] command)
 {
     bool isGood = Run(command);
     counts.Add(new Count("script", isGood ? 1 : 0, isGood ? 0 : 1, 0));
+    return isGood;
+}
+
+// Looks through every file that the tests' stores left, databases, logs and copies: no token's value and no password
+// may be in one. The test of one store searches for its very values; this one knows their form.
+bool SearchStores()
+{
+    Console.WriteLine($"\n> search every store for values and passwords");
+    int databases = 0;
+    List<string> found = [];
+    foreach (string path in Directory.EnumerateFiles(stores, "*", SearchOption.AllDirectories))
+    {
+        byte[] bytes = File.ReadAllBytes(path);
+        databases += bytes.AsSpan().StartsWith("SQLite format 3"u8) ? 1 : 0;
+        string text = Encoding.Latin1.GetString(bytes);
+        if (Patterns.Value().IsMatch(text) || Patterns.Passwords.Any(password => bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(password)) >= 0))
+        {
+            found.Add(path);
+        }
+    }
+
+    found.ForEach(path => Console.Error.WriteLine($"A secret is in {path}."));
+    Console.WriteLine($"< {databases} databases, {found.Count} with a secret");
+    bool isGood = found.Count == 0 && databases > 100;
+    counts.Add(new Count("stores", isGood ? databases : databases - found.Count, found.Count, 0));
     return isGood;
 }
 
@@ -123,6 +155,13 @@ internal sealed record Count(string Runner, int Passed, int Failed, int Skipped)
 // The closing lines of the test runners.
 internal static partial class Patterns
 {
+    // The passwords that the tests set.
+    public static readonly string[] Passwords = ["correct horse", "Tr0ub4dor&3", "zwei 🗝"];
+
+    // The forms of a token's value: opaque, and JSON Web Token.
+    [GeneratedRegex(@"(?<![0-9A-Za-z_])[a-z0-9_]{1,16}_[0-9A-Za-z]{50}(?![0-9A-Za-z])|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{20,}")]
+    public static partial Regex Value();
+
     // One for each test program and one for the documentation's examples.
     [GeneratedRegex(@"^test result: \w+\. (?<passed>\d+) passed; (?<failed>\d+) failed; (?<skipped>\d+) ignored")]
     public static partial Regex Cargo();

@@ -6,7 +6,7 @@ use crate::clock::MAXIMUM_SECONDS;
 use crate::crypto::random;
 use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
 use crate::error::{Error, ErrorCode, Result};
-use crate::format::json::{Integer, Object, Value};
+use crate::format::json::{self, Integer, Object, Value};
 use crate::format::jwt::{self, Expectations, Inspection, JwtProfile, JwtVerdict, Keys, MintOptions};
 use crate::model::{Algorithm, Identity, Outcome, TokenId};
 use crate::secret::Secret;
@@ -77,7 +77,7 @@ pub struct VerifiedJwt {
 
 /// Makes a JWT with the caller's key, of which no store knows. Errors: as [`jwt::mint`].
 pub fn mint_with(key: &SigningKeyMaterial, request: &MintRequest, now_seconds: i64) -> Result<Minted> {
-    mint(key, request, None, now_seconds)
+    mint(claims_of(request)?, key, request, None, now_seconds)
 }
 
 /// Checks a JWT with the caller's key, of which no store knows.
@@ -99,8 +99,9 @@ impl Engine {
                 "Tokens of this profile do not say which key signed them. Give the key to sign with.",
             ));
         }
+        let claims = claims_of(request)?;
         let ready = self.key_to_sign(request.key_id.as_deref(), request.algorithm)?;
-        mint(&ready.material, request, Some(self.issuer()), self.now_seconds())
+        mint(claims, &ready.material, request, Some(self.issuer()), self.now_seconds())
     }
 
     /// Checks a JWT with the store's keys: form, signature, claims and times, and whether it is revoked here.
@@ -200,8 +201,8 @@ impl Engine {
     }
 }
 
-fn mint(key: &SigningKeyMaterial, request: &MintRequest, issuer: Option<&str>, now_seconds: i64) -> Result<Minted> {
-    let claims = crate::format::json::parse_object(request.claims.as_bytes())
+fn claims_of(request: &MintRequest) -> Result<Object<'_>> {
+    let claims = json::parse_object(request.claims.as_bytes())
         .map_err(|_| Error::argument("claims", "The claims are not a JSON object in strict form."))?;
     if let Some(Value::String(id)) = claims.get("jti")
         && TokenId::parse(id).is_some()
@@ -209,6 +210,16 @@ fn mint(key: &SigningKeyMaterial, request: &MintRequest, issuer: Option<&str>, n
         // A check by hand takes such an id for that of a granted token.
         return Err(Error::argument("claims", "The claim jti has the form of a granted token's id. Give another one."));
     }
+    Ok(claims)
+}
+
+fn mint(
+    claims: Object<'_>,
+    key: &SigningKeyMaterial,
+    request: &MintRequest,
+    issuer: Option<&str>,
+    now_seconds: i64,
+) -> Result<Minted> {
     let options =
         MintOptions { profile: request.profile, issuer, now_seconds, lifetime_seconds: request.lifetime_seconds };
     let minted = jwt::mint(claims, key, &options)?;

@@ -18,7 +18,7 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
     private const string NameClaim = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
     private const string HashClaim = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/hash";
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tessera-");
+    private readonly string _folder = TestFolder.Create();
 
     public static TheoryData<SigningAlgorithm> PublicKeyAlgorithms() =>
         [SigningAlgorithm.ES256, SigningAlgorithm.ES384, SigningAlgorithm.RS256, SigningAlgorithm.PS256];
@@ -34,7 +34,7 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
         return cases;
     }
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public void Dispose() => TestFolder.Remove(_folder);
 
     [Theory]
     [MemberData(nameof(PublicKeyAlgorithms))]
@@ -262,7 +262,7 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
     private static JwsAlgorithm Jws(SigningAlgorithm algorithm) => Enum.Parse<JwsAlgorithm>(algorithm.ToString());
 
     private TokenStore OpenStore() =>
-        TokenStore.Open(Path.Combine(_folder.FullName, "tokens.db"), new TokenStoreOptions { Issuer = Issuer });
+        TokenStore.Open(Path.Combine(_folder, "tokens.db"), new TokenStoreOptions { Issuer = Issuer });
 
     /// <summary>One key in the form that each of the three libraries takes.</summary>
     private sealed class KeyPair : IDisposable

@@ -11,7 +11,7 @@ internal sealed class ModuleSession : IDisposable
     /// <param name="isConnected">Whether to connect to the store; otherwise the session has none.</param>
     internal ModuleSession(bool isConnected = true)
     {
-        Folder = Directory.CreateTempSubdirectory("tessera-").FullName;
+        Folder = TestFolder.Create();
         Path = System.IO.Path.Combine(Folder, "tokens.db");
         Engine = new HostedEngine(new EngineConsole
         {
@@ -93,6 +93,6 @@ internal sealed class ModuleSession : IDisposable
     public void Dispose()
     {
         Engine.Dispose();
-        Directory.Delete(Folder, recursive: true);
+        TestFolder.Remove(Folder);
     }
 }

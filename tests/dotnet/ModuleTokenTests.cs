@@ -17,6 +17,7 @@ public sealed class ModuleTokenTests : IDisposable
     {
         Assert.IsType<SecureString>(_session.Run("(Grant-TesseraToken Adam).Token").Single());
         Assert.Matches("^tsr_[0-9A-Za-z]{50}$", _session.Single<string>("(Grant-TesseraToken Adam -AsPlainText).Token"));
+        _session.Run("New-TesseraSigningKey");
         Assert.IsType<SecureString>(_session.Run("New-TesseraJsonWebToken @{ sub = 'a'; aud = 'b'; client_id = 'a' }").Single());
         Assert.StartsWith("eyJ", _session.Single<string>("New-TesseraJsonWebToken @{ sub = 'a'; aud = 'b'; client_id = 'a' } -AsPlainText"), StringComparison.Ordinal);
     }

@@ -43,6 +43,7 @@ public sealed class RecordTests : IDisposable
     public void A_grants_text_hides_its_value()
     {
         using TokenGrant grant = _temporary.Store.Grant(new TokenGrantRequest { Identity = "Adam" });
+        _temporary.Store.CreateSigningKey();
         using JsonWebTokenMint mint = _temporary.Store.MintJsonWebToken(new JsonWebTokenRequest { Claims = """{"sub":"a","aud":"b"}""" });
         string value = grant.Value.Reveal();
 
@@ -88,7 +89,7 @@ public sealed class RecordTests : IDisposable
         Assert.Equal(6, kinds.Length);
         Assert.All(kinds, kind => Assert.True(kind.IsSealed));
         Assert.Equal(
-            "None=0 InvalidArgument=1 NotFound=2 AlreadyExists=3 NotPermitted=4 Conflict=5 StoreUnavailable=10 StoreBusy=11 StoreFull=12 "
+            "None=0 InvalidArgument=1 NotFound=2 AlreadyExists=3 NotPermitted=4 Conflict=5 Overloaded=6 StoreUnavailable=10 StoreBusy=11 StoreFull=12 "
             + "StoreReadOnly=13 StoreCorrupt=14 StoreForeign=15 StoreNewer=16 StoreWrongKey=17 StoreKeyMissing=18 StorePath=19 "
             + "StoreHeldElsewhere=20 StoreNetworkFileSystem=21 StoreKeyFile=22 MalformedToken=30 KeyRefused=31 InvalidHandle=40 Internal=41 NativeLibrary=42",
             string.Join(' ', Enum.GetValues<ErrorCode>().Select(code => $"{code}={(int)code}")));

@@ -5,9 +5,9 @@ namespace Tessera.Tests;
 
 public sealed class StoreTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("tessera-").FullName;
+    private readonly string _folder = TestFolder.Create();
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => TestFolder.Remove(_folder);
 
     [Fact]
     public void A_store_says_what_it_is_and_holds()

@@ -8,7 +8,7 @@ internal sealed class TemporaryStore : IDisposable
 
     internal TemporaryStore(bool withIdentity = true)
     {
-        Folder = Directory.CreateTempSubdirectory("tessera-").FullName;
+        Folder = TestFolder.Create();
         Path = System.IO.Path.Combine(Folder, "tokens.db");
         Store = Open();
         if (withIdentity)
@@ -43,7 +43,7 @@ internal sealed class TemporaryStore : IDisposable
     public void Dispose()
     {
         Store.Dispose();
-        Directory.Delete(Folder, recursive: true);
+        TestFolder.Remove(Folder);
     }
 }
 
