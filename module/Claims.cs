@@ -17,6 +17,8 @@ internal static class Claims
     // Deeper objects would be refused when the token is read back.
     private const int MaximumDepth = 16;
 
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     // Nothing here is ever put into HTML, and every escape takes room in the token.
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -32,9 +34,8 @@ internal static class Claims
             using var writer = new Utf8JsonWriter(buffer, WriterOptions);
             WriteTable(writer, claims, depth: 1);
         }
-        catch (ArgumentException)
+        catch (EncoderFallbackException)
         {
-            // The writer's only complaint about well-nested JSON.
             throw Refused("A claim's text is not well-formed Unicode: it holds half of a surrogate pair.");
         }
 
@@ -52,11 +53,18 @@ internal static class Claims
                 throw Refused($"A claim's name must be text, not of type {entry.Key.GetType()}.");
             }
 
-            writer.WritePropertyName(name);
+            writer.WritePropertyName(WellFormed(name));
             WriteValue(writer, name, entry.Value, depth);
         }
 
         writer.WriteEndObject();
+    }
+
+    // The writer would put the replacement character in the place of half a surrogate pair, and say nothing.
+    private static string WellFormed(string text)
+    {
+        StrictUtf8.GetByteCount(text);
+        return text;
     }
 
     private static void WriteList(Utf8JsonWriter writer, string name, IEnumerable list, int depth)
@@ -79,10 +87,10 @@ internal static class Claims
                 writer.WriteNullValue();
                 break;
             case string text:
-                writer.WriteStringValue(text);
+                writer.WriteStringValue(WellFormed(text));
                 break;
             case char character:
-                writer.WriteStringValue(character.ToString());
+                writer.WriteStringValue(WellFormed(character.ToString()));
                 break;
             case bool truth:
                 writer.WriteBooleanValue(truth);
