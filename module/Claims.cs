@@ -105,7 +105,7 @@ internal static class Claims
                 writer.WriteStringValue(id);
                 break;
             case Uri address:
-                writer.WriteStringValue(address.OriginalString);
+                writer.WriteStringValue(WellFormed(address.OriginalString));
                 break;
             case Enum choice:
                 writer.WriteStringValue(choice.ToString());
@@ -148,7 +148,7 @@ internal static class Claims
         writer.WriteStartObject();
         foreach (PSPropertyInfo property in row.Properties)
         {
-            writer.WritePropertyName(property.Name);
+            writer.WritePropertyName(WellFormed(property.Name));
             WriteValue(writer, property.Name, property.Value, depth);
         }
 
