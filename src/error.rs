@@ -128,7 +128,7 @@ error_codes! {
     StoreHeldElsewhere = 20,
     /// The path lies on a network file system, where SQLite's locks cannot be relied on.
     StoreNetworkFileSystem = 21,
-    /// The key file is readable by others, or not in the form of a key file.
+    /// The key file cannot be made or read, is readable by others or somebody else's, or is not in the form of one.
     StoreKeyFile = 22,
     /// The text is not in the form of a token.
     MalformedToken = 30,
@@ -136,8 +136,8 @@ error_codes! {
     KeyRefused = 31,
     /// The handle was never given out, or has been closed.
     InvalidHandle = 40,
-    // 42 is .NET's, for a native library that is missing or of another version.
     /// A defect in Tessera. The call had no effect that it could undo; the process is unharmed.
+    /// (42 is .NET's, for a native library that is missing or of another version.)
     Internal = 41,
 }
 

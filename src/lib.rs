@@ -45,7 +45,7 @@
 //! | [`format`] | values as text: opaque tokens, JWTs, keys that callers bring; bytes in, bytes out | the store |
 //! | [`policy`] | the rules, as pure functions: what may be granted, what a token admits | I/O: every input is an argument |
 //! | [`store`] | persistence behind one trait; `sqlite/` and its `migrations/` | decisions |
-//! | [`service`] | the use cases, one file each, and the cache of the check path | how a caller reached it |
+//! | [`service`] | the use cases, a file for each subject, and the cache of the check path | how a caller reached it |
 //! | [`ffi`] | the C ABI, from whose inventory the C# bindings are generated; the only `unsafe` code | logic |
 //!
 //! Around the crate: `bindings/Tessera` (the .NET library: generated calls in `Native/`, the API by hand),
@@ -53,18 +53,30 @@
 //!
 //! # Where a change goes
 //!
-//! - **A condition on the use of tokens** (an address, a path, a time of day): what the token carries goes into
-//!   [`model::Token`] and a new column (below); what a request brings into [`policy::AccessContext`]; the rule is
-//!   a line in `policy/admit.rs`, at its place in the documented order of checks, with its own
-//!   [`model::Outcome`]. The C ABI's `tessera_token_validate` and .NET's `AccessContext` hand the input in.
-//! - **A column of the store**: a new numbered file in `store/migrations/`, named in `store/sqlite/schema.rs`;
-//!   the member in [`model`]; the statements in `store/sqlite/`; the record in `ffi/wire.rs` and in
-//!   `bindings/Tessera`. A file that was released is never changed.
-//! - **A cmdlet**: a file in `module/Commands/`, its name in `module/Tessera.psd1`, its view, if it writes a new
-//!   kind of object, in `module/Tessera.Format.ps1xml`. It calls the .NET API and holds no rule of its own. Its help
-//!   is made from its documentation, and its examples run as tests.
-//! - **A use case**: a file or a method in [`service`], then an export in [`ffi`] and its entry in
-//!   [`ffi::inventory`]; `cargo run --example generate-bindings` writes the C# side.
+//! - **A condition on the use of tokens** (an address, a path, a time of day). What a token carries is a column (next
+//!   point). What a request brings goes into [`policy::AccessContext`]; the rule is a line in `policy/admit.rs`, at
+//!   its place in the documented order of checks, with its own [`model::Outcome`] and a case in the tests there. Then
+//!   the way to it: both exports of a check in `ffi/token.rs` (`tessera_token_validate`, and `tessera_token_verdict`,
+//!   which describes the same check) take the input through `access_context`; `cargo run --example
+//!   generate-bindings`; both calls in `bindings/Tessera/Native/NativeCalls.cs`; the member in `AccessContext.cs` and
+//!   its encoding in `TokenStore.Validation.cs`; the parameter in `module/Commands/TestTesseraTokenCommand.cs`.
+//! - **A column of the store**: a new numbered file in `store/migrations/`, named in `store/sqlite/schema.rs` (a file
+//!   that was released is never changed), and the member in [`model`].
+//!   The way in: [`store::NewToken`] and its `INSERT` in `store/sqlite/tokens.rs`, [`service::GrantRequest`], its limit
+//!   in `policy/grant.rs`, `Granting` in `ffi/token.rs`; in .NET `TokenGrantRequest.cs` and `Native/WireRecords.cs`;
+//!   in the module `Commands/GrantTesseraTokenCommand.cs`.
+//!   The way out: `SELECT` and `token` in `store/sqlite/tokens.rs`, the record in `ffi/wire.rs`, `Token.cs`, and the
+//!   module's `GrantedToken.cs` and `Tessera.Format.ps1xml`. .NET refuses an answer with a member it does not know,
+//!   so neither side can be forgotten.
+//! - **A cmdlet**: a file in `module/Commands/` with a class over `StoreCmdlet`, which calls the .NET API through
+//!   `Attempt` and holds no rule of its own; errors come from `Errors.cs`, secrets are `SecretText`. Its name goes into
+//!   `module/Tessera.psd1`, `tests/dotnet/ModuleManifestTests.cs` and the README's table; a new kind of object gets its
+//!   view in `Tessera.Format.ps1xml`. Its help is made from its documentation, and the examples run as tests.
+//! - **A use case**: a method of [`service::Engine`] in the file of its subject, then an export in [`ffi`] and its entry
+//!   in [`ffi::inventory`].
+//!
+//! Rules are tested beside the code, the store and the services in `tests/*.rs`, the .NET API and the module (in a
+//! real PowerShell engine) in `tests/dotnet`; `dotnet run tests/run.cs` runs everything.
 //!
 //! # Invariants
 //!
@@ -77,12 +89,15 @@
 //!    [`store::Store::change_counter`] stands still.
 //! 4. A check writes nothing on the caller's path, and a guess fills no cache.
 //! 5. Unknown and wrong tokens get one answer for the same work. No secret is compared but in constant time.
-//! 6. Time is 64 bits of seconds from one [`clock::Clock`], which a test can set. Units are in names.
-//! 7. Every input has a stated limit, which is checked first: a token's value 8 KiB, a name 256 characters, a page
-//!    1,000 entries.
+//! 6. Time is 64 bits of seconds from one [`clock::Clock`], which a test can set. A point in time is seconds since
+//!    1970; a length of time has its unit in its name.
+//! 7. Every input that crosses the C ABI has a stated limit, which is checked before it is read: a token's value
+//!    8 KiB, a name 256 characters, a page 1,000 entries, a request 1 MiB.
 //! 8. No argument, order of calls, thread or panic brings the host down ([`ffi`]).
 //! 9. What a token may do is what it was granted, cut to what its identity has now ([`policy::Rights`]).
-//! 10. When in doubt, refuse: without the store's word the outcome is `StoreUnavailable`, never `Valid`.
+//! 10. Who acts is recorded with what was done. For now that is always the store's local owner; when others may act,
+//!     every use case takes the one who does.
+//! 11. When in doubt, refuse: without the store's word the outcome is `StoreUnavailable`, never `Valid`.
 
 #![deny(missing_docs, unsafe_code, unsafe_op_in_unsafe_fn)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]

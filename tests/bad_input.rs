@@ -149,6 +149,21 @@ fn paths_that_are_no_stores() {
 }
 
 #[test]
+fn a_store_keeps_its_issuer() {
+    let folder = support::folder();
+    let with = |issuer: Option<&str>| {
+        let path = folder.path().join("tokens.db");
+        Engine::open(OpenOptions { path, create: true, issuer: issuer.map(str::to_owned), ..Default::default() })
+    };
+    assert_eq!(with(Some("https://tokens.example")).unwrap().issuer(), "https://tokens.example");
+    assert_eq!(with(None).unwrap().issuer(), "https://tokens.example");
+    for refused in ["https://other.example", "", "a\nb"] {
+        let error = with(Some(refused)).err().unwrap();
+        assert_eq!((error.code(), error.subject()), (ErrorCode::InvalidArgument, Some("issuer")));
+    }
+}
+
+#[test]
 fn a_store_of_a_newer_schema_is_left_untouched() {
     let fixture = fixture();
     let (path, folder) = (fixture.path(), fixture.folder);
@@ -330,9 +345,11 @@ fn a_file_that_is_replaced_or_taken_away_under_an_open_store() {
     assert_eq!(check(&fixture.engine, b"no token"), Outcome::Malformed);
     let refused = fixture.engine.revoke_token(revoked.token.id.as_str(), None).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::StoreUnavailable, "no revocation is acknowledged that nobody else would see");
-    assert!(fixture.engine.grant(&request()).is_err());
+    assert!(fixture.engine.grant(&request()).is_err() && fixture.engine.status().is_err());
+    assert!(fixture.engine.tokens(&tessera_native::model::TokenFilter { limit: 1, ..Default::default() }).is_err());
 
     let reopened = open_at(fixture.path(), &fixture.clock);
+    assert_eq!(reopened.status().unwrap().counts.active_tokens, 2, "what was refused was not done");
     assert_eq!(check(&reopened, kept.value.as_bytes()), Outcome::Valid);
     assert_eq!(check(&reopened, revoked.value.as_bytes()), Outcome::Valid);
 }

@@ -30,8 +30,8 @@ bool passed =
     && Run("dotnet", "format", Solution, "--verify-no-changes", "--no-restore")
     && Run("dotnet", "format", "whitespace", ".", "--folder", "--include", "tests/run.cs", "--verify-no-changes")
     && RunTests("dotnet", Patterns.Xunit(), "dotnet", "run", "--no-build", "--project", "tests/dotnet", "--", "-noColor")
-    && SearchStores()
-    && RunScript("dotnet", "run", "--no-build", "--project", "tests/powershell/Host", "--", "tests/powershell/main-job.ps1");
+    && RunScript("dotnet", "run", "--no-build", "--project", "tests/powershell/Host", "--", "tests/powershell/main-job.ps1")
+    && SearchStores();
 
 Directory.Delete(stores, recursive: true);
 Console.WriteLine();
@@ -155,8 +155,8 @@ internal sealed record Count(string Runner, int Passed, int Failed, int Skipped)
 // The closing lines of the test runners.
 internal static partial class Patterns
 {
-    // The passwords that the tests set.
-    public static readonly string[] Passwords = ["correct horse", "Tr0ub4dor&3", "zwei 🗝"];
+    // What is in every password that the tests set.
+    public static readonly string[] Passwords = ["correct horse", "Tr0ub4dor&3"];
 
     // The forms of a token's value: opaque, and JSON Web Token.
     [GeneratedRegex(@"(?<![0-9A-Za-z_])[a-z0-9_]{1,16}_[0-9A-Za-z]{50}(?![0-9A-Za-z])|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{20,}")]

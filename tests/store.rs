@@ -111,6 +111,14 @@ fn a_list_is_narrowed_by_each_of_its_filters() {
         let by_state = tokens.iter().filter(|token| token.state(NOW + 10) == state).count();
         assert_eq!(by_state, expected.len(), "the list and the token agree on {state:?}");
     }
+    // A revoked signing key revokes its tokens in lists and counts as it does at a check.
+    let signed = fixture.grant_jwt();
+    engine.revoke_key(signed.token.key_id.as_deref().unwrap(), None).unwrap();
+    assert_eq!(list(engine, TokenFilter { state: Some(TokenState::Revoked), ..none() }), ["gone", ""]);
+    assert_eq!(list(engine, TokenFilter { state: Some(TokenState::Active), ..none() }), ["long_100%", "forever"]);
+    assert_eq!(engine.status().unwrap().counts.revoked_tokens, 2);
+    engine.remove_token(signed.token.id.as_str()).unwrap();
+
     let window = TokenFilter { expires_after: Some(NOW + 10), expires_before: Some(NOW + 1_001), ..none() };
     assert_eq!(list(engine, window), ["short", "long_100%"]);
 
@@ -189,6 +197,10 @@ fn identities_are_named_without_regard_to_case() {
     engine.create_identity("\u{e9}va", &["administrator".into()], None).unwrap();
     assert_eq!(engine.create_identity("E\u{301}VA", &[], None).unwrap_err().code(), ErrorCode::AlreadyExists);
     assert_eq!(engine.create_identity("Bob", &["Nobody".into()], None).unwrap_err().code(), ErrorCode::NotFound);
+    let owner = engine.create_identity("Local Owner", &[], None).unwrap_err();
+    assert_eq!(owner.code(), ErrorCode::InvalidArgument, "nobody may pass for the local owner");
+    assert_eq!(engine.identity("E\u{301}va").unwrap().roles, ["Administrator"]);
+    assert_eq!(engine.identity("*").unwrap_err().code(), ErrorCode::NotFound);
     let all = |name: Option<&str>| {
         let filter = IdentityFilter { name: name.map(str::to_owned), after_name: None, limit: 1_000 };
         engine.identities(&filter).unwrap().into_iter().map(|identity| identity.name).collect::<Vec<_>>()
@@ -216,6 +228,33 @@ fn passwords_are_verified_changed_and_taken_away() {
         let refused = engine.create_identity("Bob", &[], Some(refused)).unwrap_err();
         assert_eq!(refused.code(), ErrorCode::InvalidArgument);
     }
+}
+
+/// A hash made with other parameters is replaced at the first success, and its password goes on working.
+#[test]
+fn an_old_password_hash_is_renewed_at_success() {
+    let fixture = fixture();
+    let path = fixture.path();
+    let hash_of = |connection: &rusqlite::Connection| -> String {
+        connection.query_row("SELECT password_hash FROM identity WHERE name = 'Adam'", [], |row| row.get(0)).unwrap()
+    };
+    // Of "correct horse", with 64 KiB and two passes.
+    let old = "$argon2id$v=19$m=64,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw$OLD";
+    let tag = {
+        let parameters = argon2::Params::new(64, 2, 1, Some(32)).unwrap();
+        let mut tag = [0; 32];
+        argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters)
+            .hash_password_into(b"correct horse", &[7; 16], &mut tag)
+            .unwrap();
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD_NO_PAD, tag)
+    };
+    let elsewhere = rusqlite::Connection::open(&path).unwrap();
+    elsewhere.execute("UPDATE identity SET password_hash = ?1", [old.replace("OLD", &tag)]).unwrap();
+    assert!(!fixture.engine.verify_password("Adam", b"wrong horse").unwrap());
+    assert!(hash_of(&elsewhere).starts_with("$argon2id$v=19$m=64,"), "a wrong password renews nothing");
+    assert!(fixture.engine.verify_password("Adam", b"correct horse").unwrap());
+    assert!(hash_of(&elsewhere).starts_with("$argon2id$v=19$m=47104,t=1,p=1$"));
+    assert!(fixture.engine.verify_password("Adam", b"correct horse").unwrap());
 }
 
 #[test]

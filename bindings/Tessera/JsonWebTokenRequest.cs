@@ -19,7 +19,7 @@ public sealed record JsonWebTokenRequest
     public SigningAlgorithm? Algorithm { get; init; }
 
     /// <summary>The id of the store's key that signs; not to be given with a key of the caller's own.
-    /// <see langword="null"/>: the store's newest active key; one is made where there is none.</summary>
+    /// <see langword="null"/>: the store's newest active key.</summary>
     public string? KeyId { get; init; }
 
     /// <summary>How long the token lives from now on: at least one second. A fraction of a second is cut off. Not to be

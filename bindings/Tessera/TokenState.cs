@@ -15,7 +15,4 @@ public enum TokenState
     /// <summary>It was revoked, by itself, with its identity or with its signing key. It stays so whatever the
     /// time.</summary>
     Revoked = 3,
-
-    /// <summary>It is switched off for now.</summary>
-    Disabled = 4,
 }

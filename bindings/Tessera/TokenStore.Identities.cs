@@ -30,26 +30,31 @@ public sealed partial class TokenStore
     /// <param name="name">Its name, compared without regard to case.</param>
     /// <returns>The identity.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException"><paramref name="name"/> is not in the form of a name.</exception>
     /// <exception cref="NotFoundException">There is no such identity.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public Identity GetIdentity(string name) =>
-        TryGetIdentity(name, out Identity? identity)
-            ? identity
-            : throw new NotFoundException($"There is no identity '{name}'.", nameof(name));
+        Send(NativeCalls.IdentityGet, new NameRequest(IdentityName(name)), Wire.NameRequest, Wire.Identity);
 
     /// <summary>Gives an identity, where there is one.</summary>
     /// <param name="name">Its name, compared without regard to case.</param>
     /// <param name="identity">The identity, or <see langword="null"/>.</param>
     /// <returns>Whether there is such an identity.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException"><paramref name="name"/> is not in the form of a name.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public bool TryGetIdentity(string name, [NotNullWhen(true)] out Identity? identity)
     {
-        // The engine lists by pattern. A name that is one stands for others too, so the exact one is picked out here.
-        string normalName = IdentityName(name).Normalize(NormalizationForm.FormC);
-        identity = GetIdentities(name).FirstOrDefault(
-            candidate => string.Equals(candidate.Name, normalName, StringComparison.OrdinalIgnoreCase));
-        return identity is not null;
+        try
+        {
+            identity = GetIdentity(name);
+            return true;
+        }
+        catch (NotFoundException)
+        {
+            identity = null;
+            return false;
+        }
     }
 
     /// <summary>Lists identities in order of their names.</summary>
@@ -147,7 +152,7 @@ public sealed partial class TokenStore
             Wire.PasswordResponse).Verified;
 
     /// <summary>Lists the roles that the store knows.</summary>
-    /// <returns>The roles, in order of their names.</returns>
+    /// <returns>The roles, in the order of their making.</returns>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public IReadOnlyList<Role> GetRoles()
     {

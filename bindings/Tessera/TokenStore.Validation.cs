@@ -93,7 +93,7 @@ public sealed partial class TokenStore
         if (code != 0)
         {
             // The fast call has no room for words: the other says what was wrong.
-            return DescribeVerdict(lease.Store, utf8Value, role, audience);
+            return DescribeVerdict(lease.Store, utf8Value, role, audience, answered: null);
         }
 
         var outcome = (Outcome)answer.Outcome;
@@ -114,8 +114,8 @@ public sealed partial class TokenStore
             };
         }
 
-        // The store may change between the two calls, so the second answer stands by itself, outcome and all.
-        return DescribeVerdict(lease.Store, utf8Value, role, audience);
+        // The store may change between the two calls, so the second answer stands by itself, record and all.
+        return DescribeVerdict(lease.Store, utf8Value, role, audience, outcome);
     }
 
     private static ReadOnlySpan<byte> EncodeName(string? name, Span<byte> buffer, string subject)
@@ -137,7 +137,8 @@ public sealed partial class TokenStore
         ulong store,
         ReadOnlySpan<byte> value,
         ReadOnlySpan<byte> role,
-        ReadOnlySpan<byte> audience)
+        ReadOnlySpan<byte> audience,
+        Outcome? answered)
     {
         uint code = NativeCalls.TokenVerdict(store, value, role, audience, out NativeBuffer response);
         VerdictResponse answer;
@@ -151,17 +152,22 @@ public sealed partial class TokenStore
         }
 
         IReadOnlyList<string> roles = answer.Roles ?? EquatableList<string>.None;
-        if (answer.Token is { } token)
+        Token? token = answer.Token;
+        if (token is not null)
         {
-            // The row's key is the token's number.
+            // A check allows for other machines' clocks and a list does not: here the state is the check's.
             TokenState state = StateOf(answer.Outcome);
+            token = token with { State = state };
+
+            // The row's key is the token's number.
             _records.Keep(new VerdictRecord(token.Sequence, answer.Version, state, token, answer.Identity, roles));
         }
 
         return new Verdict
         {
-            Outcome = answer.Outcome,
-            Token = answer.Token,
+            // Describing a refusal never makes it a yes.
+            Outcome = answered is { } refused && refused != Outcome.Valid && answer.Outcome == Outcome.Valid ? refused : answer.Outcome,
+            Token = token,
             Identity = answer.Identity,
             Roles = roles,
             EvidenceAge = EvidenceAge(answer.EvidenceAgeMilliseconds),
@@ -172,7 +178,6 @@ public sealed partial class TokenStore
     private static TokenState StateOf(Outcome outcome) => outcome switch
     {
         Outcome.Revoked => TokenState.Revoked,
-        Outcome.Disabled => TokenState.Disabled,
         Outcome.NotYetValid => TokenState.Pending,
         Outcome.Expired => TokenState.Expired,
         _ => TokenState.Active,

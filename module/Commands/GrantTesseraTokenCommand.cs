@@ -61,7 +61,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
-    /// <summary>How long the token lives from now on, as a TimeSpan: 30.00:00:00 is 30 days, 0.01:00:00 an hour.</summary>
+    /// <summary>How long the token lives, from now or from -NotBefore, as a TimeSpan: 30.00:00:00 is 30 days, 0.01:00:00 an hour.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ExpiresInSet)]
     public TimeSpan ExpiresIn { get; set; }
 

@@ -43,7 +43,7 @@ pub(super) unsafe fn raw_answer(response: *mut Buffer, body: impl FnOnce() -> Re
     code
 }
 
-/// Runs `body`, of which only the code is told.
+/// Runs `body` and returns only its error code, or zero.
 pub(super) fn code(body: impl FnOnce() -> Result<()>) -> u32 {
     caught(body).map_or_else(|error| error.code().number(), |()| 0)
 }

@@ -1,7 +1,7 @@
 //! Handles: numbers that stand for open stores, and tell when they no longer do.
 //!
-//! A handle carries a tag, so that a number from elsewhere is refused, and is never given out twice, so that
-//! a closed one is. Finding a store by its handle takes no lock.
+//! A tag refuses numbers from elsewhere. Numbers are never used again, so a closed handle is refused too. Finding a
+//! store by its handle takes no lock.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

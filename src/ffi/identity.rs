@@ -49,6 +49,23 @@ pub unsafe fn tessera_identity_create(
     unsafe { guard::answer(response, create) }
 }
 
+/// Finds an identity: `{name}` to the identity.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_identity_get(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let get = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: Named = unsafe { input::request(request, request_length) }?;
+        store.engine.identity(&request.name).map(IdentityRecord::from)
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, get) }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListRequest {

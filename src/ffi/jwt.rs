@@ -38,8 +38,8 @@ struct MintResponse {
 }
 
 /// Makes a JWT of which no store keeps a row: `{claims, profile?, algorithm?, keyId?, expiresInSeconds?,
-/// keyKind?}` to `{keyId, algorithm, warnings}`, the token itself into `token_value`. With `key` of kind `Secret`, `Pem`
-/// or `Jwk` that signs, and `store` may be zero; without, the store's key does.
+/// keyKind?}` to `{keyId, algorithm, warnings}`, the token itself into `token_value`. If `key` is given, of kind
+/// `Secret`, `Pem` or `Jwk`, it signs and `store` may be zero; otherwise a key of the store signs.
 ///
 /// # Safety
 ///
@@ -127,7 +127,7 @@ impl From<VerifiedJwt> for VerifyResponse {
 }
 
 /// Checks a JWT: `{profile?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
-/// warnings, header, payload}`. With `key` that verifies, and `store` may be zero; without, the store's keys do.
+/// warnings, header, payload}`. If `key` is given, it verifies and `store` may be zero; otherwise the store's keys do.
 ///
 /// # Safety
 ///

@@ -8,7 +8,7 @@ use crate::model::Algorithm;
 use crate::service::KeyExport;
 
 use super::buffer::Buffer;
-use super::wire::{self, KeyRecord, Removal};
+use super::wire::{self, Changed, KeyRecord, Removal};
 use super::{guard, handle, input};
 
 #[derive(Deserialize)]
@@ -62,13 +62,7 @@ struct RevokeRequest {
     reason: Option<String>,
 }
 
-#[derive(Serialize)]
-struct RevokeResponse {
-    key: KeyRecord,
-    changed: bool,
-}
-
-/// Revokes a signing key, and with it every token that it signed: `{keyId, reason?}` to `{key, changed}`.
+/// Revokes a signing key, and with it every token that it signed: `{keyId, reason?}` to `{changed}`.
 ///
 /// # Safety
 ///
@@ -79,8 +73,8 @@ pub unsafe fn tessera_key_revoke(store: u64, request: *const u8, request_length:
         let store = handle::find(store)?;
         // SAFETY: by the contract.
         let request: RevokeRequest = unsafe { input::request(request, request_length) }?;
-        let (key, changed) = store.engine.revoke_key(&request.key_id, request.reason.as_deref())?;
-        Ok(RevokeResponse { key: key.into(), changed })
+        let (_, changed) = store.engine.revoke_key(&request.key_id, request.reason.as_deref())?;
+        Ok(Changed { changed })
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, revoke) }

@@ -63,6 +63,7 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_token_validate))
         .register(function!(tessera_token_verdict))
         .register(function!(tessera_identity_create))
+        .register(function!(tessera_identity_get))
         .register(function!(tessera_identity_list))
         .register(function!(tessera_identity_update))
         .register(function!(tessera_identity_remove))

@@ -208,13 +208,7 @@ struct RevokeRequest {
     reason: Option<String>,
 }
 
-#[derive(Serialize)]
-struct RevokeResponse {
-    token: TokenRecord,
-    changed: bool,
-}
-
-/// Revokes a token, durably before this returns: `{id, reason?}` to `{token, changed}`.
+/// Revokes a token, durably before this returns: `{id, reason?}` to `{changed}`.
 ///
 /// # Safety
 ///
@@ -225,8 +219,8 @@ pub unsafe fn tessera_token_revoke(store: u64, request: *const u8, request_lengt
         let store = handle::find(store)?;
         // SAFETY: by the contract.
         let request: RevokeRequest = unsafe { input::request(request, request_length) }?;
-        let (token, changed) = store.engine.revoke_token(&request.id, request.reason.as_deref())?;
-        Ok(RevokeResponse { token: TokenRecord::of(token, store.engine.now_seconds()), changed })
+        let (_, changed) = store.engine.revoke_token(&request.id, request.reason.as_deref())?;
+        Ok(Changed { changed })
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, revoke) }

@@ -61,7 +61,7 @@ pub enum TokenState {
     Pending,
     /// Its time is over.
     Expired,
-    /// It was revoked, by itself or with its signing key.
+    /// It was revoked, by itself, with its signing key or with its identity.
     Revoked,
 }
 
@@ -130,6 +130,9 @@ pub struct Token {
 
 impl Token {
     /// The token's state at `now_seconds`. A revoked token stays revoked whatever the time.
+    ///
+    /// A check of a JWT allows for other machines' clocks, so for half a minute it may still accept one that is
+    /// `Expired` here, or already one that is `Pending`.
     pub fn state(&self, now_seconds: i64) -> TokenState {
         if self.revocation.is_some() {
             TokenState::Revoked

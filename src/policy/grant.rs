@@ -114,7 +114,7 @@ pub(crate) fn known_roles(names: &[String], all: &[Role]) -> Result<Vec<String>>
         let key = fold_name(name);
         let Some(role) = all.iter().find(|role| fold_name(&role.name) == key) else {
             let missing = self::name(name, "role")?;
-            let message = format!("There is no role named {}. Get-TesseraRole lists them.", missing.as_str());
+            let message = format!("There is no role named {}.", missing.as_str());
             return Err(Error::new(ErrorCode::NotFound, message).about("role"));
         };
         known.insert(key, role.name.clone());
@@ -146,7 +146,8 @@ pub fn audiences(audiences: &[String]) -> Result<Vec<String>> {
     }
     let mut kept: Vec<String> = Vec::new();
     for audience in audiences {
-        if audience.is_empty() || audience.chars().any(char::is_control) || too_long(audience, 256) {
+        if audience.is_empty() || audience.chars().any(char::is_control) || too_long(audience, Name::MAXIMUM_CHARACTERS)
+        {
             return Err(Error::argument("audiences", "An audience has 1 to 256 characters and no control characters."));
         }
         refuse_value(audience, "audiences")?;
@@ -155,6 +156,25 @@ pub fn audiences(audiences: &[String]) -> Result<Vec<String>> {
         }
     }
     Ok(kept)
+}
+
+/// Refuses what only a JWT has, audiences and a signing key, for an opaque token.
+pub fn signing(format: TokenFormat, audiences: &[String], key_id: Option<&str>) -> Result<()> {
+    if format == TokenFormat::Opaque && !audiences.is_empty() {
+        return Err(Error::argument("audiences", "Only a JSON Web Token names audiences."));
+    }
+    if format == TokenFormat::Opaque && key_id.is_some() {
+        return Err(Error::argument("keyId", "Only a JSON Web Token is signed with a key."));
+    }
+    Ok(())
+}
+
+/// A store's issuer, as its JWTs name it: 1 to 256 characters, none of them a control.
+pub fn issuer(text: &str) -> Result<()> {
+    if text.is_empty() || text.chars().any(char::is_control) || too_long(text, Name::MAXIMUM_CHARACTERS) {
+        return Err(Error::argument("issuer", "An issuer has 1 to 256 characters and no control characters."));
+    }
+    refuse_value(text, "issuer")
 }
 
 /// A remark; an empty one is none. Refuses one over [`MAXIMUM_REMARK_CHARACTERS`], and a NUL in it.

@@ -1,8 +1,7 @@
 //! The rules, as pure functions: every input is an argument, the time included.
 //!
-//! `grant` says what may be granted, `admit` what a token admits, `role` which rights a role brings. To add
-//! a condition on the use of tokens: its fact in [`crate::store::TokenRecord`], its input in
-//! [`AccessContext`], and its line, in the documented order of checks, in `admit`.
+//! `grant` says what may be granted, `admit` what a token admits, `role` which rights a role brings. The crate's
+//! page says where a new condition goes.
 
 mod admit;
 mod grant;
@@ -11,7 +10,7 @@ mod role;
 pub use admit::{AccessContext, Evidence, outcome};
 pub use grant::{
     DEFAULT_LIFETIME_SECONDS, Lifetime, MAXIMUM_REMARK_CHARACTERS, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS,
-    audiences, expires_at, name, reason, remark, roles, tags,
+    audiences, expires_at, issuer, name, reason, remark, roles, signing, tags,
 };
 pub use role::Rights;
 

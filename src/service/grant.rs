@@ -1,9 +1,9 @@
 //! Granting tokens.
 
 use crate::crypto::keyring::Keyring;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::format::opaque;
-use crate::model::{Identity, Name, Token, TokenFormat, TokenId};
+use crate::model::{Name, Token, TokenFormat, TokenId};
 use crate::policy::{self, Lifetime};
 use crate::secret::Secret;
 use crate::store::NewToken;
@@ -51,16 +51,9 @@ impl Engine {
     /// not have and for a JWT that would live too long; `InvalidArgument` for what is outside its limits.
     pub fn grant(&self, request: &GrantRequest) -> Result<Grant> {
         let now_seconds = self.now_seconds();
-        let identity = self.named_identity(&request.identity)?;
+        let identity = self.named_identity(&request.identity, "identity")?;
         let audiences = policy::audiences(&request.audiences)?;
-        if request.format == TokenFormat::Opaque {
-            if !audiences.is_empty() {
-                return Err(Error::argument("audiences", "Only a JSON Web Token names audiences."));
-            }
-            if request.key_id.is_some() {
-                return Err(Error::argument("keyId", "Only a JSON Web Token is signed with a key."));
-            }
-        }
+        policy::signing(request.format, &audiences, request.key_id.as_deref())?;
         let draft = Draft {
             name: request.name.as_deref().map(|name| policy::name(name, "name")).transpose()?,
             roles: policy::roles(request.roles.as_deref(), &identity.roles, &self.store.roles()?)?,
@@ -96,15 +89,6 @@ impl Engine {
             expires_at: draft.expires_at,
         })?;
         Ok(Grant { token, value })
-    }
-
-    fn named_identity(&self, name: &str) -> Result<Identity> {
-        let name = policy::name(name, "identity")?;
-        match self.store.identity(&name)? {
-            Some((identity, _)) => Ok(identity),
-            None => Err(Error::new(ErrorCode::NotFound, format!("There is no identity named {}.", name.as_str()))
-                .about("identity")),
-        }
     }
 }
 

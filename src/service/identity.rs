@@ -1,12 +1,12 @@
 //! Identities, their roles and their passwords.
 
 use crate::crypto::password::{self, PasswordCheck};
-use crate::error::{Error, Result};
-use crate::model::{Identity, IdentityFilter, Name, Role};
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Identity, IdentityFilter, Name, Role, fold_name};
 use crate::policy;
 use crate::store::{IdentityChange, NewIdentity};
 
-use super::Engine;
+use super::{Engine, LOCAL_OWNER};
 
 /// The most entries of a page.
 pub(super) const MAXIMUM_PAGE: u32 = 1_000;
@@ -18,9 +18,27 @@ impl Engine {
     /// is missing.
     pub fn create_identity(&self, name: &str, roles: &[String], password: Option<&[u8]>) -> Result<Identity> {
         let name = policy::name(name, "name")?;
+        if name.folded() == fold_name(LOCAL_OWNER) {
+            return Err(Error::argument("name", "This name stands for the store's local owner."));
+        }
         let roles = policy::known_roles(roles, &self.store.roles()?)?;
         let password_hash = password.map(password::hash).transpose()?;
         self.store.insert_identity(NewIdentity { name, roles, password_hash, created_at: self.now_seconds() })
+    }
+
+    /// The identity of this name; `NotFound` when there is none. Names compare without regard to case.
+    pub fn identity(&self, name: &str) -> Result<Identity> {
+        self.named_identity(name, "name")
+    }
+
+    /// The identity of this name, which the argument `subject` gave.
+    pub(super) fn named_identity(&self, name: &str, subject: &'static str) -> Result<Identity> {
+        let name = policy::name(name, subject)?;
+        match self.store.identity(&name)? {
+            Some((identity, _)) => Ok(identity),
+            None => Err(Error::new(ErrorCode::NotFound, format!("There is no identity named {}.", name.as_str()))
+                .about(subject)),
+        }
     }
 
     /// The identities that pass the filter, in the order of their names, at most `filter.limit` (1 to 1,000).

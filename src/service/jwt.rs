@@ -106,8 +106,8 @@ impl Engine {
 
     /// Checks a JWT with the store's keys: form, signature, claims and times, and whether it is revoked here.
     ///
-    /// A JWT that was made by hand has no row. One that was granted shows that by its id, and is refused when its
-    /// row says so or is gone.
+    /// A `jti` in the form of a token's id marks a granted JWT, which is refused when its row is revoked or gone.
+    /// Other JWTs were made by hand and have no row.
     pub fn verify_jwt(&self, token: &[u8], request: &VerifyRequest) -> Result<VerifiedJwt> {
         let ready = self.ready_keys()?;
         let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());

@@ -122,7 +122,7 @@ impl Engine {
                     .filter(|ready| ready.key.revoked_at.is_none() && fits(ready))
                     .max_by_key(|ready| ready.sequence);
                 newest.cloned().ok_or_else(|| {
-                    let message = "The store has no active signing key to use. New-TesseraSigningKey makes one.";
+                    let message = "The store has no active signing key to use. Make one first.";
                     Error::new(ErrorCode::NotFound, message).about("keyId")
                 })
             }
@@ -179,12 +179,11 @@ impl Engine {
     }
 }
 
-/// A key id as any may be; what does not even look like one is not repeated in the error.
+/// Refuses text that is not in the form of a key id, without repeating it.
 fn known_form(key_id: &str) -> Result<&str> {
     if is_key_id(key_id) { Ok(key_id) } else { Err(no_such_key()) }
 }
 
 fn no_such_key() -> Error {
-    Error::new(ErrorCode::NotFound, "There is no signing key with this key id. Get-TesseraSigningKey lists them.")
-        .about("keyId")
+    Error::new(ErrorCode::NotFound, "There is no signing key with this key id.").about("keyId")
 }

@@ -51,9 +51,9 @@ pub(super) fn find_or_make(path: &Path) -> Result<Keyring> {
 /// Whose a key file may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
-    /// The one's who runs this process: a key that somebody else has put there is known to them.
+    /// The user's who runs this process. Whoever else put the file there knows the key.
     Oneself,
-    /// That, and anybody's for root, who may look after others' stores.
+    /// The same, except that root may use any user's file.
     AnyForRoot,
 }
 

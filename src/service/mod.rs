@@ -1,4 +1,4 @@
-//! The use cases, one file each, over a store, its key and a clock.
+//! The use cases, a file for each subject, over a store, its key and a clock.
 
 mod cache;
 mod grant;

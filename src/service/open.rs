@@ -9,6 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::crypto::digest;
 use crate::crypto::keyring::Keyring;
 use crate::error::{Error, ErrorCode, Result};
+use crate::policy;
 use crate::secret::Secret;
 use crate::store::{SqliteStore, Store, StoreFacts};
 
@@ -41,10 +42,8 @@ impl Engine {
     /// Errors: the `Store…` codes; among them `StoreWrongKey` when the key belongs to another store,
     /// and `StoreKeyMissing` when there is a store and no key.
     pub fn open_with_clock(options: OpenOptions, clock: Box<dyn Clock>) -> Result<Self> {
-        if let Some(issuer) = &options.issuer
-            && (issuer.is_empty() || issuer.chars().count() > 256 || issuer.chars().any(char::is_control))
-        {
-            return Err(Error::argument("issuer", "An issuer has 1 to 256 characters and no control characters."));
+        if let Some(issuer) = &options.issuer {
+            policy::issuer(issuer)?;
         }
         // Asked before SQLite makes the file: only a store that is not there yet may have a new key.
         let new = std::fs::metadata(&options.path).map_or(true, |found| found.is_file() && found.len() == 0);

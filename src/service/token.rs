@@ -63,7 +63,7 @@ fn known_form(id: &str) -> Result<TokenId> {
 
 /// The id is not repeated: what was given in its place may be a token's value.
 fn bad_form() -> Error {
-    Error::argument("id", "A token's id has 12 characters of 0-9, A-Z and a-z. Get-TesseraToken lists them.")
+    Error::argument("id", "A token's id has 12 characters of 0-9, A-Z and a-z.")
 }
 
 fn no_such_token(id: &TokenId) -> Error {

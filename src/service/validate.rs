@@ -1,4 +1,4 @@
-//! Checking tokens: the path that everything else stays out of the way of. It writes nothing.
+//! Checking tokens: the hot path. It writes nothing.
 
 use std::sync::Arc;
 

@@ -4,8 +4,7 @@
 //! all that was committed, by any process, before it was called. Errors have the `Store…` codes of
 //! [`crate::error::ErrorCode`] where the store itself is at fault.
 //!
-//! To add a column: a new numbered file in `migrations/`, its name in `sqlite/schema.rs`, the member in
-//! [`crate::model`], and the statements in `sqlite/`.
+//! The crate's page says where a new column goes.
 
 mod sqlite;
 
@@ -147,7 +146,7 @@ pub struct StoreCounts {
     pub identities: u64,
     /// Signing keys.
     pub signing_keys: u64,
-    /// The size on file, in bytes, without the write-ahead log.
+    /// The size of all pages, in bytes, those still in the write-ahead log included.
     pub size_bytes: u64,
     /// The schema's number.
     pub schema_version: i64,
@@ -155,7 +154,7 @@ pub struct StoreCounts {
     pub sqlite_version: &'static str,
 }
 
-/// Persistence. One suite of tests runs over every implementation.
+/// Persistence. What is said at each method holds for every implementation.
 pub trait Store: Send + Sync {
     /// A number that is another one after any commit to the store, by whichever process.
     ///

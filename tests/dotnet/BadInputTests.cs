@@ -238,8 +238,36 @@ public sealed class BadInputTests : IDisposable
         Assert.Throws<InvalidRequestException>(() => Store.Grant(new TokenGrantRequest { Identity = "Adam", Name = "a\0b" }));
         Assert.Throws<InvalidRequestException>(() => Store.Grant(new TokenGrantRequest { Identity = "Adam", Tags = ["a\0b"] }));
         Assert.Throws<InvalidRequestException>(() => Store.Grant(new TokenGrantRequest { Identity = "Adam", Remark = "a\0b" }));
-        Assert.False(Store.TryGetIdentity("Adam\0", out _));
+        Assert.Throws<InvalidRequestException>(() => Store.TryGetIdentity("Adam\0", out _));
         Assert.Throws<InvalidRequestException>(() => Store.GetToken("00000000000\0"));
+    }
+
+    [Fact]
+    public void A_value_in_the_place_of_a_name_is_not_repeated()
+    {
+        string value = _temporary.Grant(out _);
+        Action[] calls =
+        [
+            () => Store.GetIdentity(value),
+            () => Store.CreateIdentity(value),
+            () => Store.UpdateIdentity(value, ["Reader"]),
+            () => Store.RemoveIdentity(value),
+            () => Store.CreateIdentity("Eve", [value]),
+            () => Store.Grant(new TokenGrantRequest { Identity = value }),
+            () => Store.Grant(new TokenGrantRequest { Identity = "Adam", Roles = [value] }),
+            () => Store.Grant(new TokenGrantRequest { Identity = "Adam", Name = $"see {value}" }),
+            () => Store.Grant(new TokenGrantRequest { Identity = "Adam", Remark = value }),
+            () => Store.Grant(new TokenGrantRequest { Identity = "Adam", Tags = [value] }),
+            () => Store.GetToken(value),
+            () => Store.Revoke(value),
+            () => Store.Remove(value),
+        ];
+        foreach (Action call in calls)
+        {
+            Assert.DoesNotContain(value, Assert.ThrowsAny<TesseraException>(call).ToString(), StringComparison.Ordinal);
+        }
+
+        Assert.Empty(Store.GetTokens(new TokenFilter { Name = "see *" }));
     }
 
     [Fact]

@@ -40,19 +40,19 @@ public sealed class IdentityTests : IDisposable
     [Fact]
     public void A_password_is_checked_changed_and_taken_away()
     {
-        Store.CreateIdentity("Adam", password: "eins");
-        Assert.True(Store.VerifyPassword("ADAM", "eins"));
-        Assert.False(Store.VerifyPassword("Adam", "Eins"));
+        Store.CreateIdentity("Adam", password: "correct horse eins");
+        Assert.True(Store.VerifyPassword("ADAM", "correct horse eins"));
+        Assert.False(Store.VerifyPassword("Adam", "Correct horse eins"));
         Assert.Equal("password", Assert.Throws<InvalidRequestException>(() => Store.VerifyPassword("Adam", "")).Subject);
-        Assert.False(Store.VerifyPassword("nobody", "eins"));
+        Assert.False(Store.VerifyPassword("nobody", "correct horse eins"));
 
-        Store.UpdateIdentity("Adam", password: "zwei 🗝");
-        Assert.False(Store.VerifyPassword("Adam", "eins"));
-        Assert.True(Store.VerifyPassword("Adam", "zwei 🗝"));
+        Store.UpdateIdentity("Adam", password: "correct horse zwei 🗝");
+        Assert.False(Store.VerifyPassword("Adam", "correct horse eins"));
+        Assert.True(Store.VerifyPassword("Adam", "correct horse zwei 🗝"));
 
         Assert.False(Store.UpdateIdentity("Adam", removePassword: true).HasPassword);
-        Assert.False(Store.VerifyPassword("Adam", "zwei 🗝"));
-        Assert.Throws<InvalidRequestException>(() => Store.UpdateIdentity("Adam", password: "drei", removePassword: true));
+        Assert.False(Store.VerifyPassword("Adam", "correct horse zwei 🗝"));
+        Assert.Throws<InvalidRequestException>(() => Store.UpdateIdentity("Adam", password: "correct horse drei", removePassword: true));
     }
 
     [Fact]

@@ -136,7 +136,7 @@ public sealed class ModuleTokenTests : IDisposable
         Assert.Equal(["Adam", "Eve"], _session.Run("Get-TesseraIdentity adam, EVE").Cast<Identity>().Select(identity => identity.Name));
         Assert.Empty(_session.Run("Get-TesseraIdentity x*"));
 
-        Identity changed = _session.Single<Identity>("Get-TesseraIdentity Eve | Set-TesseraIdentity -Role Operator -Password secret -PassThru");
+        Identity changed = _session.Single<Identity>("Get-TesseraIdentity Eve | Set-TesseraIdentity -Role Operator -Password 'correct horse' -PassThru");
         Assert.Equal(["Operator"], changed.Roles);
         Assert.True(changed.HasPassword);
         Assert.False(_session.Single<Identity>("Set-TesseraIdentity Eve -NoPassword -PassThru").HasPassword);

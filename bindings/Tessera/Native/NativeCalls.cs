@@ -249,6 +249,16 @@ internal static unsafe class NativeCalls
         }
     }
 
+    internal static uint IdentityGet(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_identity_get(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
     internal static uint IdentityList(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
     {
         response = default;

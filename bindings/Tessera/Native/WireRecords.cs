@@ -108,6 +108,8 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
+    // The other side has more to say than this one knows: they are of different builds, or someone forgot this one.
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     Converters =
     [
         typeof(UnixSecondsConverter),

@@ -1,5 +1,6 @@
 -- The first schema. Times are seconds since 1970 in 64 bits. `*_key` columns hold the folded form by
--- which names are compared. Limits on lengths are the model's; here stands only what must never break.
+-- which names are compared. Limits on lengths are the policy's; here stands only what must never break.
+-- `digest_kind` is always 'hmac-sha-256' so far; digests of other kinds can be imported one day.
 
 CREATE TABLE store (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),

@@ -27,7 +27,7 @@ pub(super) fn translate(error: &rusqlite::Error) -> Error {
         Some(Sqlite::ReadOnly | Sqlite::PermissionDenied) => return read_only(),
         Some(Sqlite::DatabaseCorrupt) => (
             ErrorCode::StoreCorrupt,
-            "The database file is damaged. Restore a backup: Test-TesseraStore -Detailed says what was found.",
+            "The database file is damaged. Restore a backup; a check of the store says what was found.",
         ),
         Some(Sqlite::NotADatabase) => {
             (ErrorCode::StoreForeign, "The file is not a database. It was left untouched; name another path.")

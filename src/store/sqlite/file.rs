@@ -48,8 +48,8 @@ pub(super) fn find_or_create(path: &Path, create: bool) -> Result<(PathBuf, File
     Ok((path, key))
 }
 
-/// Refuses to go on when the path no longer leads to the file that was opened: what is written there now, nobody
-/// else would ever see, and what others write, nobody here.
+/// Refuses to go on when the path no longer leads to the file that was opened: our writes would go to a file that
+/// nobody else opens, and we would miss theirs.
 pub(super) fn refuse_replaced(path: &Path, opened: &FileKey) -> Result<()> {
     if key(path).is_ok_and(|found| found == *opened) {
         return Ok(());

@@ -116,6 +116,7 @@ pub(super) fn backup(store: &SqliteStore, path: &Path) -> Result<u64> {
         return Err(Error::new(ErrorCode::AlreadyExists, "There is something at the backup's path. Name a new file.")
             .about("path"));
     }
+    file::refuse_replaced(&store.path, &store.key)?;
     file::create_private(path)?;
     let copied = copy(store, path);
     if copied.is_err() {

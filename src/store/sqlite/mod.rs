@@ -108,7 +108,7 @@ impl SqliteStore {
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         ))?)?;
         if found == FileKind::Empty && !create {
-            return Err(schema::foreign());
+            return Err(schema::foreign("The file is an empty database that is not Tessera's. It was left untouched."));
         }
         let mut writing = connect_one(&path)?;
         if found != FileKind::Tessera(schema::VERSION) {
@@ -133,6 +133,7 @@ impl SqliteStore {
 
     /// Runs `query`, which is one statement and so sees one state of the store, on a connection that reads.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        file::refuse_replaced(&self.path, &self.key)?;
         let first = self.next_reader.fetch_add(1, Ordering::Relaxed);
         let free = (0..self.readers.len())
             .find_map(|offset| self.readers[(first + offset) % self.readers.len()].try_lock().ok());
@@ -198,10 +199,12 @@ impl Store for SqliteStore {
     // The next two read the whole store, so they have a connection of their own: checks must not wait for them.
 
     fn counts(&self, now_seconds: i64) -> Result<StoreCounts> {
+        file::refuse_replaced(&self.path, &self.key)?;
         failure::context(maintenance::counts(&connect_reader(&self.path)?, now_seconds))
     }
 
     fn problems(&self) -> Result<Vec<String>> {
+        file::refuse_replaced(&self.path, &self.key)?;
         failure::context(maintenance::problems(&connect_reader(&self.path)?))
     }
 

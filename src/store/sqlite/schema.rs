@@ -45,33 +45,55 @@ pub(super) fn kind(connection: &Connection) -> Result<FileKind> {
         )
         .about("path")),
         (APPLICATION_ID, version, _) if version >= 1 => Ok(FileKind::Tessera(version)),
-        _ => Err(foreign()),
+        _ => Err(foreign("The file is a database of another program. It was left untouched; name another path.")),
     }
 }
 
 /// The error for a database that is not ours.
-pub(super) fn foreign() -> Error {
-    Error::new(
-        ErrorCode::StoreForeign,
-        "The file is a database of another program. It was left untouched; name another path.",
-    )
-    .about("path")
+pub(super) fn foreign(message: &'static str) -> Error {
+    Error::new(ErrorCode::StoreForeign, message).about("path")
 }
 
-/// Brings the schema up to [`VERSION`], in one transaction that several processes may race for.
+/// Brings the schema up to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
+    apply(connection, &MIGRATIONS)
+}
+
+/// Runs those of `migrations` that the file lacks, in one transaction that several processes may race for.
+fn apply(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
     let transaction = failure::context(connection.transaction_with_behavior(TransactionBehavior::Immediate))?;
     // Asked again under the lock: another process may have done the work while this one waited.
     let done = match kind(&transaction)? {
         FileKind::Empty => 0,
-        FileKind::Tessera(version) => usize::try_from(version).unwrap_or(MIGRATIONS.len()),
+        FileKind::Tessera(version) => usize::try_from(version).unwrap_or(migrations.len()),
     };
-    for sql in MIGRATIONS.iter().skip(done) {
+    for sql in migrations.iter().skip(done) {
         failure::context(transaction.execute_batch(sql))?;
     }
-    if done < MIGRATIONS.len() {
+    if done < migrations.len() {
         failure::context(transaction.pragma_update(None, "application_id", APPLICATION_ID))?;
-        failure::context(transaction.pragma_update(None, "user_version", VERSION))?;
+        failure::context(transaction.pragma_update(None, "user_version", migrations.len() as i64))?;
     }
     failure::context(transaction.commit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_migration_runs_once_and_only_after_those_before_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        apply(&mut connection, &["CREATE TABLE one (x)"]).unwrap();
+        apply(&mut connection, &["CREATE TABLE one (x)"]).unwrap();
+        assert_eq!(kind(&connection).unwrap(), FileKind::Tessera(1));
+        let broken = ["CREATE TABLE one (x)", "CREATE TABLE two (x); CREATE TABLE one (x)"];
+        assert!(apply(&mut connection, &broken).is_err());
+        assert_eq!(kind(&connection).unwrap(), FileKind::Tessera(1), "nothing of a broken one is kept");
+        apply(&mut connection, &["CREATE TABLE one (x)", "CREATE TABLE two AS SELECT * FROM one"]).unwrap();
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, 2);
+        // To this program, which knows one migration, that is a newer file.
+        assert_eq!(kind(&connection).unwrap_err().code(), ErrorCode::StoreNewer);
+    }
 }

@@ -32,7 +32,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread that owns `connection`. After each commit `is_in_place` says whether it counts.
+    /// Starts the thread that owns `connection`. Before and after each commit `is_in_place` says whether it counts.
     pub(super) fn start(connection: Connection, is_in_place: impl Fn() -> Result<()> + Send + 'static) -> Result<Self> {
         let (queue, jobs) = channel();
         let thread = std::thread::Builder::new()
@@ -109,15 +109,16 @@ fn commit_together(connection: &mut Connection, jobs: impl Iterator<Item = Job>,
         Ok(transaction) => {
             let mut broken = Ok(());
             for job in jobs {
-                match &broken {
-                    Ok(()) => broken = run_in_savepoint(&transaction, job, &mut answers),
-                    Err(error) => {
-                        job(Err(error.clone()));
-                    }
+                broken = run_in_savepoint(&transaction, job, &mut answers);
+                if broken.is_err() {
+                    // The jobs that were not taken from the queue yet have the next transaction.
+                    break;
                 }
             }
             // A transaction that is dropped without a commit rolls back.
-            broken.and_then(|()| failure::context(transaction.commit())).and_then(|()| is_in_place())
+            let kept = broken.and_then(|()| is_in_place()).and_then(|()| failure::context(transaction.commit()));
+            // And after: nobody must be told of what went into a file that was replaced during the commit.
+            kept.and_then(|()| is_in_place())
         }
     };
     for answer in answers {
