@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::numbered::numbered;
+
 /// The result of everything in this library that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -62,83 +64,57 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-macro_rules! error_codes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal,)+) => {
-        /// The kinds of failure. Numbers and names are fixed.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        #[repr(u32)]
-        pub enum ErrorCode {
-            $($(#[$doc])* $name = $number,)+
-        }
-
-        impl ErrorCode {
-            /// Every code, in the order of its number.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-
-            /// The code's fixed name.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($name),)+
-                }
-            }
-
-            /// The code's fixed number. Zero is never a code: across the C ABI it means success.
-            pub fn number(self) -> u32 {
-                self as u32
-            }
-        }
-    };
-}
-
-error_codes! {
-    /// An argument is outside its stated form or limits.
-    InvalidArgument = 1,
-    /// There is no such token, identity, role or key.
-    NotFound = 2,
-    /// There is one of that name already.
-    AlreadyExists = 3,
-    /// The rules do not allow it, whatever the arguments' form.
-    NotPermitted = 4,
-    /// The thing is not in a state that allows it.
-    Conflict = 5,
-    /// Too much of this is going on at once; nothing was done, and a later try may succeed.
-    Overloaded = 6,
-    /// The store cannot be read or written for a reason that no other code names.
-    StoreUnavailable = 10,
-    /// Another process held the store's write lock for longer than the busy timeout.
-    StoreBusy = 11,
-    /// There is no space left for the store.
-    StoreFull = 12,
-    /// The store, or its folder, may only be read.
-    StoreReadOnly = 13,
-    /// The database file is damaged.
-    StoreCorrupt = 14,
-    /// The file is not a Tessera database; it was left untouched.
-    StoreForeign = 15,
-    /// A newer version of Tessera wrote the database; it was left untouched.
-    StoreNewer = 16,
-    /// The key does not belong to this store.
-    StoreWrongKey = 17,
-    /// The store exists and its key does not.
-    StoreKeyMissing = 18,
-    /// The path does not name a file that can be opened or created.
-    StorePath = 19,
-    /// Something else in this process holds the database file open.
-    StoreHeldElsewhere = 20,
-    /// The path lies on a network file system, where SQLite's locks cannot be relied on.
-    StoreNetworkFileSystem = 21,
-    /// The key file cannot be made or read, is readable by others or somebody else's, or is not in the form of one.
-    StoreKeyFile = 22,
-    /// The text is not in the form of a token.
-    MalformedToken = 30,
-    /// The key material may not be used: its form, length, use or algorithm.
-    KeyRefused = 31,
-    /// The handle was never given out, or has been closed.
-    InvalidHandle = 40,
-    /// A defect in Tessera. The call had no effect that it could undo; the process is unharmed.
-    /// (42 is .NET's, for a native library that is missing or of another version.)
-    Internal = 41,
+numbered! {
+    /// The kinds of failure. Numbers and names are fixed; zero is never one: across the C ABI it means success.
+    pub enum ErrorCode {
+        /// An argument is outside its stated form or limits.
+        InvalidArgument = 1,
+        /// There is no such token, identity, role or key.
+        NotFound = 2,
+        /// There is one of that name already.
+        AlreadyExists = 3,
+        /// The rules do not allow it, whatever the arguments' form.
+        NotPermitted = 4,
+        /// The thing is not in a state that allows it.
+        Conflict = 5,
+        /// Too much of this is going on at once; nothing was done, and a later try may succeed.
+        Overloaded = 6,
+        /// The store cannot be read or written for a reason that no other code names.
+        StoreUnavailable = 10,
+        /// Another process held the store's write lock for longer than the busy timeout.
+        StoreBusy = 11,
+        /// There is no space left for the store.
+        StoreFull = 12,
+        /// The store, or its folder, may only be read.
+        StoreReadOnly = 13,
+        /// The database file is damaged.
+        StoreCorrupt = 14,
+        /// The file is not a Tessera database; it was left untouched.
+        StoreForeign = 15,
+        /// A newer version of Tessera wrote the database; it was left untouched.
+        StoreNewer = 16,
+        /// The key does not belong to this store.
+        StoreWrongKey = 17,
+        /// The store exists and its key does not.
+        StoreKeyMissing = 18,
+        /// The path does not name a file that can be opened or created.
+        StorePath = 19,
+        /// Something else in this process holds the database file open.
+        StoreHeldElsewhere = 20,
+        /// The path lies on a network file system, where SQLite's locks cannot be relied on.
+        StoreNetworkFileSystem = 21,
+        /// The key file cannot be made or read, is readable by others or somebody else's, or is not in the form of one.
+        StoreKeyFile = 22,
+        /// The text is not in the form of a token.
+        MalformedToken = 30,
+        /// The key material may not be used: its form, length, use or algorithm.
+        KeyRefused = 31,
+        /// The handle was never given out, or has been closed.
+        InvalidHandle = 40,
+        /// A defect in Tessera. The call had no effect that it could undo; the process is unharmed.
+        /// (42 is .NET's, for a native library that is missing or of another version.)
+        Internal = 41,
+    }
 }
 
 #[cfg(test)]

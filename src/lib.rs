@@ -109,6 +109,7 @@ pub mod error;
 pub mod ffi;
 pub mod format;
 pub mod model;
+mod numbered;
 pub mod policy;
 pub mod secret;
 pub mod service;

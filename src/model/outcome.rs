@@ -3,73 +3,48 @@
 use std::sync::Arc;
 
 use super::Token;
+use crate::numbered::numbered;
 
-macro_rules! outcomes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal,)+) => {
-        /// The outcome of a check. Numbers and names are fixed, the same in every language.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        #[repr(u32)]
-        pub enum Outcome {
-            $($(#[$doc])* $name = $number,)+
-        }
-
-        impl Outcome {
-            /// Every outcome, in the order of its number.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-
-            /// The outcome's fixed name.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($name),)+
-                }
-            }
-
-            /// The outcome's fixed number.
-            pub fn number(self) -> u32 {
-                self as u32
-            }
-        }
-    };
-}
-
-outcomes! {
-    /// The token is good for this request.
-    Valid = 0,
-    /// The value is not in the form of a token.
-    Malformed = 1,
-    /// No such token here: never granted, removed, or signed by no key and issuer of this store.
-    Unknown = 2,
-    /// The token's time has not come.
-    NotYetValid = 3,
-    /// The token's time is over.
-    Expired = 4,
-    /// The token, its identity or its signing key was revoked or removed.
-    Revoked = 5,
-    /// The token is switched off for now.
-    Disabled = 6,
-    /// The token is for other audiences.
-    AudienceDenied = 7,
-    /// The token has no access to the organisation.
-    OrganizationDenied = 8,
-    /// The token does not reach the path.
-    PathDenied = 9,
-    /// The token may not be used with the method.
-    MethodDenied = 10,
-    /// The token may not be used from the referrer.
-    ReferrerDenied = 11,
-    /// The token may not be used from the address.
-    AddressDenied = 12,
-    /// No token may do the operation.
-    OperationDenied = 13,
-    /// The token lacks the role.
-    RoleDenied = 14,
-    /// The token was used too often of late.
-    RateLimited = 15,
-    /// The token's uses are spent.
-    UsesExhausted = 16,
-    /// The store could not be asked, so nothing is known.
-    StoreUnavailable = 17,
+numbered! {
+    /// The outcome of a check. Numbers and names are fixed, the same in every language.
+    pub enum Outcome {
+        /// The token is good for this request.
+        Valid = 0,
+        /// The value is not in the form of a token.
+        Malformed = 1,
+        /// No such token here: never granted, removed, or signed by no key and issuer of this store.
+        Unknown = 2,
+        /// The token's time has not come.
+        NotYetValid = 3,
+        /// The token's time is over.
+        Expired = 4,
+        /// The token, its identity or its signing key was revoked or removed.
+        Revoked = 5,
+        /// The token is switched off for now.
+        Disabled = 6,
+        /// The token is for other audiences.
+        AudienceDenied = 7,
+        /// The token has no access to the organisation.
+        OrganizationDenied = 8,
+        /// The token does not reach the path.
+        PathDenied = 9,
+        /// The token may not be used with the method.
+        MethodDenied = 10,
+        /// The token may not be used from the referrer.
+        ReferrerDenied = 11,
+        /// The token may not be used from the address.
+        AddressDenied = 12,
+        /// No token may do the operation.
+        OperationDenied = 13,
+        /// The token lacks the role.
+        RoleDenied = 14,
+        /// The token was used too often of late.
+        RateLimited = 15,
+        /// The token's uses are spent.
+        UsesExhausted = 16,
+        /// The store could not be asked, so nothing is known.
+        StoreUnavailable = 17,
+    }
 }
 
 /// What a check found, and on what evidence.

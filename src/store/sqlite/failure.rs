@@ -55,6 +55,11 @@ pub(super) fn read_only() -> Error {
     .about("path")
 }
 
+/// The error for a role that is not there.
+pub(super) fn no_such_role(name: &str) -> Error {
+    Error::new(ErrorCode::NotFound, format!("There is no role named {name}.")).about("role")
+}
+
 /// SQLite's own name for the kind of error, which holds no value of any statement.
 fn extended(error: &rusqlite::Error) -> String {
     match error {

@@ -7,7 +7,8 @@ use crate::model::{Identity, IdentityFilter, Name, Revocation, Role, fold_name};
 use crate::store::{IdentityChange, NewIdentity};
 
 use super::failure;
-use super::tokens::{like, revoke_where, split};
+use super::text::{like, split};
+use super::tokens::revoke_where;
 
 /// An identity as one row. A role's name holds no comma.
 const SELECT: &str = "
@@ -111,11 +112,6 @@ pub(super) fn roles(connection: &Connection) -> rusqlite::Result<Vec<Role>> {
         .collect()
 }
 
-/// The error for a role that is not there.
-pub(super) fn no_such_role(name: &str) -> Error {
-    Error::new(ErrorCode::NotFound, format!("There is no role named {name}.")).about("role")
-}
-
 fn set_roles(connection: &Connection, identity_id: i64, roles: &[String]) -> Result<()> {
     failure::context(
         connection
@@ -128,7 +124,7 @@ fn set_roles(connection: &Connection, identity_id: i64, roles: &[String]) -> Res
                 .prepare_cached("SELECT role_id FROM role WHERE name_key = ?1")
                 .and_then(|mut statement| statement.query_row([fold_name(role)], |row| row.get(0)).optional()),
         )?;
-        let role_id = role_id.ok_or_else(|| no_such_role(role))?;
+        let role_id = role_id.ok_or_else(|| failure::no_such_role(role))?;
         failure::context(
             connection
                 .prepare_cached("INSERT OR IGNORE INTO identity_role VALUES (?1, ?2)")

@@ -10,6 +10,7 @@ mod identities;
 mod keys;
 mod maintenance;
 mod schema;
+mod text;
 mod tokens;
 mod writer;
 

@@ -8,6 +8,7 @@ use crate::model::{Revocation, Token, TokenFilter, TokenFormat, TokenId, TokenSt
 use crate::store::{NewToken, TokenChange, TokenRecord};
 
 use super::failure;
+use super::text::{like, split};
 
 /// A token as one row: its lists are joined by characters that no member can hold (a role's name has no
 /// comma, a tag no control character), and its revocation is its key's where it has none of its own.
@@ -146,7 +147,7 @@ pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
                 .and_then(|mut statement| statement.execute(params![sequence, fold_name(role)])),
         )?;
         if found == 0 {
-            return Err(super::identities::no_such_role(role));
+            return Err(failure::no_such_role(role));
         }
     }
     insert_tags(connection, sequence, &new.tags)?;
@@ -264,32 +265,4 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
 /// A value that this program would not have written: the file was changed by something else.
 fn unexpected(column: usize) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnType(column, "token".to_owned(), Type::Text)
-}
-
-pub(super) fn split(joined: Option<String>, separator: char) -> Vec<String> {
-    joined.map(|text| text.split(separator).map(str::to_owned).collect()).unwrap_or_default()
-}
-
-/// Wildcards over folded names as a `LIKE` pattern whose escape character is the backslash.
-pub(super) fn like(wildcards: &str) -> String {
-    let mut pattern = String::with_capacity(wildcards.len() + 8);
-    for character in fold_name(wildcards).chars() {
-        match character {
-            '*' => pattern.push('%'),
-            '?' => pattern.push('_'),
-            '%' | '_' | '\\' => pattern.extend(['\\', character]),
-            _ => pattern.push(character),
-        }
-    }
-    pattern
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_wildcards_are_wild() {
-        assert_eq!(like(r"a*b?c%d_e\f"), r"A%B_C\%D\_E\\F");
-    }
 }
