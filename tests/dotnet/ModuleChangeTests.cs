@@ -7,7 +7,7 @@ public sealed class ModuleChangeTests : IDisposable
 
     public ModuleChangeTests() => _session.Run(
         """
-        $null = New-TesseraIdentity Adam -Role Operator -Password secret
+        $null = New-TesseraIdentity Adam -Role Operator -Password 'correct horse'
         $grant = Grant-TesseraToken Adam -Name nightly
         $key = New-TesseraSigningKey
         """);

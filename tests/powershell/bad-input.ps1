@@ -69,7 +69,12 @@ function OutcomeOfClaims([string] $Claims) {
     OutcomeOfJwt (Sign '{"alg":"HS256","typ":"JWT"}' "{`"iss`":`"i`",`"aud`":`"b`",`"iat`":1893455000,`"jti`":`"c`",$Claims}")
 }
 
-$folder = [IO.Directory]::CreateTempSubdirectory('tessera-').FullName
+# The whole suite keeps every store, and looks through them at its end.
+$kept = $Env:TESSERA_TEST_KEEP_STORES
+$folder = if ($kept) { [IO.Path]::Combine($kept, "script-$([guid]::NewGuid().ToString('N'))") } else { [IO.Directory]::CreateTempSubdirectory('tessera-').FullName }
+if ($kept) {
+    $null = [IO.Directory]::CreateDirectory($folder)
+}
 $path = [IO.Path]::Combine($folder, 'tokens.db')
 try {
     Connect-Tessera $path
@@ -213,7 +218,9 @@ try {
 }
 finally {
     Disconnect-Tessera
-    [IO.Directory]::Delete($folder, $true)
+    if (-not $kept) {
+        [IO.Directory]::Delete($folder, $true)
+    }
 }
 
 if ($script:failed -gt 0) {

@@ -25,8 +25,12 @@ function Assert([bool] $Condition, [string] $What) {
     }
 }
 
-# Its owner's alone, as a store's folder should be.
-$folder = [IO.Directory]::CreateTempSubdirectory('tessera-').FullName
+# The whole suite keeps every store, and looks through them at its end.
+$kept = $Env:TESSERA_TEST_KEEP_STORES
+$folder = if ($kept) { [IO.Path]::Combine($kept, "script-$([guid]::NewGuid().ToString('N'))") } else { [IO.Directory]::CreateTempSubdirectory('tessera-').FullName }
+if ($kept) {
+    $null = [IO.Directory]::CreateDirectory($folder)
+}
 try {
     '== A store: one file, and its key in another =='
     Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db')) -Issuer 'https://tokens.example'
@@ -80,5 +84,7 @@ try {
 }
 finally {
     Disconnect-Tessera
-    [IO.Directory]::Delete($folder, $true)
+    if (-not $kept) {
+        [IO.Directory]::Delete($folder, $true)
+    }
 }
