@@ -17,6 +17,9 @@ internal static class Claims
     // Deeper objects would be refused when the token is read back.
     private const int MaximumDepth = 16;
 
+    // Far more than a token can carry; ends a list that never does.
+    private const int MaximumBytes = 1 << 20;
+
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     // Nothing here is ever put into HTML, and every escape takes room in the token.
@@ -25,7 +28,7 @@ internal static class Claims
     /// <summary>Writes claims in the table's order.</summary>
     /// <param name="claims">The claims: text, numbers, booleans, null, times, lists and tables of those.</param>
     /// <returns>The text of a JSON object.</returns>
-    /// <exception cref="InvalidRequestException">A name is no text, a value has no form in JSON, or tables are nested too deep.</exception>
+    /// <exception cref="InvalidRequestException">A name is no text, a value has no form in JSON or can't be read, or the claims are nested too deep or too long.</exception>
     public static string ToJson(IDictionary claims)
     {
         using var buffer = new MemoryStream();
@@ -38,6 +41,11 @@ internal static class Claims
         {
             throw Refused("A claim's text is not well-formed Unicode: it holds half of a surrogate pair.");
         }
+        // A list or a property may be code of the caller's own. Its message may say anything, so only its kind is kept.
+        catch (Exception exception) when (exception is not (TesseraException or PipelineStoppedException or OutOfMemoryException))
+        {
+            throw Refused($"A claim could not be read: it failed with {(exception.InnerException ?? exception).GetType()}.");
+        }
 
         return Encoding.UTF8.GetString(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
     }
@@ -48,7 +56,7 @@ internal static class Claims
         writer.WriteStartObject();
         foreach (DictionaryEntry entry in table)
         {
-            if (Unwrap(entry.Key) is not string name)
+            if (ArgumentAttribute.Unwrap(entry.Key) is not string name)
             {
                 throw Refused($"A claim's name must be text, not of type {entry.Key.GetType()}.");
             }
@@ -81,7 +89,12 @@ internal static class Claims
 
     private static void WriteValue(Utf8JsonWriter writer, string name, object? wrapped, int depth)
     {
-        switch (Unwrap(wrapped))
+        if (writer.BytesCommitted + writer.BytesPending > MaximumBytes)
+        {
+            throw Refused("Claims may have 1 MiB at most.");
+        }
+
+        switch (ArgumentAttribute.Unwrap(wrapped))
         {
             case null:
                 writer.WriteNullValue();
@@ -99,7 +112,11 @@ internal static class Claims
                 WriteTime(writer, name, time);
                 break;
             case DateTime time:
-                WriteTime(writer, name, new DateTimeOffset(time));
+                WriteTime(writer, name, TimeAttribute.TryConvert(time)
+                    ?? throw Refused($"The claim '{name}' is a time that lies outside the years 1 to 9999 in UTC."));
+                break;
+            case JsonElement element:
+                WriteElement(writer, name, element, depth);
                 break;
             case Guid id:
                 writer.WriteStringValue(id);
@@ -111,7 +128,7 @@ internal static class Claims
                 writer.WriteStringValue(choice.ToString());
                 break;
             case byte or sbyte or short or ushort or int or uint or long:
-                writer.WriteNumberValue(Convert.ToInt64(Unwrap(wrapped), CultureInfo.InvariantCulture));
+                writer.WriteNumberValue(Convert.ToInt64(ArgumentAttribute.Unwrap(wrapped), CultureInfo.InvariantCulture));
                 break;
             case ulong number:
                 writer.WriteNumberValue(number);
@@ -155,6 +172,43 @@ internal static class Claims
         writer.WriteEndObject();
     }
 
+    // As the payload of a token that was taken apart holds its tables and lists.
+    private static void WriteElement(Utf8JsonWriter writer, string name, JsonElement element, int depth)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.Object:
+                ThrowIfTooDeep(depth + 1);
+                writer.WriteStartObject();
+                foreach (JsonProperty member in element.EnumerateObject())
+                {
+                    writer.WritePropertyName(WellFormed(member.Name));
+                    WriteElement(writer, member.Name, member.Value, depth + 1);
+                }
+
+                writer.WriteEndObject();
+                break;
+            case JsonValueKind.Array:
+                ThrowIfTooDeep(depth + 1);
+                writer.WriteStartArray();
+                foreach (JsonElement entry in element.EnumerateArray())
+                {
+                    WriteElement(writer, name, entry, depth + 1);
+                }
+
+                writer.WriteEndArray();
+                break;
+            case JsonValueKind.String:
+                writer.WriteStringValue(WellFormed(element.GetString()!));
+                break;
+            case JsonValueKind.Undefined:
+                throw Refused($"The claim '{name}' is a JSON element without a value.");
+            default:
+                element.WriteTo(writer);
+                break;
+        }
+    }
+
     private static void WriteTime(Utf8JsonWriter writer, string name, DateTimeOffset time)
     {
         if (NumericDates.Contains(name))
@@ -166,9 +220,6 @@ internal static class Claims
             writer.WriteStringValue(time);
         }
     }
-
-    private static object? Unwrap(object? value) =>
-        value is PSObject { BaseObject: not PSCustomObject } wrapped ? wrapped.BaseObject : value;
 
     // Also ends a table that holds itself.
     private static void ThrowIfTooDeep(int depth)

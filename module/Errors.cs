@@ -23,11 +23,17 @@ internal static class Errors
         string? subject = exception.Subject is { } named ? Redaction.Redact(named) : null;
         // Kept as it is, with its type and stack, unless it says too much.
         bool isClean = message == exception.Message && subject == exception.Subject;
-        return Record(
-            isClean ? exception : new TesseraException(exception.Code, message, subject),
+        ErrorRecord record = Record(
+            isClean ? exception : Restate(exception, message, subject),
             exception.Code.ToString(),
             CategoryOf(exception.Code),
             target);
+        if (AdviceOn(exception.Code, subject) is { } advice)
+        {
+            record.ErrorDetails = new ErrorDetails($"{message} {advice}") { RecommendedAction = advice };
+        }
+
+        return record;
     }
 
     /// <summary>An argument that the command itself refuses.</summary>
@@ -46,9 +52,25 @@ internal static class Errors
     /// <summary>Nothing of that name, found out by the command itself.</summary>
     /// <param name="noun">What was looked for.</param>
     /// <param name="name">Its name or id.</param>
-    /// <param name="advice">How to find what there is.</param>
-    public static ErrorRecord NotFound(string noun, string name, string advice) =>
-        From(new NotFoundException($"There is no {noun} '{name}'. {advice}", name), name);
+    /// <param name="subject">The argument that named it, as the engine would call it.</param>
+    public static ErrorRecord NotFound(string noun, string name, string subject) =>
+        From(new NotFoundException($"There is no {noun} '{name}'.", subject), name);
+
+    /// <summary>A revoked key that was named for others to verify with.</summary>
+    public static ErrorRecord KeyIsRevoked(string keyId) =>
+        From(
+            new InvalidRequestException(
+                ErrorCode.Conflict,
+                $"The signing key '{keyId}' is revoked, and nothing that it signed is good. Leave it out; without -KeyId all active keys are given.",
+                "keyId"),
+            keyId);
+
+    /// <summary>A path at which writing would destroy a store.</summary>
+    public static ErrorRecord FileOfStore(string path) =>
+        From(
+            new InvalidRequestException(
+                ErrorCode.Conflict, $"'{path}' is a file of the open store, and is never overwritten, not even with -Force. Give another path.", "path"),
+            path);
 
     /// <summary>A store that could not be opened. Unlike the failure itself it says which: the user may not have named it.</summary>
     public static ErrorRecord NotOpened(TesseraException exception, string path) =>
@@ -95,7 +117,34 @@ internal static class Errors
 
     /// <summary>A file that could not be written, other than a store.</summary>
     public static ErrorRecord FileNotWritten(string path, Exception exception) =>
-        Record(exception, "FileNotWritten", ErrorCategory.WriteError, path);
+        Record(
+            Redaction.Redact(exception.Message) is var message && message == exception.Message ? exception : new IOException(message),
+            "FileNotWritten",
+            ErrorCategory.WriteError,
+            path);
+
+    /// <summary>The same failure in other words, for scripts that catch it by its type.</summary>
+    private static TesseraException Restate(TesseraException exception, string message, string? subject) => exception switch
+    {
+        InvalidRequestException => new InvalidRequestException(exception.Code, message, subject),
+        NotFoundException => new NotFoundException(message, subject),
+        StoreException => new StoreException(exception.Code, message, subject),
+        TokenFormatException => new TokenFormatException(message, subject),
+        KeyException => new KeyException(message, subject),
+        NativeLibraryException => new NativeLibraryException(message, subject),
+        _ => new TesseraException(exception.Code, message, subject),
+    };
+
+    /// <summary>The command that helps on; the engine's messages name none, as other languages have them too.</summary>
+    private static string? AdviceOn(ErrorCode code, string? subject) => (code, subject) switch
+    {
+        (ErrorCode.NotFound, "role") => "Get-TesseraRole lists them.",
+        (ErrorCode.NotFound, "keyId") => "Get-TesseraSigningKey lists them, and New-TesseraSigningKey makes one.",
+        (ErrorCode.NotFound, "id") => "Get-TesseraToken lists them.",
+        (ErrorCode.NotFound, "identity" or "name") => "Get-TesseraIdentity lists them.",
+        (ErrorCode.StoreCorrupt, _) => "Test-TesseraStore -Detailed says what was found.",
+        _ => null,
+    };
 
     private static ErrorRecord Record(Exception exception, string id, ErrorCategory category, object? target) =>
         new(exception, $"Tessera.{id}", category, target is string text ? Redaction.Redact(text) : target);

@@ -14,9 +14,8 @@ internal static partial class Redaction
 
     /// <summary>
     /// A JSON Web Token, from its beginning on (a header begins <c>{"</c>, which base64url writes as <c>eyJ</c>); or an
-    /// opaque token with any prefix, or without, and even without its check. Public ids are too short for the latter: a
-    /// token's has 12 characters, a key's at most 43.
+    /// opaque token, whatever follows it. A digest in hexadecimal, such as folders and backups are named by, is none.
     /// </summary>
-    [GeneratedRegex("eyJ[0-9A-Za-z_.-]{10,}|(?:[a-z0-9_]{1,16}_)?[0-9A-Za-z]{44,}", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("eyJ[0-9A-Za-z_.-]{10,}|[a-z0-9_]{1,16}_(?![0-9a-f]{50}|[0-9A-F]{50})[0-9A-Za-z]{50,}", RegexOptions.CultureInvariant)]
     private static partial Regex TokenForm { get; }
 }

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 using System.Management.Automation;
 
 namespace Tessera.PowerShell;
@@ -7,7 +8,8 @@ namespace Tessera.PowerShell;
 /// <remarks>
 /// Without it PowerShell would take an object's <c>ToString</c> for its name. A foreign object is refused in the one
 /// way that lets PowerShell go on to the object's properties of the parameter's name. One of Tessera's own is refused
-/// for good: it may have such a property that means another thing (a token's Name is not its identity's).
+/// for good: it may have such a property that means another thing (a token's Name is not its identity's). A number is
+/// taken as it was typed: 007 names nothing that 7 does.
 /// </remarks>
 [AttributeUsage(AttributeTargets.Property)]
 internal abstract class ReferenceAttribute : ArgumentTransformationAttribute
@@ -23,10 +25,9 @@ internal abstract class ReferenceAttribute : ArgumentTransformationAttribute
     /// <param name="inputData">A text, a thing, or a list of them.</param>
     public override object? Transform(EngineIntrinsics engineIntrinsics, object? inputData)
     {
-        object? value = Unwrap(inputData);
-        return value is IList list
-            ? list.Cast<object?>().Select(element => TextOf(Unwrap(element))).ToArray()
-            : TextOf(value);
+        return Unwrap(inputData) is IList list
+            ? list.Cast<object?>().Select(TextOf).ToArray()
+            : TextOf(inputData);
     }
 
     /// <summary>The text that names a thing; null where it is no such thing.</summary>
@@ -34,11 +35,18 @@ internal abstract class ReferenceAttribute : ArgumentTransformationAttribute
 
     private static object? Unwrap(object? value) => value is PSObject wrapped ? wrapped.BaseObject : value;
 
-    private string? TextOf(object? value)
+    private string? TextOf(object? wrapped)
     {
+        object? value = Unwrap(wrapped);
         if (value is null or string)
         {
             return (string?)value;
+        }
+
+        // Only the engine's wrapping knows how a number was typed.
+        if (ArgumentAttribute.IsNumber(value))
+        {
+            return (string)LanguagePrimitives.ConvertTo(wrapped, typeof(string), CultureInfo.InvariantCulture);
         }
 
         if (NameOf(value) is { } name)

@@ -78,7 +78,7 @@ public sealed class SecretText
 }
 
 /// <summary>Makes a <see cref="SecretText"/> of what a parameter was given. It never fails: see there.</summary>
-/// <param name="propertyName">The property that holds the secret in a row of a table, such as one from a CSV file.</param>
+/// <param name="propertyName">The property that holds the secret in another object, such as a row from a CSV file.</param>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class SecretTextAttribute(string propertyName) : ArgumentTransformationAttribute
 {
@@ -88,7 +88,7 @@ internal sealed class SecretTextAttribute(string propertyName) : ArgumentTransfo
     public override object Transform(EngineIntrinsics engineIntrinsics, object? inputData) => Of(inputData, propertyName);
 
     private static SecretText Of(object? value, string? propertyName) =>
-        (value is PSObject { BaseObject: not PSCustomObject } wrapped ? wrapped.BaseObject : value) switch
+        ArgumentAttribute.Unwrap(value) switch
         {
             SecretText secret => secret,
             string text => SecretText.From(text),
@@ -97,7 +97,20 @@ internal sealed class SecretTextAttribute(string propertyName) : ArgumentTransfo
             TokenGrant grant => SecretText.From(grant.Value.ToSecureString()),
             TokenValue token => SecretText.From(token.ToSecureString()),
             JsonWebToken token => SecretText.From(token.RawData),
-            PSObject row when propertyName is not null && row.Properties[propertyName] is { } property => Of(property.Value, propertyName: null),
+            { } row when propertyName is not null && TryRead(row, propertyName) is { } held => Of(held, propertyName: null),
             var other => SecretText.Refuse(other),
         };
+
+    // A row of a table, or an object of a script's class.
+    private static object? TryRead(object row, string propertyName)
+    {
+        try
+        {
+            return PSObject.AsPSObject(row).Properties[propertyName]?.Value;
+        }
+        catch (Exception exception) when (exception is GetValueException or ExtendedTypeSystemException)
+        {
+            return null;
+        }
+    }
 }

@@ -8,6 +8,7 @@ public abstract class StoreCmdlet : TesseraCmdlet
     /// <summary>The store to work on, from <see cref="ConnectTesseraCommand"/> -PassThru. Without it: the store that this session is connected to, or else the default store, which is opened at first use.</summary>
     [Parameter]
     [ValidateNotNull]
+    [OpenStore]
     public TokenStore? Store { get; set; }
 
     /// <summary>The store to work on. Opens the default store where the session has none; a failure to do so ends the command.</summary>
@@ -43,7 +44,7 @@ public abstract class StoreCmdlet : TesseraCmdlet
             key = store.GetSigningKeys().FirstOrDefault(candidate => candidate.KeyId == keyId);
             if (key is null)
             {
-                WriteError(Errors.NotFound("signing key", keyId ?? string.Empty, "Get-TesseraSigningKey lists those that there are."));
+                WriteError(Errors.NotFound("signing key", keyId ?? string.Empty, "keyId"));
             }
         });
         return key;

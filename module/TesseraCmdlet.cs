@@ -5,6 +5,15 @@ namespace Tessera.PowerShell;
 /// <summary>What every cmdlet of the module has: one way to report a failure, and paths as PowerShell sees them.</summary>
 public abstract class TesseraCmdlet : PSCmdlet
 {
+    /// <summary>Asks whether to go on, under -WhatIf and -Confirm, without repeating a token that was given for a name or in a path.</summary>
+    /// <param name="target">What would be changed.</param>
+    /// <param name="action">How.</param>
+    private protected new bool ShouldProcess(string target, string action) => base.ShouldProcess(Redaction.Redact(target), action);
+
+    /// <summary>Says what was done, likewise.</summary>
+    /// <param name="text">A sentence.</param>
+    private protected new void WriteVerbose(string text) => base.WriteVerbose(Redaction.Redact(text));
+
     /// <summary>Does one thing of several: a failure becomes an error record, and the others go on.</summary>
     /// <param name="target">What the thing is about, for the error record; never a secret.</param>
     /// <param name="action">The thing to do.</param>
@@ -76,6 +85,11 @@ public abstract class TesseraCmdlet : PSCmdlet
     /// <returns>The full path in the file system; nothing need be there.</returns>
     private protected string ResolveFilePath(string path)
     {
+        if (path.Contains('\0', StringComparison.Ordinal))
+        {
+            ThrowTerminatingError(Errors.InvalidArgument("Path", "A path may not hold the character NUL."));
+        }
+
         string fullPath;
         ProviderInfo provider;
         try

@@ -28,6 +28,7 @@ public sealed class DisconnectTesseraCommand : TesseraCmdlet
     /// <summary>The store to close, from <see cref="ConnectTesseraCommand"/> -PassThru. Without it: the store that this session is connected to.</summary>
     [Parameter(ValueFromPipeline = true)]
     [ValidateNotNull]
+    [OpenStore]
     public TokenStore? Store { get; set; }
 
     /// <summary>Disconnects.</summary>

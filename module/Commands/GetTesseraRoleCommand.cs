@@ -51,7 +51,7 @@ public sealed class GetTesseraRoleCommand : StoreCmdlet
         Role[] matches = [.. roles.Where(role => Text.IsMatch(role.Name, name))];
         if (matches.Length == 0 && !Text.HasWildcards(name))
         {
-            WriteError(Errors.NotFound("role", name, "Get-TesseraRole lists those that there are."));
+            WriteError(Errors.NotFound("role", name, "role"));
         }
 
         WriteObject(matches, enumerateCollection: true);

@@ -36,10 +36,11 @@ namespace Tessera.PowerShell;
 [OutputType(typeof(Token))]
 public sealed class GetTesseraTokenCommand : StoreCmdlet
 {
-    // The default, so that text from the pipeline is read as ids: an identity's name would have to be asked for.
+    // The default, so that text from the pipeline is read as ids.
     private const string IdSet = "Id";
     private const string ConditionSet = "Condition";
 
+    private bool _isTotalWritten;
     private ulong _skipped;
     private ulong _written;
 
@@ -50,12 +51,18 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
     [ArgumentCompleter(typeof(TokenIdCompleter))]
     public string[]? Id { get; set; }
 
-    /// <summary>Tokens that speak for this identity: its name, or an identity from <see cref="GetTesseraIdentityCommand"/>.</summary>
-    [Parameter(ValueFromPipeline = true, ParameterSetName = ConditionSet)]
+    /// <summary>Tokens that speak for this identity, or for a removed one of its name: its name, or an identity from <see cref="GetTesseraIdentityCommand"/>.</summary>
+    [Parameter(ParameterSetName = ConditionSet)]
     [ValidateNotNullOrEmpty]
     [IdentityName]
     [ArgumentCompleter(typeof(IdentityNameCompleter))]
     public string? Identity { get; set; }
+
+    /// <summary>An identity from <see cref="GetTesseraIdentityCommand"/>, for the pipeline: tokens that speak for it. Text from the pipeline is never taken for an identity's name.</summary>
+    [Parameter(ValueFromPipeline = true, ParameterSetName = ConditionSet)]
+    [ValidateNotNull]
+    [IdentityObject]
+    public Identity? InputObject { get; set; }
 
     /// <summary>Tokens with this name, in any case. * stands for any characters and ? for one.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
@@ -66,6 +73,7 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
     /// <summary>Tokens in this state now.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
     [ValidateNotNull]
+    [Choice<TokenState>]
     public TokenState? State { get; set; }
 
     /// <summary>Tokens with this tag.</summary>
@@ -76,25 +84,28 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
     /// <summary>Tokens that expire at this time or later. A time without an offset is local time.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
     [ValidateNotNull]
+    [Time]
     public DateTimeOffset? ExpiresAfter { get; set; }
 
     /// <summary>Tokens that expire before this time. A time without an offset is local time.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
     [ValidateNotNull]
+    [Time]
     public DateTimeOffset? ExpiresBefore { get; set; }
 
     /// <summary>Writes the tokens.</summary>
     protected override void ProcessRecord()
     {
         TokenStore store = CurrentStore;
-        if (PagingParameters.IncludeTotalCount)
+        if (PagingParameters.IncludeTotalCount && !_isTotalWritten)
         {
+            _isTotalWritten = true;
             WriteTotalCount(store);
         }
 
         if (Id is null)
         {
-            Attempt(target: null, () => WriteMatches(store));
+            WriteMatches(store);
             return;
         }
 
@@ -109,9 +120,39 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
 
     private void WriteMatches(TokenStore store)
     {
+        if (ReferenceEquals(InputObject, IdentityObjectAttribute.None))
+        {
+            WriteError(Errors.InvalidArgument(
+                nameof(InputObject),
+                "With conditions the pipeline takes identities from Get-TesseraIdentity only. Name an identity with -Identity, and tokens with -Id and without conditions."));
+            return;
+        }
+
+        if (Identity is not null && InputObject is not null)
+        {
+            WriteError(Errors.InvalidArgument(nameof(Identity), "Name one identity with -Identity, or pass identities through the pipeline, not both."));
+            return;
+        }
+
+        string? identity = Identity ?? InputObject?.Name;
+        Attempt(identity, () =>
+        {
+            // Only where nothing was found: a removed identity has tokens still.
+            if (!TryWriteMatches(store, identity) && identity is not null)
+            {
+                _ = store.GetIdentity(identity);
+            }
+        });
+    }
+
+    /// <summary>Writes the tokens that meet the conditions.</summary>
+    /// <returns>Whether there was one, within the page or not.</returns>
+    private bool TryWriteMatches(TokenStore store, string? identity)
+    {
+        bool isAny = false;
         var filter = new TokenFilter
         {
-            Identity = Identity,
+            Identity = identity,
             Name = Name,
             State = State,
             Tag = Tag,
@@ -120,11 +161,14 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
         };
         foreach (Token token in store.GetTokens(filter))
         {
+            isAny = true;
             if (Stopping || !Page(token))
             {
-                return;
+                break;
             }
         }
+
+        return isAny;
     }
 
     /// <summary>Writes a token unless it lies before or after the page that was asked for.</summary>
@@ -149,7 +193,7 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
     /// <summary>Only the number of all tokens is known without reading them.</summary>
     private void WriteTotalCount(TokenStore store)
     {
-        bool isKnown = ParameterSetName == IdSet && Id is null;
+        bool isKnown = ParameterSetName == IdSet && Id is null && !MyInvocation.ExpectingInput;
         Attempt(target: null, () => WriteObject(isKnown
             ? PagingParameters.NewTotalCount((ulong)store.GetStatus().Tokens.Total, accuracy: 1)
             : PagingParameters.NewTotalCount(0, accuracy: 0)));

@@ -63,19 +63,22 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
 
     /// <summary>How long the token lives, from now or from -NotBefore, as a TimeSpan: 30.00:00:00 is 30 days, 0.01:00:00 an hour.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ExpiresInSet)]
+    [Duration]
     public TimeSpan ExpiresIn { get; set; }
 
     /// <summary>When the token's time is over. A time without an offset is local time.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ExpiresAtSet)]
+    [Time]
     public DateTimeOffset ExpiresAt { get; set; }
 
     /// <summary>Makes a token that never expires. Only an opaque token can.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NoExpirySet)]
     public SwitchParameter NoExpiry { get; set; }
 
-    /// <summary>When the token's time begins. Without it: at once.</summary>
+    /// <summary>When the token's time begins. A time without an offset is local time. Without it: at once.</summary>
     [Parameter]
     [ValidateNotNull]
+    [Time]
     public DateTimeOffset? NotBefore { get; set; }
 
     /// <summary>Tags to find the token by: at most 16, each of 1 to 64 characters.</summary>
@@ -90,6 +93,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     /// <summary>The form of the token's value: Opaque or Jwt.</summary>
     /// <value>Opaque</value>
     [Parameter]
+    [Choice<TokenFormat>]
     public TokenFormat Format { get; set; } = TokenFormat.Opaque;
 
     /// <summary>The audiences that a JSON Web Token is for: at most 16. A check that names another refuses it. Without it: the store's issuer.</summary>

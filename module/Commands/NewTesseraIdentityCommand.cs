@@ -38,7 +38,7 @@ public sealed class NewTesseraIdentityCommand : StoreCmdlet
     [ArgumentCompleter(typeof(RoleNameCompleter))]
     public string[]? Role { get; set; }
 
-    /// <summary>Its password, as a SecureString or a string: 1 to 1,024 bytes of UTF-8. Without it: none.</summary>
+    /// <summary>Its password, as a SecureString or a string: 1 to 1,024 bytes of UTF-8. Never leave the parameter's name out: PowerShell's own error repeats what is left over on the command line. Without it: none.</summary>
     [Parameter]
     [SecretText(nameof(Password))]
     public SecretText? Password { get; set; }

@@ -40,16 +40,19 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
 
     /// <summary>The claims, as a hash table or an ordered one. Values are text, numbers, booleans, lists and tables; a time becomes seconds since 1970 in exp, nbf and iat, and text elsewhere.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
+    [ClaimTable]
     public IDictionary Claims { get; set; } = null!;
 
     /// <summary>How long the token lives from now on, as a TimeSpan, where the claims have no exp.</summary>
     [Parameter]
     [ValidateNotNull]
+    [Duration]
     public TimeSpan? ExpiresIn { get; set; }
 
     /// <summary>The kind of token: AccessToken (RFC 9068, the default), JsonWebToken, PowerShellUniversal or UniversalDashboard.</summary>
     /// <value>AccessToken</value>
     [Parameter]
+    [Choice<JsonWebTokenProfile>]
     public JsonWebTokenProfile Profile { get; set; } = JsonWebTokenProfile.AccessToken;
 
     /// <summary>A key of your own to sign with, as a SecureString or a string: a shared secret, a private key in PEM, or a JSON Web Key.</summary>
@@ -60,11 +63,13 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
     /// <summary>The form of -SigningKey. Without it: Pem for a text that begins with -----BEGIN, Jwk for one that begins with {, else Secret.</summary>
     [Parameter(ParameterSetName = OwnKeySet)]
     [ValidateNotNull]
+    [Choice<JsonWebKeyKind>]
     public JsonWebKeyKind? KeyKind { get; set; }
 
     /// <summary>The algorithm to sign with. Without it: the one that the key is for.</summary>
     [Parameter]
     [ValidateNotNull]
+    [Choice<SigningAlgorithm>]
     public SigningAlgorithm? Algorithm { get; set; }
 
     /// <summary>The id of the store's key to sign with. Without it: the newest active one.</summary>
@@ -81,6 +86,12 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
     /// <summary>Makes a token of each table of claims.</summary>
     protected override void ProcessRecord()
     {
+        if (Claims is ClaimTableAttribute.Refused refused)
+        {
+            WriteError(Errors.InvalidArgument(nameof(Claims), refused.Reason));
+            return;
+        }
+
         if (!IsUsable(SigningKey, nameof(SigningKey)) || !ShouldProcess($"{Profile} with {Claims.Count} claims", "Sign"))
         {
             return;

@@ -30,6 +30,7 @@ public sealed class NewTesseraSigningKeyCommand : StoreCmdlet
     /// <summary>The algorithm that the key is for: ES256, ES384, EdDSA, RS256, PS256 or HS256.</summary>
     /// <value>ES256</value>
     [Parameter(Position = 0)]
+    [Choice<SigningAlgorithm>]
     public SigningAlgorithm Algorithm { get; set; } = SigningAlgorithm.ES256;
 
     /// <summary>Makes the key.</summary>

@@ -43,7 +43,7 @@ public sealed class SetTesseraIdentityCommand : StoreCmdlet
     [ArgumentCompleter(typeof(RoleNameCompleter))]
     public string[]? Role { get; set; }
 
-    /// <summary>The new password, as a SecureString or a string: 1 to 1,024 bytes of UTF-8.</summary>
+    /// <summary>The new password, as a SecureString or a string: 1 to 1,024 bytes of UTF-8. Never leave the parameter's name out: PowerShell's own error repeats what is left over on the command line.</summary>
     [Parameter(ParameterSetName = PasswordSet)]
     [SecretText(nameof(Password))]
     public SecretText? Password { get; set; }

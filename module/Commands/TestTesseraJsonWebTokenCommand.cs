@@ -45,11 +45,13 @@ public sealed class TestTesseraJsonWebTokenCommand : StoreCmdlet
     /// <summary>The form of -SigningKey. Without it: Pem for a text that begins with -----BEGIN, Jwk for one that begins with {, else Secret.</summary>
     [Parameter(ParameterSetName = OwnKeySet)]
     [ValidateNotNull]
+    [Choice<JsonWebKeyKind>]
     public JsonWebKeyKind? KeyKind { get; set; }
 
     /// <summary>The algorithm that the token must be signed with. Without it: the one that the key is for.</summary>
     [Parameter]
     [ValidateNotNull]
+    [Choice<SigningAlgorithm>]
     public SigningAlgorithm? Algorithm { get; set; }
 
     /// <summary>The issuer that the token must name, compared exactly. Without it: the store's, or any where there is no store.</summary>
@@ -65,11 +67,13 @@ public sealed class TestTesseraJsonWebTokenCommand : StoreCmdlet
     /// <summary>The kind of token that is expected: AccessToken (RFC 9068, the default), JsonWebToken, PowerShellUniversal or UniversalDashboard.</summary>
     /// <value>AccessToken</value>
     [Parameter]
+    [Choice<JsonWebTokenProfile>]
     public JsonWebTokenProfile Profile { get; set; } = JsonWebTokenProfile.AccessToken;
 
-    /// <summary>The time to judge the token at. Without it: now.</summary>
+    /// <summary>The time to judge the token at; without an offset it is local time. Without it: now.</summary>
     [Parameter]
     [ValidateNotNull]
+    [Time]
     public DateTimeOffset? At { get; set; }
 
     /// <summary>Gives the verdict instead of $true or $false.</summary>

@@ -4,7 +4,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Checks a token that somebody presented.</summary>
 /// <remarks>
-/// <para>Gives $true where the token is good and, where -Role or -Audience is given, has that role or is for that audience; otherwise $false. With -Detailed it gives the verdict: the outcome, the token and its identity, the roles it has now, and how old the evidence may be.</para>
+/// <para>Gives $true where the token is good and, where -Role or -Audience is given, has that role or is for that audience; otherwise $false. An opaque token names no audience, and so serves every one. With -Detailed it gives the verdict: the outcome, the token and its identity, the roles it has now, and how old the evidence may be.</para>
 /// <para>The store is asked at each check: a token that was revoked, by this or another process, is refused from then on.</para>
 /// <para>Tell whoever presented a token only that it was refused; the outcome is for you.</para>
 /// </remarks>
@@ -31,7 +31,7 @@ namespace Tessera.PowerShell;
 [OutputType(typeof(bool), typeof(Verdict))]
 public sealed class TestTesseraTokenCommand : StoreCmdlet
 {
-    /// <summary>The token's value, as a string or a SecureString, or an object from <see cref="GrantTesseraTokenCommand"/>.</summary>
+    /// <summary>The token's value, as a string or a SecureString, or an object from <see cref="GrantTesseraTokenCommand"/> or with a property Token. One value: PowerShell's own error repeats what is left over on the command line.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SecretText(nameof(Token))]
     public SecretText Token { get; set; } = null!;
@@ -43,7 +43,7 @@ public sealed class TestTesseraTokenCommand : StoreCmdlet
     [ArgumentCompleter(typeof(RoleNameCompleter))]
     public string? Role { get; set; }
 
-    /// <summary>The audience that the token must be for, compared exactly.</summary>
+    /// <summary>The audience that the token must be for, compared exactly. Only a JSON Web Token names audiences: an opaque token serves every one, and this refuses none.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Audience { get; set; }

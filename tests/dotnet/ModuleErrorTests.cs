@@ -71,6 +71,44 @@ public sealed class ModuleErrorTests : IDisposable
         Assert.StartsWith("Parameter", error.FullyQualifiedErrorId, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Get-TesseraToken AAAAAAAAAAAA", "Get-TesseraToken lists them.")]
+    [InlineData("New-TesseraIdentity Eve -Role Nobody", "Get-TesseraRole lists them.")]
+    [InlineData("Get-TesseraRole Nobody", "Get-TesseraRole lists them.")]
+    [InlineData("Get-TesseraIdentity Nobody", "Get-TesseraIdentity lists them.")]
+    [InlineData("Grant-TesseraToken Nobody", "Get-TesseraIdentity lists them.")]
+    [InlineData("Get-TesseraSigningKey none", "Get-TesseraSigningKey lists them, and New-TesseraSigningKey makes one.")]
+    [InlineData("New-TesseraJsonWebToken @{ sub = 'a'; aud = 'b'; client_id = 'a' }", "Get-TesseraSigningKey lists them, and New-TesseraSigningKey makes one.")]
+    public void Error_names_the_command_that_helps_on(string script, string advice)
+    {
+        ErrorRecord error = _session.Error(script);
+
+        Assert.EndsWith($". {advice}", error.ToString(), StringComparison.Ordinal);
+        Assert.Equal(advice, error.ErrorDetails.RecommendedAction);
+        Assert.DoesNotContain("Tessera", error.Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Connect-Tessera ([IO.Path]::Combine($folder, $value, 'tokens.db'))", "Tessera.StoreException")]
+    [InlineData("Get-TesseraRole $value -ErrorAction Stop", "Tessera.NotFoundException")]
+    public void Error_without_the_secret_is_still_caught_by_its_type(string script, string type)
+    {
+        _session.Run($"$folder = '{_session.Folder}'; $value = (Grant-TesseraToken Adam -AsPlainText).Token");
+
+        Assert.Contains("***", (string)_session.Engine.Invoke($"try {{ {script} }} catch [{type}] {{ \"$_\" }}").Single().BaseObject, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    [InlineData("backup_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    [InlineData("AVeryLongFolderNameThatSomebodyChoseForReasonsOfTheirOwn")]
+    public void Ordinary_path_is_shown_as_it_is(string folder)
+    {
+        string path = Path.Combine(_session.Folder, folder, "tokens.db");
+
+        Assert.Contains(path, _session.Error($"Connect-Tessera '{path}'").ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Every_kind_of_failure_has_a_category()
     {

@@ -29,7 +29,12 @@ function Secret([string] $Text) {
     $Text
 }
 
-$folder = [IO.Directory]::CreateTempSubdirectory('tessera-').FullName
+# The whole suite keeps every store, and looks through them at its end.
+$kept = $Env:TESSERA_TEST_KEEP_STORES
+$folder = if ($kept) { [IO.Path]::Combine($kept, "script-$([guid]::NewGuid().ToString('N'))") } else { [IO.Directory]::CreateTempSubdirectory('tessera-').FullName }
+if ($kept) {
+    $null = [IO.Directory]::CreateDirectory($folder)
+}
 try {
     Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db')) -Issuer 'https://tokens.example'
     $password = Secret 'correct horse battery staple'
@@ -97,6 +102,35 @@ try {
     New-TesseraIdentity Eve -Password @($password, $password)
     Set-TesseraIdentity Nobody -Password $password
     New-TesseraJsonWebToken @{ sub = 'Adam'; x = [Text.StringBuilder]::new($text) }
+    '== What a command would do, and did: shown for an explicit switch only =='
+    Grant-TesseraToken $text -Verbose
+    Grant-TesseraToken $webText -WhatIf
+    New-TesseraIdentity $webText -WhatIf
+    New-TesseraIdentity $text -Verbose
+    Connect-Tessera ([IO.Path]::Combine($folder, $text)) -WhatIf
+    Backup-TesseraStore ([IO.Path]::Combine($folder, $webText)) -WhatIf
+    Backup-TesseraStore ([IO.Path]::Combine($folder, 'none', $text)) -Verbose
+    Export-TesseraSigningKey -Path ([IO.Path]::Combine($folder, $text)) -WhatIf
+    Export-TesseraSigningKey -Path ([IO.Path]::Combine($folder, 'none', $text)) -Verbose
+
+    '== What the engine would repeat, if it had to convert it =='
+    foreach ($misuse in @(
+            { New-TesseraJsonWebToken $webText }
+            { $webText | New-TesseraJsonWebToken }
+            { New-TesseraJsonWebToken @{ sub = 'Adam' } -ExpiresIn $text }
+            { New-TesseraJsonWebToken @{ sub = 'Adam' } -Profile $password }
+            { Grant-TesseraToken Adam -ExpiresAt $text }
+            { Grant-TesseraToken Adam -NotBefore $webText }
+            { Grant-TesseraToken Adam -Format $text }
+            { Get-TesseraToken -State $password }
+            { $text | Get-TesseraToken -State Active }
+            { Get-TesseraToken -Store $text }
+            { New-TesseraSigningKey $password }
+            { Test-TesseraJsonWebToken $webText -At $text }
+        )) {
+        try { 1 | ForEach-Object $misuse } catch { $_ | Out-Host }
+    }
+
     try { Connect-Tessera ([IO.Path]::Combine($folder, 'none', $text)) } catch { $_ | Out-Host }
     try { Connect-Tessera ([IO.Path]::Combine($folder, 'none', $webText)) } catch { $_ | Out-Host }
 
@@ -108,5 +142,7 @@ try {
 }
 finally {
     Disconnect-Tessera
-    [IO.Directory]::Delete($folder, $true)
+    if (-not $kept) {
+        [IO.Directory]::Delete($folder, $true)
+    }
 }
