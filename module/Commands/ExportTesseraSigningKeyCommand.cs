@@ -1,11 +1,14 @@
+using System.Buffers;
 using System.Management.Automation;
 using System.Text;
+using System.Text.Json;
 
 namespace Tessera.PowerShell;
 
 /// <summary>Gives the public halves of signing keys, with which others verify the store's JSON Web Tokens.</summary>
 /// <remarks>
-/// <para>Jwks is a JSON Web Key Set (RFC 7517), as web APIs fetch it; Pem is one PEM block for each key. Private halves are never given out, and an HS256 key has no public half. Without -KeyId, revoked keys are left out.</para>
+/// <para>Jwks is a JSON Web Key Set (RFC 7517), as web APIs fetch it; Pem is one PEM block for each key. Private halves are never given out, and an HS256 key has no public half. Without -KeyId, revoked keys are left out; to name one is an error.</para>
+/// <para>However many keys are named, they make one text, or one file. A file takes its place as a whole. The files of the open store are never overwritten.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -21,22 +24,37 @@ namespace Tessera.PowerShell;
 /// </code>
 /// <para>Writes one public key to a file.</para>
 /// </example>
+/// <example>
+/// <code>
+/// $null = New-TesseraSigningKey -Algorithm ES256
+/// $null = New-TesseraSigningKey -Algorithm EdDSA
+/// Get-TesseraSigningKey | Export-TesseraSigningKey -Path ./jwks.json
+/// </code>
+/// <para>Writes several public keys to one file.</para>
+/// </example>
 /// <seealso cref="GetTesseraSigningKeyCommand"/>
 /// <seealso cref="TestTesseraJsonWebTokenCommand"/>
 [Cmdlet(VerbsData.Export, "TesseraSigningKey", SupportsShouldProcess = true)]
 [OutputType(typeof(string), typeof(FileInfo))]
 public sealed class ExportTesseraSigningKeyCommand : StoreCmdlet
 {
-    /// <summary>The id of the key, or a key from <see cref="GetTesseraSigningKeyCommand"/>. Without it: all active keys that have a public half.</summary>
+    // What a store keeps beside its database: its key, and SQLite's own files.
+    private static readonly string[] StoreFileSuffixes = ["", ".key", "-wal", "-shm", "-journal"];
+
+    private readonly List<string> _keyIds = [];
+    private bool _isNamed;
+
+    /// <summary>The ids of the keys, or keys from <see cref="GetTesseraSigningKeyCommand"/>. Without it: all active keys that have a public half.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [KeyId]
     [ArgumentCompleter(typeof(KeyIdCompleter))]
-    public string? KeyId { get; set; }
+    public string[]? KeyId { get; set; }
 
     /// <summary>The form: Jwks or Pem.</summary>
     /// <value>Jwks</value>
     [Parameter]
+    [Choice<SigningKeyExport>]
     public SigningKeyExport As { get; set; } = SigningKeyExport.Jwks;
 
     /// <summary>A file to write, instead of giving the text; the file is given then. A relative path starts from PowerShell's current location; wildcards in it are ordinary characters.</summary>
@@ -48,45 +66,159 @@ public sealed class ExportTesseraSigningKeyCommand : StoreCmdlet
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    /// <summary>Notes whether keys are named, be it by a pipeline that brings none.</summary>
+    protected override void BeginProcessing() => _isNamed = KeyId is not null || MyInvocation.ExpectingInput;
+
+    /// <summary>Collects the keys.</summary>
+    protected override void ProcessRecord() => _keyIds.AddRange(KeyId ?? []);
+
     /// <summary>Gives or writes the keys.</summary>
-    protected override void ProcessRecord()
+    protected override void EndProcessing()
     {
         TokenStore store = CurrentStore;
-        Attempt(KeyId, () =>
+        if (!_isNamed)
         {
-            string text = store.ExportSigningKeys(As, KeyId);
-            if (Path is null)
+            Attempt(target: null, () => Give(store, store.ExportSigningKeys(As)));
+            return;
+        }
+
+        List<string> texts = [];
+        foreach (string keyId in _keyIds.Distinct())
+        {
+            if (TryGetSigningKey(store, keyId) is not { } key)
             {
-                WriteObject(text);
+                continue;
             }
-            else
+
+            if (key.State == SigningKeyState.Revoked)
             {
-                WriteFile(ResolveFilePath(Path), text);
+                WriteError(Errors.KeyIsRevoked(keyId));
+                continue;
             }
-        });
+
+            Attempt(keyId, () => texts.Add(store.ExportSigningKeys(As, keyId)));
+        }
+
+        if (texts.Count > 0)
+        {
+            Attempt(target: null, () => Give(store, Combine(texts)));
+        }
+    }
+
+    private string Combine(List<string> texts) =>
+        texts.Count == 1 ? texts[0]
+        : As == SigningKeyExport.Pem ? string.Concat(texts.Select(static text => text.TrimEnd('\n') + "\n"))
+        : CombineKeySets(texts);
+
+    private static string CombineKeySets(List<string> keySets)
+    {
+        var json = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(json))
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray("keys");
+            foreach (string keySet in keySets)
+            {
+                using JsonDocument document = JsonDocument.Parse(keySet);
+                foreach (JsonElement key in document.RootElement.GetProperty("keys").EnumerateArray())
+                {
+                    key.WriteTo(writer);
+                }
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(json.WrittenSpan);
+    }
+
+    private void Give(TokenStore store, string text)
+    {
+        if (Path is null)
+        {
+            WriteObject(text);
+            return;
+        }
+
+        string path = System.IO.Path.GetFullPath(ResolveFilePath(Path));
+        if (IsOfStore(store, path) || (Session.Current.Store is { } current && IsOfStore(current, path)))
+        {
+            WriteError(Errors.FileOfStore(path));
+        }
+        else if (ShouldProcess(path, "Write public keys"))
+        {
+            WriteFile(path, text.EndsWith('\n') ? text : text + "\n");
+        }
     }
 
     private void WriteFile(string path, string text)
     {
-        if (!ShouldProcess(path, "Write public keys"))
+        if (File.Exists(path) && !Force)
         {
+            WriteError(Errors.FileExists(path));
             return;
         }
 
+        // Beside the file, so that it can take its place in one step. A link is followed, to keep it one.
+        string target = FollowLinks(path);
+        string draft = $"{target}.{Guid.NewGuid():N}";
         try
         {
-            using (var file = new FileStream(path, Force ? FileMode.Create : FileMode.CreateNew, FileAccess.Write))
+            using (var file = new FileStream(draft, FileMode.CreateNew, FileAccess.Write))
             {
-                file.Write(Encoding.UTF8.GetBytes(text.EndsWith('\n') ? text : text + "\n"));
+                file.Write(Encoding.UTF8.GetBytes(text));
             }
 
+            File.Move(draft, target, overwrite: Force);
             WriteObject(new FileInfo(path));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            TryDelete(draft);
             WriteError(File.Exists(path) && !Force
                 ? Errors.FileExists(path)
                 : Errors.FileNotWritten(path, exception));
+        }
+    }
+
+    /// <summary>Says whether a path leads, through links or not, to one of a store's files, be it there yet or not.</summary>
+    private static bool IsOfStore(TokenStore store, string path)
+    {
+        // In any case: some file systems tell no capitals from small letters, and nobody needs such a name.
+        string target = FollowLinks(path);
+        return StoreFileSuffixes.Any(suffix =>
+            string.Equals(FollowLinks(System.IO.Path.GetFullPath(store.Path) + suffix), target, StringComparison.OrdinalIgnoreCase));
+    }
+
+    /// <summary>The path without links, as far as they can be read.</summary>
+    private static string FollowLinks(string path)
+    {
+        if (System.IO.Path.GetDirectoryName(path) is not { } folder)
+        {
+            return path;
+        }
+
+        string direct = System.IO.Path.Combine(FollowLinks(folder), System.IO.Path.GetFileName(path));
+        try
+        {
+            return File.ResolveLinkTarget(direct, returnFinalTarget: true) is { } target ? FollowLinks(target.FullName) : direct;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return direct;
+        }
+    }
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // What failed before is what the user should hear of.
         }
     }
 }
