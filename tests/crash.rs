@@ -1,4 +1,5 @@
-//! What was acknowledged is there after the process is killed in the middle of its work.
+//! Several processes on one store: they may create it at the same moment, and what one acknowledged is there after it
+//! is killed in the middle of its work.
 
 mod support;
 
@@ -59,7 +60,56 @@ fn acknowledged_grants_and_revocations_survive_a_kill() {
     assert!(revoked > 20 && revoked < expected.len(), "both kinds were acknowledged");
 }
 
-/// Not a test by itself: the process that the one above kills.
+const CREATING: &str = "TESSERA_TEST_CREATED_STORE";
+
+#[test]
+fn several_processes_may_create_one_store() {
+    for _ in 0..5 {
+        let folder = support::folder();
+        let path = folder.path().join("tokens.db");
+        let children: Vec<_> = (0..6)
+            .map(|number| {
+                Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "process_that_creates", "--nocapture", "--quiet"])
+                    .env(CREATING, &path)
+                    .env("TESSERA_TEST_CREATED_BY", number.to_string())
+                    .stdout(Stdio::piped())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        let mut values = Vec::new();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success(), "{text}");
+            values.extend(text.lines().filter_map(|line| line.strip_prefix("granted ")).map(str::to_owned));
+        }
+        assert_eq!(values.len(), 6);
+        let engine = open_at(path, &Arc::new(FixedClock::new(support::NOW)));
+        assert_eq!(engine.status().unwrap().counts.identities, 6);
+        for value in &values {
+            assert_eq!(check(&engine, value.as_bytes()), Outcome::Valid, "every process had the one key");
+        }
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        files.sort();
+        assert_eq!(files, ["tokens.db", "tokens.db-shm", "tokens.db-wal", "tokens.db.key"], "no draft is left behind");
+    }
+}
+
+/// Not a test by itself: one of the processes of the one above.
+#[test]
+fn process_that_creates() {
+    let Some(path) = std::env::var_os(CREATING).map(PathBuf::from) else { return };
+    let name = format!("identity {}", std::env::var("TESSERA_TEST_CREATED_BY").unwrap());
+    let engine = open_at(path, &Arc::new(FixedClock::new(support::NOW)));
+    engine.create_identity(&name, &["Reader".to_owned()], None).unwrap();
+    let grant = engine.grant(&tessera_native::service::GrantRequest { identity: name, ..request() }).unwrap();
+    println!("\ngranted {}", String::from_utf8_lossy(grant.value.as_bytes()));
+}
+
+/// Not a test by itself: the process that the first one kills.
 #[test]
 fn process_that_is_killed() {
     let Some(path) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
