@@ -89,9 +89,12 @@ public sealed class ModuleKeyExportTests : IDisposable
         string file = Path.Combine(_session.Folder, "keys.json");
         File.WriteAllText(file, "before");
         string[] files = Directory.GetFiles(_session.Folder);
-        using (new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete))
+        using (var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)))
         {
             _session.Run($"Export-TesseraSigningKey -Path '{file}' -Force");
+
+            // Whoever reads the old file goes on to read it, and never a part of the new one.
+            Assert.Equal("before", reader.ReadToEnd());
         }
 
         Assert.StartsWith("{\"keys\"", File.ReadAllText(file), StringComparison.Ordinal);
