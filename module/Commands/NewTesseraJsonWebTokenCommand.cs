@@ -55,7 +55,7 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
     [Choice<JsonWebTokenProfile>]
     public JsonWebTokenProfile Profile { get; set; } = JsonWebTokenProfile.AccessToken;
 
-    /// <summary>A key of your own to sign with, as a SecureString or a string: a shared secret, a private key in PEM, or a JSON Web Key.</summary>
+    /// <summary>A key of your own to sign with, as a SecureString or a string: a shared secret, a private key in PEM, or a JSON Web Key. Never leave the parameter's name out: PowerShell's own error repeats what is left over on the command line.</summary>
     [Parameter(Mandatory = true, ParameterSetName = OwnKeySet)]
     [SecretText(nameof(SigningKey))]
     public SecretText? SigningKey { get; set; }

@@ -32,12 +32,12 @@ public sealed class TestTesseraJsonWebTokenCommand : StoreCmdlet
     private const string StoreKeySet = "StoreKey";
     private const string OwnKeySet = "OwnKey";
 
-    /// <summary>The token in compact form, as a string or a SecureString, or an object from <see cref="GrantTesseraTokenCommand"/> or <see cref="ConvertToTesseraJsonWebTokenCommand"/>.</summary>
+    /// <summary>The token in compact form, as a string or a SecureString, or an object from <see cref="GrantTesseraTokenCommand"/> or <see cref="ConvertToTesseraJsonWebTokenCommand"/>, or with a property Token. One value: PowerShell's own error repeats what is left over on the command line.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SecretText(nameof(Token))]
     public SecretText Token { get; set; } = null!;
 
-    /// <summary>A key of your own to verify with, as a SecureString or a string: a shared secret, a public key in PEM, or a JSON Web Key.</summary>
+    /// <summary>A key of your own to verify with, as a SecureString or a string: a shared secret, a public key in PEM, or a JSON Web Key. Never leave the parameter's name out: PowerShell's own error repeats what is left over on the command line.</summary>
     [Parameter(Mandatory = true, ParameterSetName = OwnKeySet)]
     [SecretText(nameof(SigningKey))]
     public SecretText? SigningKey { get; set; }
