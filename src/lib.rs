@@ -42,7 +42,7 @@
 //! | [`error`], [`clock`], [`secret`] | error kinds with fixed codes, the only clock, bytes that wipe themselves | what a token is |
 //! | [`model`] | plain data: tokens, identities, roles, signing keys, outcomes | I/O, clocks |
 //! | [`crypto`] | the digest of tokens, the hash of passwords, signing keys, sealing at rest | what tokens mean |
-//! | [`format`] | values as text: opaque tokens, JWTs, keys that callers bring; bytes in, bytes out | the store |
+//! | [`mod@format`] | values as text: opaque tokens, JWTs, keys that callers bring; bytes in, bytes out | the store |
 //! | [`policy`] | the rules, as pure functions: what may be granted, what a token admits | I/O: every input is an argument |
 //! | [`store`] | persistence behind one trait; `sqlite/` and its `migrations/` | decisions |
 //! | [`service`] | the use cases, a file for each subject, and the cache of the check path | how a caller reached it |

@@ -3,7 +3,7 @@
 use interoptopus::ffi;
 use zeroize::Zeroize;
 
-/// Bytes that belong to the caller until it gives them back to [`tessera_buffer_free`], exactly as they came.
+/// Bytes that belong to the caller until it gives them back to [`tessera_buffer_free()`], exactly as they came.
 #[ffi]
 #[derive(Debug)]
 pub struct Buffer {

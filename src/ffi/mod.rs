@@ -4,7 +4,7 @@
 //!
 //! - It answers with an error code, zero for success ([`crate::error::ErrorCode::number`]). What it has to
 //!   say goes into `response`: on success the answer as JSON in UTF-8 (nothing when there is none), on an
-//!   error `{"code", "message", "subject"}`. The caller frees it with [`tessera_buffer_free`].
+//!   error `{"code", "message", "subject"}`. The caller frees it with [`tessera_buffer_free()`].
 //! - Input is a pointer and a length in bytes; a null pointer goes with length 0. Lengths are checked before
 //!   anything is read. The callee keeps nothing of it.
 //! - Secrets have pointers, lengths and buffers of their own; they never travel in JSON. Buffers are wiped when

@@ -310,7 +310,7 @@ struct VerdictResponse {
     evidence_age_milliseconds: u64,
 }
 
-/// As [`tessera_token_validate`], with the whole verdict: `{outcome, token, identity, roles, version,
+/// As [`tessera_token_validate()`], with the whole verdict: `{outcome, token, identity, roles, version,
 /// evidenceAgeMilliseconds}`.
 ///
 /// # Safety

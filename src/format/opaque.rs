@@ -81,6 +81,18 @@ pub fn parse(value: &[u8]) -> Option<Parsed<'_>> {
     Some(Parsed { prefix: std::str::from_utf8(prefix).ok()?, id })
 }
 
+/// Whether a value stands anywhere in `text`, whatever is before and behind it.
+///
+/// The work grows with the text's length: for text of which the length is bounded.
+pub fn is_within(text: &[u8]) -> bool {
+    let underscores = text.iter().enumerate().filter(|(_, byte)| **byte == b'_').map(|(place, _)| place);
+    underscores.into_iter().any(|place| {
+        let end = place + 1 + TAIL_CHARACTERS;
+        let mut starts = place.saturating_sub(MAXIMUM_PREFIX_CHARACTERS)..place;
+        starts.any(|start| text.get(start..end).is_some_and(|candidate| parse(candidate).is_some()))
+    })
+}
+
 const SECRET_CHARACTERS: usize = 32;
 const CHECK_CHARACTERS: usize = 6;
 const TAIL_CHARACTERS: usize = TokenId::LENGTH + SECRET_CHARACTERS + CHECK_CHARACTERS;

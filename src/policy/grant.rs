@@ -199,9 +199,9 @@ fn free_text(text: Option<&str>, subject: &'static str) -> Result<Option<String>
 /// Refuses text that holds a token's value, which someone has mixed up with it: it would be stored and shown.
 fn refuse_value(text: &str, subject: &'static str) -> Result<()> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
-    let holds_value = text.split(|character| !is_part(character)).any(|word| {
-        let trimmed = word.trim_matches(['-', '.']);
-        opaque::parse(trimmed.as_bytes()).is_some() || jwt::inspect(word.as_bytes()).is_ok()
+    let mut words = text.split(|character| !is_part(character));
+    let holds_value = words.any(|word| {
+        opaque::is_within(word.as_bytes()) || jwt::inspect(word.trim_matches(['-', '.']).as_bytes()).is_ok()
     });
     if holds_value {
         return Err(Error::argument(subject, "This text holds a token's value, which must not be stored or shown."));
@@ -260,13 +260,15 @@ mod tests {
         assert_eq!(remark(Some("")).unwrap(), None);
         let (_, value) = opaque::mint("tsr").unwrap();
         let value = String::from_utf8(value.as_bytes().to_vec()).unwrap();
-        for held in [value.clone(), format!("see {value}."), format!("Bearer {value}, for Adam")] {
+        for held in [value.clone(), format!("see {value}."), format!("Bearer {value}, for Adam"), format!("x{value}x")]
+        {
             for refused in
                 [remark(Some(&held)).err(), tags(std::slice::from_ref(&held)).err(), name(&held, "name").err()]
             {
                 assert!(refused.is_some_and(|error| !error.message().contains(&value)), "{held}");
             }
         }
+        assert!(remark(Some(&format!("build_{}", "0".repeat(64)))).is_ok(), "a digest is no value");
         assert!(remark(Some(&"x".repeat(1_024))).is_ok() && remark(Some(&"x".repeat(1_025))).is_err());
     }
 }
