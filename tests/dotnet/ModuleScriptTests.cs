@@ -29,14 +29,20 @@ public sealed partial class ModuleScriptTests
     [Fact]
     public void Bad_input_gets_its_stated_outcome()
     {
-        using var fullDisk = SmallDisk.TryMount();
+        using var fullDisk = SmallDisk.TryMount(isReadOnly: false);
+        using var readOnlyDisk = SmallDisk.TryMount(isReadOnly: true);
+        List<string> arguments = [];
+        if (fullDisk is not null && readOnlyDisk is not null)
+        {
+            arguments.AddRange(["-FullFolder", fullDisk.Folder, "-ReadOnlyFolder", readOnlyDisk.Folder]);
+        }
 
-        ScriptRun run = HostedEngine.CaptureFile(
-            ScriptPath("bad-input.ps1"), fullDisk is null ? [] : ["-FullFolder", fullDisk.Folder]);
+        ScriptRun run = HostedEngine.CaptureFile(ScriptPath("bad-input.ps1"), [.. arguments]);
 
         Assert.True(run.ExitCode == 0, run.AllText);
         Assert.DoesNotContain("NOT AS STATED", run.Output, StringComparison.Ordinal);
-        Assert.Equal(fullDisk is not null, run.Output.Contains("Tessera.StoreFull", StringComparison.Ordinal));
+        Assert.Equal(arguments.Count > 0, run.Output.Contains("Tessera.StoreFull", StringComparison.Ordinal));
+        Assert.Equal(arguments.Count > 0, run.Output.Contains("Tessera.StoreReadOnly", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -79,7 +85,7 @@ public sealed partial class ModuleScriptTests
         public string Folder { get; }
 
         /// <summary>Mounts one; gives null where that is not permitted.</summary>
-        public static SmallDisk? TryMount()
+        public static SmallDisk? TryMount(bool isReadOnly)
         {
             if (!OperatingSystem.IsLinux())
             {
@@ -87,7 +93,8 @@ public sealed partial class ModuleScriptTests
             }
 
             string folder = Directory.CreateTempSubdirectory("tessera-disk-").FullName;
-            if (Mount("tmpfs", folder, "tmpfs", 0, "size=64k") == 0)
+            const ulong ReadOnly = 1;
+            if (Mount("tmpfs", folder, "tmpfs", isReadOnly ? ReadOnly : 0, "size=64k") == 0)
             {
                 return new SmallDisk(folder);
             }

@@ -7,9 +7,12 @@
     Writes a line for each case and fails with exit code 1 if one of them went otherwise.
 .PARAMETER FullFolder
     A folder on a file system without room for a store. Without it, that case is left out.
+.PARAMETER ReadOnlyFolder
+    A folder on a file system that may only be read. Without it, that case is left out.
 #>
 param(
-    [string] $FullFolder
+    [string] $FullFolder,
+    [string] $ReadOnlyFolder
 )
 
 Set-StrictMode -Version Latest
@@ -181,6 +184,9 @@ try {
     Expect Tessera.StoreForeign 'a text file' (ErrorOf { Connect-Tessera $text })
     if ($FullFolder) {
         Expect Tessera.StoreFull 'on a full disk' (ErrorOf { Connect-Tessera ([IO.Path]::Combine($FullFolder, 'tokens.db')) })
+    }
+    if ($ReadOnlyFolder) {
+        Expect Tessera.StoreReadOnly 'on a disk that may only be read' (ErrorOf { Connect-Tessera ([IO.Path]::Combine($ReadOnlyFolder, 'tokens.db')) })
     }
     Expect Valid 'the session kept its store through all of this' (OutcomeOf $value)
 
