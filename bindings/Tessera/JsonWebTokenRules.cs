@@ -16,7 +16,7 @@ public sealed record JsonWebTokenRules
     /// <summary>The time to judge it at. <see langword="null"/>: now. A fraction of a second is cut off.</summary>
     public DateTimeOffset? At { get; init; }
 
-    /// <summary>The algorithm that a caller's own key is for. <see langword="null"/>: what the key says; an RSA key
-    /// that does not say needs it. A store knows what its keys are for.</summary>
+    /// <summary>The one algorithm that is accepted. <see langword="null"/>: the key's; an RSA key of the caller's that
+    /// does not say its own needs it. Of a store's keys, one for another algorithm is refused.</summary>
     public SigningAlgorithm? Algorithm { get; init; }
 }
