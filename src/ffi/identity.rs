@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::IdentityFilter;
+use crate::service::Engine;
 
 use super::buffer::Buffer;
+use super::call::call;
 use super::wire::{IdentityRecord, Named, Removal, RoleRecord};
 use super::{guard, handle, input};
 
@@ -56,14 +58,9 @@ pub unsafe fn tessera_identity_create(
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_identity_get(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let get = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: Named = unsafe { input::request(request, request_length) }?;
-        store.engine.identity(&request.name).map(IdentityRecord::from)
-    };
+    let get = |engine: &Engine, request: Named| engine.identity(&request.name).map(IdentityRecord::from);
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, get) }
+    unsafe { call(store, request, request_length, response, get) }
 }
 
 #[derive(Deserialize)]
@@ -88,19 +85,16 @@ struct ListResponse {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_identity_list(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let list = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: ListRequest = unsafe { input::request(request, request_length) }?;
+    let list = |engine: &Engine, request: ListRequest| {
         let limit = request.limit.unwrap_or(DEFAULT_PAGE);
         let filter = IdentityFilter { name: request.name, after_name: request.after_name, limit };
-        let identities = store.engine.identities(&filter)?;
+        let identities = engine.identities(&filter)?;
         let full = identities.len() == usize::try_from(limit).unwrap_or(usize::MAX);
         let next = identities.last().filter(|_| full).map(|last| last.name.clone());
         Ok(ListResponse { identities: identities.into_iter().map(Into::into).collect(), next })
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, list) }
+    unsafe { call(store, request, request_length, response, list) }
 }
 
 #[derive(Deserialize)]
@@ -157,14 +151,9 @@ pub unsafe fn tessera_identity_remove(
     request_length: u64,
     response: *mut Buffer,
 ) -> u32 {
-    let remove = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: Named = unsafe { input::request(request, request_length) }?;
-        store.engine.remove_identity(&request.name).map(Removal::from)
-    };
+    let remove = |engine: &Engine, request: Named| engine.remove_identity(&request.name).map(Removal::from);
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, remove) }
+    unsafe { call(store, request, request_length, response, remove) }
 }
 
 #[derive(Serialize)]

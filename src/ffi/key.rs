@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::model::Algorithm;
-use crate::service::KeyExport;
+use crate::service::{Engine, KeyExport};
 
 use super::buffer::Buffer;
+use super::call::call;
 use super::wire::{self, Changed, KeyRecord, Removal};
-use super::{guard, handle, input};
+use super::{guard, handle};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,15 +25,12 @@ struct CreateRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_key_create(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let create = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: CreateRequest = unsafe { input::request(request, request_length) }?;
+    let create = |engine: &Engine, request: CreateRequest| {
         let algorithm = wire::algorithm(request.algorithm.as_deref())?.unwrap_or(Algorithm::ES256);
-        store.engine.create_key(algorithm).map(KeyRecord::from)
+        engine.create_key(algorithm).map(KeyRecord::from)
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, create) }
+    unsafe { call(store, request, request_length, response, create) }
 }
 
 #[derive(Serialize)]
@@ -69,15 +67,12 @@ struct RevokeRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_key_revoke(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let revoke = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: RevokeRequest = unsafe { input::request(request, request_length) }?;
-        let (_, changed) = store.engine.revoke_key(&request.key_id, request.reason.as_deref())?;
+    let revoke = |engine: &Engine, request: RevokeRequest| {
+        let (_, changed) = engine.revoke_key(&request.key_id, request.reason.as_deref())?;
         Ok(Changed { changed })
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, revoke) }
+    unsafe { call(store, request, request_length, response, revoke) }
 }
 
 #[derive(Deserialize)]
@@ -93,14 +88,9 @@ struct RemoveRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_key_remove(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let remove = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: RemoveRequest = unsafe { input::request(request, request_length) }?;
-        store.engine.remove_key(&request.key_id).map(Removal::from)
-    };
+    let remove = |engine: &Engine, request: RemoveRequest| engine.remove_key(&request.key_id).map(Removal::from);
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, remove) }
+    unsafe { call(store, request, request_length, response, remove) }
 }
 
 #[derive(Deserialize)]
@@ -123,17 +113,14 @@ struct ExportResponse {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_key_export(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let export = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: ExportRequest = unsafe { input::request(request, request_length) }?;
+    let export = |engine: &Engine, request: ExportRequest| {
         let kind = match request.kind.as_str() {
             "Jwks" => KeyExport::Jwks,
             "Pem" => KeyExport::Pem,
             _ => return Err(Error::argument("kind", "The kind is not one of Jwks and Pem.")),
         };
-        Ok(ExportResponse { text: store.engine.export_keys(request.key_id.as_deref(), kind)? })
+        Ok(ExportResponse { text: engine.export_keys(request.key_id.as_deref(), kind)? })
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, export) }
+    unsafe { call(store, request, request_length, response, export) }
 }

@@ -23,6 +23,7 @@
 )]
 
 mod buffer;
+mod call;
 mod guard;
 mod handle;
 mod identity;

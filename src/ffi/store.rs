@@ -13,6 +13,7 @@ use crate::secret::Secret;
 use crate::service::{Engine, OpenOptions};
 
 use super::buffer::Buffer;
+use super::call::call;
 use super::handle::{self, HostClock, OpenStore};
 use super::{guard, input};
 
@@ -197,15 +198,12 @@ struct BackupResponse {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_store_backup(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let backup = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: BackupRequest = unsafe { input::request(request, request_length) }?;
-        let size_bytes = store.engine.backup(&request.path)?;
+    let backup = |engine: &Engine, request: BackupRequest| {
+        let size_bytes = engine.backup(&request.path)?;
         Ok(BackupResponse { path: request.path.to_string_lossy().into_owned(), size_bytes })
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, backup) }
+    unsafe { call(store, request, request_length, response, backup) }
 }
 
 /// The engine's view of the clock that the handle's owner may set.

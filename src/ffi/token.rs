@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::model::{TokenFilter, TokenFormat, TokenState, Verdict};
 use crate::policy::{AccessContext, Lifetime};
-use crate::service::GrantRequest;
+use crate::service::{Engine, GrantRequest};
 
 use super::buffer::Buffer;
+use super::call::call;
 use super::wire::{Changed, TokenRecord};
 use super::{guard, handle, input};
 
@@ -108,14 +109,10 @@ struct Identified {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_get(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let get = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: Identified = unsafe { input::request(request, request_length) }?;
-        Ok(TokenRecord::of(store.engine.token(&request.id)?, store.engine.now_seconds()))
-    };
+    let get =
+        |engine: &Engine, request: Identified| Ok(TokenRecord::of(engine.token(&request.id)?, engine.now_seconds()));
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, get) }
+    unsafe { call(store, request, request_length, response, get) }
 }
 
 #[derive(Deserialize)]
@@ -145,10 +142,7 @@ struct ListResponse {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_list(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let list = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: ListRequest = unsafe { input::request(request, request_length) }?;
+    let list = |engine: &Engine, request: ListRequest| {
         let state = match request.state.as_deref() {
             None => None,
             Some(name) => Some(TokenState::parse(name).ok_or_else(|| {
@@ -156,7 +150,7 @@ pub unsafe fn tessera_token_list(store: u64, request: *const u8, request_length:
             })?),
         };
         let limit = request.limit.unwrap_or(DEFAULT_PAGE);
-        let tokens = store.engine.tokens(&TokenFilter {
+        let tokens = engine.tokens(&TokenFilter {
             identity: request.identity,
             name: request.name,
             state,
@@ -168,11 +162,11 @@ pub unsafe fn tessera_token_list(store: u64, request: *const u8, request_length:
         })?;
         let full = tokens.len() == usize::try_from(limit).unwrap_or(usize::MAX);
         let next = tokens.last().filter(|_| full).map(|last| last.sequence);
-        let now_seconds = store.engine.now_seconds();
+        let now_seconds = engine.now_seconds();
         Ok(ListResponse { tokens: tokens.into_iter().map(|token| TokenRecord::of(token, now_seconds)).collect(), next })
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, list) }
+    unsafe { call(store, request, request_length, response, list) }
 }
 
 #[derive(Deserialize)]
@@ -190,15 +184,12 @@ struct UpdateRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_update(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let update = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: UpdateRequest = unsafe { input::request(request, request_length) }?;
-        let token = store.engine.update_token(&request.id, request.remark.as_deref(), request.tags.as_deref())?;
-        Ok(TokenRecord::of(token, store.engine.now_seconds()))
+    let update = |engine: &Engine, request: UpdateRequest| {
+        let token = engine.update_token(&request.id, request.remark.as_deref(), request.tags.as_deref())?;
+        Ok(TokenRecord::of(token, engine.now_seconds()))
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, update) }
+    unsafe { call(store, request, request_length, response, update) }
 }
 
 #[derive(Deserialize)]
@@ -215,15 +206,12 @@ struct RevokeRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_revoke(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let revoke = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: RevokeRequest = unsafe { input::request(request, request_length) }?;
-        let (_, changed) = store.engine.revoke_token(&request.id, request.reason.as_deref())?;
+    let revoke = |engine: &Engine, request: RevokeRequest| {
+        let (_, changed) = engine.revoke_token(&request.id, request.reason.as_deref())?;
         Ok(Changed { changed })
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, revoke) }
+    unsafe { call(store, request, request_length, response, revoke) }
 }
 
 /// Takes a token off the list, which ends it: `{id}` to `{changed}`.
@@ -233,14 +221,9 @@ pub unsafe fn tessera_token_revoke(store: u64, request: *const u8, request_lengt
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_remove(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let remove = || {
-        let store = handle::find(store)?;
-        // SAFETY: by the contract.
-        let request: Identified = unsafe { input::request(request, request_length) }?;
-        Ok(Changed { changed: store.engine.remove_token(&request.id)? })
-    };
+    let remove = |engine: &Engine, request: Identified| Ok(Changed { changed: engine.remove_token(&request.id)? });
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, remove) }
+    unsafe { call(store, request, request_length, response, remove) }
 }
 
 /// What a check found, in a form that needs no decoding.
