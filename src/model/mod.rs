@@ -1,6 +1,7 @@
 //! Plain data: what a store holds and what the services say. Nothing here does I/O or reads a clock.
 
 mod algorithm;
+mod condition;
 mod identity;
 mod name;
 mod outcome;
@@ -8,6 +9,7 @@ mod signing_key;
 mod token;
 
 pub use algorithm::Algorithm;
+pub use condition::{Conditions, Endpoint, RateLimit};
 pub use identity::{Identity, IdentityFilter, Role};
 pub use name::{Name, fold_name};
 pub use outcome::{Outcome, Verdict};
