@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::{NOW, check, fixture, open_at, request};
 use tessera_native::error::ErrorCode;
-use tessera_native::format::jwt::JwtProfile;
-use tessera_native::model::{Algorithm, IdentityFilter, Outcome, TokenFilter, TokenState};
+use tessera_native::model::{Algorithm, IdentityFilter, JwtKind, Outcome, TokenFilter, TokenState};
 use tessera_native::policy::{AccessContext, Lifetime};
 use tessera_native::service::{Engine, GrantRequest, KeyExport, MintRequest, OpenOptions, VerifyRequest};
 
@@ -333,7 +332,7 @@ fn a_check_by_hand_knows_granted_tokens_from_others() {
     let forged = format!(r#"{{"sub":"Adam","aud":"api","jti":"{}"}}"#, grant.token.id);
     let refused = engine.mint_jwt(&MintRequest { claims: forged, ..Default::default() }).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::InvalidArgument, "no second token with a granted one's id");
-    let nameless = MintRequest { profile: JwtProfile::PowerShellUniversal, ..Default::default() };
+    let nameless = MintRequest { kind: JwtKind::PowerShellUniversal, ..Default::default() };
     assert_eq!(engine.mint_jwt(&nameless).unwrap_err().code(), ErrorCode::InvalidArgument);
 
     engine.remove_token(grant.token.id.as_str()).unwrap();

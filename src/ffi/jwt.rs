@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
 use crate::error::{Error, Result};
-use crate::format::jwt::{self, JwtProfile};
+use crate::format::jwt;
 use crate::format::key::{self, KeyKind};
+use crate::model::JwtKind;
 use crate::service::{MintRequest, VerifiedJwt, VerifyRequest, mint_with, verify_with};
 
 use super::buffer::Buffer;
@@ -22,7 +23,7 @@ const MAXIMUM_KEY_BYTES: u64 = 64 * 1024;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Minting {
     claims: String,
-    profile: Option<String>,
+    kind: Option<String>,
     algorithm: Option<String>,
     key_id: Option<String>,
     expires_in_seconds: Option<i64>,
@@ -37,7 +38,7 @@ struct MintResponse {
     warnings: Vec<&'static str>,
 }
 
-/// Makes a JWT of which no store keeps a row: `{claims, profile?, algorithm?, keyId?, expiresInSeconds?,
+/// Makes a JWT of which no store keeps a row: `{claims, kind?, algorithm?, keyId?, expiresInSeconds?,
 /// keyKind?}` to `{keyId, algorithm, warnings}`, the token itself into `token_value`. If `key` is given, of kind
 /// `Secret`, `Pem` or `Jwk`, it signs and `store` may be zero; otherwise a key of the store signs.
 ///
@@ -64,7 +65,7 @@ pub unsafe fn tessera_jwt_mint(
         let key = unsafe { input::optional_bytes(key, key_length, MAXIMUM_KEY_BYTES, "key") }?;
         let request = MintRequest {
             claims: minting.claims,
-            profile: profile(minting.profile.as_deref())?,
+            kind: kind(minting.kind.as_deref())?,
             algorithm: wire::algorithm(minting.algorithm.as_deref())?,
             key_id: minting.key_id,
             lifetime_seconds: minting.expires_in_seconds,
@@ -72,7 +73,7 @@ pub unsafe fn tessera_jwt_mint(
         let minted = match key {
             Some(bytes) => {
                 let kind = key_kind(minting.key_kind.as_deref())?;
-                let key: SigningKeyMaterial = key::signing_key(bytes, kind, request.algorithm, request.profile)?;
+                let key: SigningKeyMaterial = key::signing_key(bytes, kind, request.algorithm, request.kind)?;
                 mint_with(&key, &request, SystemClock.now_seconds())?
             }
             None => handle::find(store)?.engine.mint_jwt(&request)?,
@@ -88,7 +89,7 @@ pub unsafe fn tessera_jwt_mint(
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Verifying {
-    profile: Option<String>,
+    kind: Option<String>,
     issuer: Option<String>,
     audience: Option<String>,
     at: Option<i64>,
@@ -126,7 +127,7 @@ impl From<VerifiedJwt> for VerifyResponse {
     }
 }
 
-/// Checks a JWT: `{profile?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
+/// Checks a JWT: `{kind?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
 /// warnings, header, payload}`. If `key` is given, it verifies and `store` may be zero; otherwise the store's keys do.
 ///
 /// # Safety
@@ -151,7 +152,7 @@ pub unsafe fn tessera_jwt_verify(
         // SAFETY: by the contract.
         let key = unsafe { input::optional_bytes(key, key_length, MAXIMUM_KEY_BYTES, "key") }?;
         let request = VerifyRequest {
-            profile: profile(verifying.profile.as_deref())?,
+            kind: kind(verifying.kind.as_deref())?,
             issuer: verifying.issuer,
             audience: verifying.audience,
             at: verifying.at,
@@ -160,7 +161,7 @@ pub unsafe fn tessera_jwt_verify(
         let verified = match key {
             Some(bytes) => {
                 let kind = key_kind(verifying.key_kind.as_deref())?;
-                let key: VerifyingKey = key::verifying_key(bytes, kind, request.algorithm, request.profile)?;
+                let key: VerifyingKey = key::verifying_key(bytes, kind, request.algorithm, request.kind)?;
                 verify_with(token, &key, &request, SystemClock.now_seconds())?
             }
             None => handle::find(store)?.engine.verify_jwt(token, &request)?,
@@ -220,12 +221,12 @@ pub unsafe fn tessera_jws_verify(
     unsafe { guard::answer(response, verify) }
 }
 
-fn profile(name: Option<&str>) -> Result<JwtProfile> {
-    let Some(name) = name else { return Ok(JwtProfile::default()) };
-    JwtProfile::parse(name).ok_or_else(|| {
+fn kind(name: Option<&str>) -> Result<JwtKind> {
+    let Some(name) = name else { return Ok(JwtKind::default()) };
+    JwtKind::parse(name).ok_or_else(|| {
         Error::argument(
-            "profile",
-            "The profile is not one of AccessToken, JsonWebToken, PowerShellUniversal and UniversalDashboard.",
+            "kind",
+            "The kind is not one of AccessToken, JsonWebToken, PowerShellUniversal and UniversalDashboard.",
         )
     })
 }

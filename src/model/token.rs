@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A token's public id: 12 base62 characters. It may be shown and logged; alone it opens nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenId(String);
@@ -29,7 +31,7 @@ impl fmt::Display for TokenId {
 }
 
 /// The form of a token's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenFormat {
     /// A random value that means nothing by itself.
     Opaque,

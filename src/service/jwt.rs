@@ -7,8 +7,8 @@ use crate::crypto::random;
 use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::json::{self, Integer, Object, Value};
-use crate::format::jwt::{self, Expectations, Inspection, JwtProfile, JwtVerdict, Keys, MintOptions};
-use crate::model::{Algorithm, Identity, Outcome, TokenId};
+use crate::format::jwt::{self, Expectations, Inspection, JwtVerdict, Keys, MintOptions};
+use crate::model::{Algorithm, Identity, JwtKind, Outcome, TokenId};
 use crate::secret::Secret;
 use crate::store::TokenRecord;
 
@@ -21,7 +21,7 @@ pub struct MintRequest {
     /// The claims as a JSON object; what is absent of `iss`, `iat`, `nbf`, `exp` and `jti` is filled in.
     pub claims: String,
     /// The kind of token.
-    pub profile: JwtProfile,
+    pub kind: JwtKind,
     /// The algorithm, where several keys are there to choose from.
     pub algorithm: Option<Algorithm>,
     /// The store's key to sign with.
@@ -47,10 +47,10 @@ pub struct Minted {
 #[derive(Debug, Clone, Default)]
 pub struct VerifyRequest {
     /// The kind of token.
-    pub profile: JwtProfile,
-    /// The issuer that must have made it; none: the profile's; with the store's own keys, the store's.
+    pub kind: JwtKind,
+    /// The issuer that must have made it; none: the kind's; with the store's own keys, the store's.
     pub issuer: Option<String>,
-    /// The audience that must be among its audiences; none: the profile's, or any.
+    /// The audience that must be among its audiences; none: the kind's, or any.
     pub audience: Option<String>,
     /// The time of the check, in seconds since 1970; none: now.
     pub at: Option<i64>,
@@ -90,13 +90,13 @@ impl Engine {
     /// Makes a JWT with a key of the store; the newest active one when none is named.
     ///
     /// Errors: as [`jwt::mint`]; `NotFound` or `Conflict` for a key that is not there or is revoked; and
-    /// `InvalidArgument` for a `jti` in the form of a granted token's id, and for a profile whose tokens name no
+    /// `InvalidArgument` for a `jti` in the form of a granted token's id, and for a kind whose tokens name no
     /// key, which only the caller's own key can sign.
     pub fn mint_jwt(&self, request: &MintRequest) -> Result<Minted> {
-        if !request.profile.names_keys() {
+        if !request.kind.names_keys() {
             return Err(Error::argument(
-                "profile",
-                "Tokens of this profile do not say which key signed them. Give the key to sign with.",
+                "kind",
+                "Tokens of this kind do not say which key signed them. Give the key to sign with.",
             ));
         }
         let claims = claims_of(request)?;
@@ -159,7 +159,7 @@ impl Engine {
             claims.set("exp", seconds(expires_at));
         }
         let options = MintOptions {
-            profile: JwtProfile::AccessToken,
+            kind: JwtKind::AccessToken,
             issuer: Some(self.issuer()),
             now_seconds,
             lifetime_seconds: None,
@@ -173,7 +173,7 @@ impl Engine {
         let ready = self.ready_keys().map_err(|_| Outcome::StoreUnavailable)?;
         let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());
         let expectations = Expectations {
-            profile: JwtProfile::AccessToken,
+            kind: JwtKind::AccessToken,
             issuer: Some(self.issuer()),
             audience: None,
             now_seconds: self.now_seconds(),
@@ -220,8 +220,7 @@ fn mint(
     issuer: Option<&str>,
     now_seconds: i64,
 ) -> Result<Minted> {
-    let options =
-        MintOptions { profile: request.profile, issuer, now_seconds, lifetime_seconds: request.lifetime_seconds };
+    let options = MintOptions { kind: request.kind, issuer, now_seconds, lifetime_seconds: request.lifetime_seconds };
     let minted = jwt::mint(claims, key, &options)?;
     Ok(Minted {
         value: minted.value,
@@ -241,7 +240,7 @@ fn expectations<'a>(
         return Err(Error::argument("at", "A time lies between 1970-01-01 and 9999-12-31."));
     }
     Ok(Expectations {
-        profile: request.profile,
+        kind: request.kind,
         issuer: request.issuer.as_deref().or(own_issuer),
         audience: request.audience.as_deref(),
         now_seconds,

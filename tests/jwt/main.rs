@@ -6,7 +6,7 @@
 //! - [`time`]: expiry and its neighbours, over the whole range of the clock.
 //! - [`primitive`]: what the jsonwebtoken crate lets through and we do not.
 //! - [`powershell_universal`]: the two real tokens of a documented system.
-//! - [`round_trip`]: every algorithm and profile, made and checked.
+//! - [`round_trip`]: every algorithm and kind, made and checked.
 
 mod claims;
 mod powershell_universal;

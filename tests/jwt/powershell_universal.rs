@@ -1,10 +1,10 @@
-//! The two tokens that PowerShell Universal's documentation prints, and the rules of its profile.
+//! The two tokens that PowerShell Universal's documentation prints, and the rules of its kind.
 
 use serde_json::Value;
 use tessera_native::crypto::signing::{SigningKeyMaterial, VerifyingKey};
-use tessera_native::format::jwt::{Expectations, JwtProfile, JwtVerdict, Keys, SHORT_SECRET_WARNING, verify};
+use tessera_native::format::jwt::{Expectations, JwtVerdict, Keys, SHORT_SECRET_WARNING, verify};
 use tessera_native::format::key::{self, KeyKind};
-use tessera_native::model::{Algorithm, Outcome};
+use tessera_native::model::{Algorithm, JwtKind, Outcome};
 
 use crate::support::{forge, hmac, keys};
 
@@ -21,11 +21,11 @@ fn document() -> Value {
 
 fn documented_key() -> SigningKeyMaterial {
     let text = document()["signingKey"].as_str().unwrap().to_owned();
-    key::signing_key(text.as_bytes(), KeyKind::Secret, None, JwtProfile::PowerShellUniversal).unwrap()
+    key::signing_key(text.as_bytes(), KeyKind::Secret, None, JwtKind::PowerShellUniversal).unwrap()
 }
 
-fn check(token: &str, key: &VerifyingKey, profile: JwtProfile, now_seconds: i64) -> JwtVerdict {
-    let expectations = Expectations { profile, issuer: None, audience: None, now_seconds };
+fn check(token: &str, key: &VerifyingKey, kind: JwtKind, now_seconds: i64) -> JwtVerdict {
+    let expectations = Expectations { kind, issuer: None, audience: None, now_seconds };
     verify(token.as_bytes(), &Keys::Given(key), &expectations)
 }
 
@@ -41,7 +41,7 @@ fn the_printed_tokens_verified_in_their_time_and_have_expired() {
     for token in document()["tokens"].as_array().unwrap() {
         let value = token["value"].as_str().unwrap();
         let then = token["validAtSeconds"].as_i64().unwrap();
-        let verdict = check(value, key.verifying_key(), JwtProfile::PowerShellUniversal, then);
+        let verdict = check(value, key.verifying_key(), JwtKind::PowerShellUniversal, then);
         assert_eq!((verdict.outcome, verdict.reason), (Outcome::Valid, None));
         assert_eq!(verdict.warnings, [SHORT_SECRET_WARNING]);
         let claims = verdict.claims.unwrap();
@@ -49,42 +49,41 @@ fn the_printed_tokens_verified_in_their_time_and_have_expired() {
         assert_eq!(claims.id.as_deref(), token["hash"].as_str());
         assert_eq!(claims.audiences, ["PowerShellUniversal"]);
 
-        let now = check(value, key.verifying_key(), JwtProfile::PowerShellUniversal, IN_2026);
+        let now = check(value, key.verifying_key(), JwtKind::PowerShellUniversal, IN_2026);
         assert_eq!(now.outcome, Outcome::Expired);
         assert_eq!(now.warnings, [SHORT_SECRET_WARNING], "at each use");
 
         let other = hmac(b"PleaseUseYourOwnSigningKeyHerf", None);
-        let forged = check(value, other.verifying_key(), JwtProfile::PowerShellUniversal, then);
+        let forged = check(value, other.verifying_key(), JwtKind::PowerShellUniversal, then);
         assert_eq!(forged.outcome, Outcome::Unknown);
-        for profile in [JwtProfile::AccessToken, JwtProfile::JsonWebToken] {
-            assert_ne!(check(value, key.verifying_key(), profile, then).outcome, Outcome::Valid, "{profile:?}");
+        for kind in [JwtKind::AccessToken, JwtKind::JsonWebToken] {
+            assert_ne!(check(value, key.verifying_key(), kind, then).outcome, Outcome::Valid, "{kind:?}");
         }
     }
 }
 
 #[test]
-fn a_short_key_verifies_no_other_profiles_tokens() {
+fn a_short_key_verifies_no_other_kinds_tokens() {
     let short = hmac(b"SuperSecretKey", None);
     let claims = r#"{"iss":"i","sub":"s","aud":"a","exp":1700003600,"iat":1700000000,"jti":"j"}"#;
     let token = forge(HEADER, claims, &short);
-    let verdict = check(&token, short.verifying_key(), JwtProfile::JsonWebToken, 1_700_000_000);
+    let verdict = check(&token, short.verifying_key(), JwtKind::JsonWebToken, 1_700_000_000);
     assert_eq!(verdict.outcome, Outcome::Unknown);
     assert!(verdict.reason.unwrap().contains("fewer than 32 bytes"));
-    for profile in [JwtProfile::AccessToken, JwtProfile::JsonWebToken] {
-        assert!(key::verifying_key(b"SuperSecretKey", KeyKind::Secret, None, profile).is_err());
+    for kind in [JwtKind::AccessToken, JwtKind::JsonWebToken] {
+        assert!(key::verifying_key(b"SuperSecretKey", KeyKind::Secret, None, kind).is_err());
     }
     let long = hmac(b"0123456789abcdef0123456789abcdef", None);
-    let verdict = check(&forge(HEADER, claims, &long), long.verifying_key(), JwtProfile::JsonWebToken, 1_700_000_000);
+    let verdict = check(&forge(HEADER, claims, &long), long.verifying_key(), JwtKind::JsonWebToken, 1_700_000_000);
     assert_eq!(verdict.outcome, Outcome::Valid);
 }
 
 #[test]
-fn the_profiles_rules_hold() {
+fn the_kinds_rules_hold() {
     let key = documented_key();
     let now = 1_638_316_800;
-    let outcome =
-        |payload: &str, profile| check(&forge(HEADER, payload, &key), key.verifying_key(), profile, now).outcome;
-    let universal = JwtProfile::PowerShellUniversal;
+    let outcome = |payload: &str, kind| check(&forge(HEADER, payload, &key), key.verifying_key(), kind, now).outcome;
+    let universal = JwtKind::PowerShellUniversal;
     assert_eq!(outcome(&payload(), universal), Outcome::Valid);
     let roles = payload().replace("\"Reader\"", r#"["Reader","Operator"]"#);
     assert_eq!(outcome(&roles, universal), Outcome::Valid, "several roles");
@@ -114,7 +113,7 @@ fn the_profiles_rules_hold() {
     let dashboard = payload()
         .replace(r#","iss":"IronmanSoftware""#, "")
         .replace("\"aud\":\"PowerShellUniversal\"", "\"aud\":\"Other\"");
-    assert_eq!(outcome(&dashboard, JwtProfile::UniversalDashboard), Outcome::Valid);
+    assert_eq!(outcome(&dashboard, JwtKind::UniversalDashboard), Outcome::Valid);
 }
 
 #[test]
@@ -122,7 +121,7 @@ fn only_hs256_is_accepted() {
     for key in keys() {
         let header = format!(r#"{{"alg":"{}","typ":"JWT"}}"#, key.algorithm().as_str());
         let token = forge(&header, &payload(), key);
-        let verdict = check(&token, key.verifying_key(), JwtProfile::PowerShellUniversal, 1_638_316_800);
+        let verdict = check(&token, key.verifying_key(), JwtKind::PowerShellUniversal, 1_638_316_800);
         let expected = if key.algorithm() == Algorithm::HS256 { Outcome::Valid } else { Outcome::Unknown };
         assert_eq!(verdict.outcome, expected, "{header}");
     }

@@ -5,9 +5,8 @@
 
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::Value;
-use tessera_native::format::jwt::JwtProfile;
 use tessera_native::format::key::{self, KeyKind};
-use tessera_native::model::{Algorithm, Outcome};
+use tessera_native::model::{Algorithm, JwtKind, Outcome};
 
 use crate::support::*;
 
@@ -73,8 +72,8 @@ fn what_the_crate_accepts_is_refused_here() {
 fn keys_that_the_crate_accepts_are_refused_here() {
     let pem = key_of(Algorithm::ES256).verifying_key().public_pem().unwrap();
     for text in [&b""[..], pem.as_bytes()] {
-        for profile in JwtProfile::ALL {
-            assert!(key::verifying_key(text, KeyKind::Secret, None, profile).is_err());
+        for kind in JwtKind::ALL {
+            assert!(key::verifying_key(text, KeyKind::Secret, None, kind).is_err());
         }
     }
 }

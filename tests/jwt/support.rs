@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tessera_native::crypto::signing::{SigningKeyMaterial, VerifyingKey};
-use tessera_native::format::jwt::{Expectations, JwtProfile, JwtVerdict, Keys, verify};
-use tessera_native::model::{Algorithm, Outcome};
+use tessera_native::format::jwt::{Expectations, JwtVerdict, Keys, verify};
+use tessera_native::model::{Algorithm, JwtKind, Outcome};
 use tessera_native::secret::Secret;
 
 pub const NOW: i64 = 1_700_000_000;
@@ -57,12 +57,7 @@ pub fn forge(header: &str, payload: &str, key: &SigningKeyMaterial) -> String {
 }
 
 pub fn expectations() -> Expectations<'static> {
-    Expectations {
-        profile: JwtProfile::AccessToken,
-        issuer: Some(ISSUER),
-        audience: Some(AUDIENCE),
-        now_seconds: NOW + 60,
-    }
+    Expectations { kind: JwtKind::AccessToken, issuer: Some(ISSUER), audience: Some(AUDIENCE), now_seconds: NOW + 60 }
 }
 
 /// Checks against one given key.

@@ -1,8 +1,8 @@
 //! Attacks known by name. The numbers T1 to T12 are those of the project's threat table.
 
-use tessera_native::format::jwt::{JwtProfile, Keys, verify};
+use tessera_native::format::jwt::{Keys, verify};
 use tessera_native::format::key::{self, KeyKind};
-use tessera_native::model::{Algorithm, Outcome};
+use tessera_native::model::{Algorithm, JwtKind, Outcome};
 
 use crate::support::*;
 
@@ -74,8 +74,8 @@ fn public_keys_do_not_serve_as_secrets() {
             let verdict = check(&forged, verifying);
             assert_eq!(verdict.outcome, Outcome::Unknown);
             assert!(verdict.reason.unwrap().contains("not the key's algorithm"));
-            for profile in JwtProfile::ALL {
-                assert!(key::verifying_key(text, KeyKind::Secret, None, profile).is_err(), "taken as a secret");
+            for kind in JwtKind::ALL {
+                assert!(key::verifying_key(text, KeyKind::Secret, None, kind).is_err(), "taken as a secret");
             }
         }
     }
@@ -337,12 +337,12 @@ fn tokens_of_another_kind_or_place_are_refused() {
     let several = forge(HEADER, &PAYLOAD.replace("\"api\"", r#"["other","api"]"#), secret());
     assert_eq!(outcome(&several), Outcome::Valid);
 
-    // A profile's own tokens are refused by each of the others.
+    // A kind's own tokens are refused by each of the others.
     let access = forge(HEADER, PAYLOAD, secret());
-    for profile in [JwtProfile::JsonWebToken, JwtProfile::PowerShellUniversal, JwtProfile::UniversalDashboard] {
-        let foreign = tessera_native::format::jwt::Expectations { profile, ..expectations() };
+    for kind in [JwtKind::JsonWebToken, JwtKind::PowerShellUniversal, JwtKind::UniversalDashboard] {
+        let foreign = tessera_native::format::jwt::Expectations { kind, ..expectations() };
         let verdict = verify(access.as_bytes(), &Keys::Given(secret().verifying_key()), &foreign);
-        assert_eq!(verdict.outcome, Outcome::Malformed, "{profile:?}");
+        assert_eq!(verdict.outcome, Outcome::Malformed, "{kind:?}");
     }
 }
 

@@ -81,7 +81,7 @@ internal static partial class Interop {
 
 
     
-    /// Checks a JWT: `{profile?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
+    /// Checks a JWT: `{kind?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
     /// warnings, header, payload}`. If `key` is given, it verifies and `store` may be zero; otherwise the store's keys do.
     /// 
     /// # Safety
@@ -221,7 +221,7 @@ internal static partial class Interop {
 
 
     
-    /// Makes a JWT of which no store keeps a row: `{claims, profile?, algorithm?, keyId?, expiresInSeconds?,
+    /// Makes a JWT of which no store keeps a row: `{claims, kind?, algorithm?, keyId?, expiresInSeconds?,
     /// keyKind?}` to `{keyId, algorithm, warnings}`, the token itself into `token_value`. If `key` is given, of kind
     /// `Secret`, `Pem` or `Jwk`, it signs and `store` may be zero; otherwise a key of the store signs.
     /// 
@@ -437,7 +437,7 @@ internal static partial class Interop {
 
 
     
-    /// Checks a JWT: `{profile?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
+    /// Checks a JWT: `{kind?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
     /// warnings, header, payload}`. If `key` is given, it verifies and `store` may be zero; otherwise the store's keys do.
     /// 
     /// # Safety
@@ -563,7 +563,7 @@ internal static partial class Interop {
 
 
     
-    /// Makes a JWT of which no store keeps a row: `{claims, profile?, algorithm?, keyId?, expiresInSeconds?,
+    /// Makes a JWT of which no store keeps a row: `{claims, kind?, algorithm?, keyId?, expiresInSeconds?,
     /// keyKind?}` to `{keyId, algorithm, warnings}`, the token itself into `token_value`. If `key` is given, of kind
     /// `Secret`, `Pem` or `Jwk`, it signs and `store` may be zero; otherwise a key of the store signs.
     /// 

@@ -1,6 +1,6 @@
 //! The claims' rules (RFC 7519 section 4, RFC 9068 section 2.2).
 
-use super::profile::{ClaimType, NAME_CLAIM, Rules};
+use super::kind::{ClaimType, NAME_CLAIM, Rules};
 use super::{CLOCK_SKEW_SECONDS, MAXIMUM_AUDIENCES, Refusal};
 use crate::clock::MAXIMUM_SECONDS;
 use crate::format::json::{Object, Value};
@@ -15,11 +15,11 @@ pub struct Claims {
     pub subject: Option<String>,
     /// `aud`: for whom it is, one or several.
     pub audiences: Vec<String>,
-    /// `jti`, or the hash claim of the PowerShellUniversal and UniversalDashboard profiles.
+    /// `jti`, or the hash claim of the PowerShellUniversal and UniversalDashboard kinds.
     pub id: Option<String>,
     /// `client_id`: to whom it was given (RFC 9068).
     pub client_id: Option<String>,
-    /// The name claim of the PowerShellUniversal and UniversalDashboard profiles.
+    /// The name claim of the PowerShellUniversal and UniversalDashboard kinds.
     pub name: Option<String>,
     /// `iat`, in seconds since 1970.
     pub issued_at: Option<i64>,
@@ -53,7 +53,7 @@ impl Claims {
             name: text(members, NAME_CLAIM),
             issued_at: time(members, "iat"),
             not_before: time(members, "nbf"),
-            // Every profile requires it, so it is there; without it, the token would be long over.
+            // Every kind requires it, so it is there; without it, the token would be long over.
             expires_at: time(members, "exp").unwrap_or(0),
         };
         claims.check_lifetime(rules)?;

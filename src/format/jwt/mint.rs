@@ -6,25 +6,26 @@ use zeroize::Zeroizing;
 
 use super::claims::Claims;
 use super::header::is_key_id;
-use super::profile::{HASH_CLAIM, Rules};
-use super::{JwtProfile, MAXIMUM_TOKEN_BYTES, SHORT_SECRET_WARNING};
+use super::kind::{HASH_CLAIM, Rules};
+use super::{MAXIMUM_TOKEN_BYTES, SHORT_SECRET_WARNING};
 use crate::crypto::random;
 use crate::crypto::signing::SigningKeyMaterial;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::base64url;
 use crate::format::json::{Integer, Object, Value};
+use crate::model::JwtKind;
 use crate::secret::Secret;
 
 /// What a token is made of beside its claims and its key.
 #[derive(Debug, Clone, Copy)]
 pub struct MintOptions<'a> {
     /// The kind of token.
-    pub profile: JwtProfile,
+    pub kind: JwtKind,
     /// `iss`, where the claims have none.
     pub issuer: Option<&'a str>,
     /// The time of issue, in seconds since 1970.
     pub now_seconds: i64,
-    /// From issue to `exp`, where the claims have none; none: the profile's default, 90 days or a year.
+    /// From issue to `exp`, where the claims have none; none: the kind's default, 90 days or a year.
     pub lifetime_seconds: Option<i64>,
 }
 
@@ -42,17 +43,17 @@ pub struct Minted {
 /// Makes a token with `claims`, signed by `key`.
 ///
 /// Claims that are not given are filled in: `iss`, `iat`, `nbf`, `exp`, `jti` (random), `client_id` (for
-/// access tokens, from `sub`); under the PowerShellUniversal and UniversalDashboard profiles `sub`, `nbf`,
-/// `exp`, `iss`, `aud` and the hash claim (a random UUID). They are written in the profile's order, others
-/// after them as given. The header is `alg`, `typ` and, but for those two profiles, `kid`: the key's id, or
+/// access tokens, from `sub`); under the PowerShellUniversal and UniversalDashboard kinds `sub`, `nbf`,
+/// `exp`, `iss`, `aud` and the hash claim (a random UUID). They are written in the kind's order, others
+/// after them as given. The header is `alg`, `typ` and, but for those two kinds, `kid`: the key's id, or
 /// the thumbprint of one that has none.
 ///
 /// Fails with [`ErrorCode::InvalidArgument`] when [`super::verify`] would refuse the claims for their form,
 /// when both `exp` and a lifetime are given, when the lifetime is not positive, and when the token would be
 /// longer than 8,192 bytes; with [`ErrorCode::KeyRefused`] when the key is too short or of an algorithm that
-/// the profile does not accept.
+/// the kind does not accept.
 pub fn mint(claims: Object<'_>, key: &SigningKeyMaterial, options: &MintOptions<'_>) -> Result<Minted> {
-    let rules = options.profile.rules();
+    let rules = options.kind.rules();
     let warnings = check_key(key, rules)?;
     let header = header(key, rules)?;
 
@@ -79,12 +80,12 @@ pub fn mint(claims: Object<'_>, key: &SigningKeyMaterial, options: &MintOptions<
 fn check_key(key: &SigningKeyMaterial, rules: &Rules) -> Result<Vec<&'static str>> {
     let refused = |message| Err(Error::new(ErrorCode::KeyRefused, message).about("key"));
     if !rules.algorithms.contains(&key.algorithm()) {
-        return refused("The profile does not accept the key's algorithm.");
+        return refused("This kind of token does not accept the key's algorithm.");
     }
     match (key.verifying_key().has_short_secret(), rules.allows_short_secrets) {
         (false, _) => Ok(Vec::new()),
         (true, true) => Ok(vec![SHORT_SECRET_WARNING]),
-        (true, false) => refused("The HMAC key has fewer than 32 bytes, which this profile does not accept."),
+        (true, false) => refused("The HMAC key has fewer than 32 bytes, which this kind of token does not accept."),
     }
 }
 

@@ -6,16 +6,16 @@
 //!
 //! 1. length, character set, three parts, canonical base64url
 //! 2. the header: strict JSON; no `crit`, `b64`, `zip`, `enc`, embedded or linked keys; a known `alg`; `typ`
-//!    as the profile has it; the form of `kid`
+//!    as the kind has it; the form of `kid`
 //! 3. the key, by `kid` or as the caller gave it; `alg` is the key's one algorithm
 //! 4. the signature
-//! 5. the payload: strict JSON; the claims that the profile requires; each claim's type
+//! 5. the payload: strict JSON; the claims that the kind requires; each claim's type
 //! 6. issuer, then `nbf` and `iat`, then `exp`, then audience
 //!
 //! Revocation comes after that, by issuer and id (`jti`), never by the token's text: an ECDSA signature
 //! (r, s) has a twin (r, n - s) that verifies as well.
 //!
-//! A profile is data: see [`JwtProfile`].
+//! A kind is data: see [`crate::model::JwtKind`].
 //!
 //! - [`verify`] checks a token, [`verify_jws`] a signature without claims, [`inspect`] takes a token apart
 //!   and checks nothing.
@@ -24,8 +24,8 @@
 mod claims;
 mod compact;
 mod header;
+mod kind;
 mod mint;
-mod profile;
 mod verify;
 
 use std::borrow::Cow;
@@ -36,7 +36,6 @@ pub use self::claims::Claims;
 pub use self::compact::{Inspection, inspect};
 pub(crate) use self::header::is_key_id;
 pub use self::mint::{MintOptions, Minted, mint};
-pub use self::profile::JwtProfile;
 pub use self::verify::{Expectations, JwtVerdict, Keys, verify, verify_jws};
 
 /// The most bytes that a token may have.
@@ -60,7 +59,7 @@ pub const SHORT_SECRET_WARNING: &str =
 
 /// A refusal: the outcome for everyone, and the rule that was broken, for administrators.
 ///
-/// The reason names rules, members and claims that the profile knows. It never repeats what the token says.
+/// The reason names rules, members and claims that the kind knows. It never repeats what the token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The outcome, never [`Outcome::Valid`].

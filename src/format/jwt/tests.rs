@@ -2,15 +2,15 @@ use super::*;
 use crate::crypto::signing::SigningKeyMaterial;
 use crate::error::{ErrorCode, Result};
 use crate::format::{base64url, json};
-use crate::model::Algorithm;
+use crate::model::{Algorithm, JwtKind};
 use crate::secret::Secret;
 
 const NOW: i64 = 1_700_000_000;
 const NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
 const ROLE: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
 
-fn options(profile: JwtProfile) -> MintOptions<'static> {
-    MintOptions { profile, issuer: Some("https://issuer.example"), now_seconds: NOW, lifetime_seconds: None }
+fn options(kind: JwtKind) -> MintOptions<'static> {
+    MintOptions { kind, issuer: Some("https://issuer.example"), now_seconds: NOW, lifetime_seconds: None }
 }
 
 fn minted(claims: &str, key: &SigningKeyMaterial, options: &MintOptions<'_>) -> Result<Minted> {
@@ -29,7 +29,7 @@ fn parts(minted: &Minted) -> (String, String) {
 #[test]
 fn access_tokens_are_filled_in_and_written_in_order() {
     let claims = r#"{"extra":[1],"exp_note":"x","aud":"api","sub":"Adam"}"#;
-    let token = minted(claims, &key(), &options(JwtProfile::AccessToken)).unwrap();
+    let token = minted(claims, &key(), &options(JwtKind::AccessToken)).unwrap();
     let (header, payload) = parts(&token);
     let id = token.claims.id.clone().unwrap();
     assert_eq!(header, r#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#);
@@ -45,10 +45,10 @@ fn access_tokens_are_filled_in_and_written_in_order() {
 }
 
 #[test]
-fn documents_profiles_write_the_claims_of_their_contracts() {
+fn documents_kinds_write_the_claims_of_their_contracts() {
     let claims = format!(r#"{{"{ROLE}":"Administrator","{NAME}":"Admin"}}"#);
     let short = SigningKeyMaterial::hmac(Secret::from(&b"PleaseUseYourOwnSigningKeyHere"[..]), None).unwrap();
-    let token = minted(&claims, &short, &MintOptions { issuer: None, ..options(JwtProfile::PowerShellUniversal) });
+    let token = minted(&claims, &short, &MintOptions { issuer: None, ..options(JwtKind::PowerShellUniversal) });
     let token = token.unwrap();
     let (header, payload) = parts(&token);
     let hash = token.claims.id.clone().unwrap();
@@ -64,7 +64,7 @@ fn documents_profiles_write_the_claims_of_their_contracts() {
     assert!(uuid::Uuid::try_parse(&hash).is_ok());
 
     let claims = format!(r#"{{"{NAME}":"Adam","department":"IT"}}"#);
-    let token = minted(&claims, &short, &MintOptions { issuer: None, ..options(JwtProfile::UniversalDashboard) });
+    let token = minted(&claims, &short, &MintOptions { issuer: None, ..options(JwtKind::UniversalDashboard) });
     let (_, payload) = parts(&token.unwrap());
     let names: Vec<String> =
         json::parse_object(payload.as_bytes()).unwrap().iter().map(|(name, _)| name.to_owned()).collect();
@@ -74,7 +74,7 @@ fn documents_profiles_write_the_claims_of_their_contracts() {
 #[test]
 fn tokens_that_would_be_refused_are_not_made() {
     let code = |claims: &str, options: &MintOptions<'_>| minted(claims, &key(), options).unwrap_err().code();
-    let access = options(JwtProfile::AccessToken);
+    let access = options(JwtKind::AccessToken);
     for claims in [
         r#"{"sub":"Adam"}"#,
         r#"{"aud":"api"}"#,
@@ -103,7 +103,7 @@ fn tokens_that_would_be_refused_are_not_made() {
 fn no_token_is_made_longer_than_one_may_be() {
     let of_size = |size: usize| {
         let claims = format!(r#"{{"sub":"Adam","aud":"api","x":"{}"}}"#, "x".repeat(size));
-        minted(&claims, &key(), &options(JwtProfile::AccessToken)).map(|token| token.value.as_bytes().len())
+        minted(&claims, &key(), &options(JwtKind::AccessToken)).map(|token| token.value.as_bytes().len())
     };
     let mut longest = 0;
     // Around the edge one more character of claims makes one or two more of the token.
@@ -118,17 +118,17 @@ fn no_token_is_made_longer_than_one_may_be() {
 }
 
 #[test]
-fn keys_that_the_profile_refuses_make_no_token() {
+fn keys_that_the_kind_refuses_make_no_token() {
     let good = r#"{"sub":"Adam","aud":"api"}"#;
     let short = SigningKeyMaterial::hmac(Secret::from(&[7_u8; 31][..]), None).unwrap();
-    let error = minted(good, &short, &options(JwtProfile::AccessToken)).unwrap_err();
+    let error = minted(good, &short, &options(JwtKind::AccessToken)).unwrap_err();
     assert_eq!(error.code(), ErrorCode::KeyRefused);
     let curve = SigningKeyMaterial::generate(Algorithm::ES256).unwrap();
     let claims = format!(r#"{{"{NAME}":"Admin"}}"#);
-    let error = minted(&claims, &curve, &options(JwtProfile::PowerShellUniversal)).unwrap_err();
+    let error = minted(&claims, &curve, &options(JwtKind::PowerShellUniversal)).unwrap_err();
     assert_eq!(error.code(), ErrorCode::KeyRefused);
     let odd = SigningKeyMaterial::hmac(Secret::from(&[7_u8; 32][..]), Some("a b\"".to_owned())).unwrap();
-    let error = minted(good, &odd, &options(JwtProfile::AccessToken)).unwrap_err();
+    let error = minted(good, &odd, &options(JwtKind::AccessToken)).unwrap_err();
     assert_eq!(error.code(), ErrorCode::KeyRefused);
 }
 
@@ -136,7 +136,7 @@ fn keys_that_the_profile_refuses_make_no_token() {
 fn a_key_without_an_id_is_named_by_its_thumbprint() {
     let curve = SigningKeyMaterial::generate(Algorithm::EdDSA).unwrap();
     let nameless = SigningKeyMaterial::from_pkcs8(Algorithm::EdDSA, curve.private().as_bytes(), None).unwrap();
-    let token = minted(r#"{"sub":"A","aud":"a"}"#, &nameless, &options(JwtProfile::JsonWebToken)).unwrap();
+    let token = minted(r#"{"sub":"A","aud":"a"}"#, &nameless, &options(JwtKind::JsonWebToken)).unwrap();
     let thumbprint = curve.verifying_key().thumbprint().unwrap();
     assert_eq!(parts(&token).0, format!(r#"{{"alg":"EdDSA","typ":"JWT","kid":"{thumbprint}"}}"#));
 }
@@ -172,10 +172,10 @@ fn inspection_takes_any_algorithm_and_believes_nothing() {
 }
 
 #[test]
-fn profiles_keep_their_names() {
-    for profile in JwtProfile::ALL {
-        assert_eq!(JwtProfile::parse(profile.name()), Some(profile));
+fn kinds_keep_their_names() {
+    for kind in JwtKind::ALL {
+        assert_eq!(JwtKind::parse(kind.name()), Some(kind));
     }
-    assert_eq!(JwtProfile::parse("accesstoken"), None);
-    assert_eq!(JwtProfile::default(), JwtProfile::AccessToken);
+    assert_eq!(JwtKind::parse("accesstoken"), None);
+    assert_eq!(JwtKind::default(), JwtKind::AccessToken);
 }

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use super::claims::Claims;
 use super::compact::Parts;
 use super::header::{Header, is_key_id, not_json};
-use super::profile::Rules;
-use super::{JwtProfile, Refusal, SHORT_SECRET_WARNING};
+use super::kind::Rules;
+use super::{Refusal, SHORT_SECRET_WARNING};
 use crate::crypto::signing::VerifyingKey;
 use crate::format::{base64url, json};
-use crate::model::{Algorithm, Outcome};
+use crate::model::{Algorithm, JwtKind, Outcome};
 
 /// Where the key comes from. Never from the token.
 pub enum Keys<'a> {
@@ -23,10 +23,10 @@ pub enum Keys<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Expectations<'a> {
     /// The kind of token.
-    pub profile: JwtProfile,
-    /// The issuer that must have made it; none: the profile's, or any.
+    pub kind: JwtKind,
+    /// The issuer that must have made it; none: the kind's, or any.
     pub issuer: Option<&'a str>,
-    /// The audience that must be among its audiences; none: the profile's, or any.
+    /// The audience that must be among its audiences; none: the kind's, or any.
     pub audience: Option<&'a str>,
     /// The time of the check, in seconds since 1970.
     pub now_seconds: i64,
@@ -80,7 +80,7 @@ pub fn verify_jws(token: &[u8], key: &VerifyingKey) -> Result<(), Refusal> {
 
 impl JwtVerdict {
     fn check(&mut self, token: &[u8], keys: &Keys<'_>, expectations: &Expectations<'_>) -> Result<(), Refusal> {
-        let rules = expectations.profile.rules();
+        let rules = expectations.kind.rules();
         let parts = Parts::split(token)?;
         let header = Header::read(parts.header)?;
         check_media_type(&header, rules)?;
@@ -119,7 +119,7 @@ impl JwtVerdict {
         check_named_key(header, key)?;
         check_algorithm(header, key)?;
         if !rules.algorithms.contains(&key.algorithm()) {
-            return Err(Refusal::new(Outcome::Unknown, "The profile does not accept the key's algorithm."));
+            return Err(Refusal::new(Outcome::Unknown, "This kind of token does not accept the key's algorithm."));
         }
         if key.has_short_secret() {
             if !rules.allows_short_secrets {

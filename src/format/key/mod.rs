@@ -10,8 +10,7 @@ mod secret;
 
 use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
 use crate::error::{Error, ErrorCode, Result};
-use crate::format::jwt::JwtProfile;
-use crate::model::Algorithm;
+use crate::model::{Algorithm, JwtKind};
 
 /// The most bytes that a key's text may have: room for RSA keys of 8,192 bits.
 pub const MAXIMUM_KEY_BYTES: usize = 16_384;
@@ -61,7 +60,7 @@ impl KeyKind {
 /// Takes a key for signing.
 ///
 /// `algorithm` is needed for RSA keys that do not name one, and must agree with what the key says or is. A
-/// secret under 32 bytes is accepted for the profiles PowerShellUniversal and UniversalDashboard only.
+/// secret under 32 bytes is accepted for the kinds PowerShellUniversal and UniversalDashboard only.
 ///
 /// Refuses with [`ErrorCode::KeyRefused`] whatever is not exactly one good key for signing: a public key, a
 /// damaged one, one whose `use`, `key_ops` or `alg` says otherwise, one too short or too long.
@@ -69,13 +68,13 @@ pub fn signing_key(
     key: &[u8],
     kind: KeyKind,
     algorithm: Option<Algorithm>,
-    profile: JwtProfile,
+    jwt_kind: JwtKind,
 ) -> Result<SigningKeyMaterial> {
     check_length(key)?;
     match kind {
-        KeyKind::Secret => SigningKeyMaterial::hmac(secret::check(key, algorithm, profile)?, None),
+        KeyKind::Secret => SigningKeyMaterial::hmac(secret::check(key, algorithm, jwt_kind)?, None),
         KeyKind::Pem => pem::signing_key(key, algorithm),
-        KeyKind::Jwk => jwk::signing_key(key, algorithm, profile.allows_short_secrets()),
+        KeyKind::Jwk => jwk::signing_key(key, algorithm, jwt_kind.allows_short_secrets()),
     }
 }
 
@@ -86,13 +85,13 @@ pub fn verifying_key(
     key: &[u8],
     kind: KeyKind,
     algorithm: Option<Algorithm>,
-    profile: JwtProfile,
+    jwt_kind: JwtKind,
 ) -> Result<VerifyingKey> {
     check_length(key)?;
     match kind {
-        KeyKind::Secret => VerifyingKey::hmac(&secret::check(key, algorithm, profile)?, None),
+        KeyKind::Secret => VerifyingKey::hmac(&secret::check(key, algorithm, jwt_kind)?, None),
         KeyKind::Pem => pem::verifying_key(key, algorithm),
-        KeyKind::Jwk => jwk::verifying_key(key, algorithm, profile.allows_short_secrets()),
+        KeyKind::Jwk => jwk::verifying_key(key, algorithm, jwt_kind.allows_short_secrets()),
     }
 }
 

@@ -9,20 +9,19 @@ use super::{agreed, refused};
 use crate::crypto::der;
 use crate::crypto::signing::MINIMUM_SECRET_BYTES;
 use crate::error::Result;
-use crate::format::jwt::JwtProfile;
-use crate::model::Algorithm;
+use crate::model::{Algorithm, JwtKind};
 use crate::secret::Secret;
 
 /// Checks that `key` may serve as an HMAC secret.
 ///
 /// Whoever gives a public key as a secret would let everyone who has it sign (CVE-2015-9235 and its many
 /// followers), so what looks like a key in PEM, DER or JWK is refused whatever its length.
-pub(super) fn check(key: &[u8], algorithm: Option<Algorithm>, profile: JwtProfile) -> Result<Secret> {
+pub(super) fn check(key: &[u8], algorithm: Option<Algorithm>, jwt_kind: JwtKind) -> Result<Secret> {
     agreed(algorithm, Algorithm::HS256)?;
     if looks_like_pem(key) || looks_like_jwk(key) || looks_like_der(key) {
         return Err(refused("The HMAC secret looks like a key in PEM, DER or JWK. Say that it is one."));
     }
-    if key.len() < MINIMUM_SECRET_BYTES && !profile.allows_short_secrets() {
+    if key.len() < MINIMUM_SECRET_BYTES && !jwt_kind.allows_short_secrets() {
         return Err(refused("An HMAC secret must have at least 32 bytes."));
     }
     Ok(Secret::from(key))

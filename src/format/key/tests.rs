@@ -9,7 +9,7 @@ use crate::error::ErrorCode;
 use crate::format::base64url;
 
 const MESSAGE: &[u8] = b"header.payload";
-const PROFILE: JwtProfile = JwtProfile::JsonWebToken;
+const KIND: JwtKind = JwtKind::JsonWebToken;
 
 /// The keys of RFC 7515 appendix A.3 and RFC 8037 appendix A.1.
 const CURVE_JWK: &str = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}"#;
@@ -44,11 +44,11 @@ fn rsa_jwk(more: &str) -> String {
 }
 
 fn signing(text: &str, kind: KeyKind, algorithm: Option<Algorithm>) -> Result<SigningKeyMaterial> {
-    signing_key(text.as_bytes(), kind, algorithm, PROFILE)
+    signing_key(text.as_bytes(), kind, algorithm, KIND)
 }
 
 fn verifying(text: &str, kind: KeyKind, algorithm: Option<Algorithm>) -> Result<VerifyingKey> {
-    verifying_key(text.as_bytes(), kind, algorithm, PROFILE)
+    verifying_key(text.as_bytes(), kind, algorithm, KIND)
 }
 
 fn assert_refused<T>(result: Result<T>, what: &str) {
@@ -225,15 +225,15 @@ fn damaged_jwks_are_refused() {
 }
 
 #[test]
-fn secrets_have_a_length_that_depends_on_the_profile() {
-    for profile in JwtProfile::ALL {
-        let key = |length: usize| verifying_key(&vec![b'k'; length], KeyKind::Secret, None, profile);
+fn secrets_have_a_length_that_depends_on_the_kind() {
+    for kind in JwtKind::ALL {
+        let key = |length: usize| verifying_key(&vec![b'k'; length], KeyKind::Secret, None, kind);
         assert!(key(32).is_ok());
-        assert_eq!(key(31).is_ok(), profile.allows_short_secrets());
-        assert_eq!(key(1).is_ok(), profile.allows_short_secrets());
+        assert_eq!(key(31).is_ok(), kind.allows_short_secrets());
+        assert_eq!(key(1).is_ok(), kind.allows_short_secrets());
         assert_refused(key(0), "an empty secret");
         assert_refused(key(MAXIMUM_KEY_BYTES + 1), "a huge secret");
-        assert_refused(verifying_key(&[7; 32], KeyKind::Secret, Some(Algorithm::ES256), profile), "another algorithm");
+        assert_refused(verifying_key(&[7; 32], KeyKind::Secret, Some(Algorithm::ES256), kind), "another algorithm");
     }
 }
 
@@ -257,10 +257,10 @@ fn keys_are_never_taken_for_secrets() {
             format!("\u{feff}{{\"keys\":[{jwk}]}}").into_bytes(),
         ];
         for text in &texts {
-            for profile in JwtProfile::ALL {
+            for kind in JwtKind::ALL {
                 let what = String::from_utf8_lossy(text);
-                assert_refused(verifying_key(text, KeyKind::Secret, None, profile), &what);
-                assert_refused(signing_key(text, KeyKind::Secret, None, profile), &what);
+                assert_refused(verifying_key(text, KeyKind::Secret, None, kind), &what);
+                assert_refused(signing_key(text, KeyKind::Secret, None, kind), &what);
             }
         }
     }

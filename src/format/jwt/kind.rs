@@ -1,41 +1,8 @@
-//! Profiles: what a kind of JSON Web Token must look like, as data.
+//! What each kind of JSON Web Token must look like, as data.
 
-use crate::model::Algorithm;
+use crate::model::{Algorithm, JwtKind};
 
-/// A kind of JSON Web Token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum JwtProfile {
-    /// An access token of RFC 9068, `typ` `at+jwt`: what a store grants.
-    #[default]
-    AccessToken,
-    /// A JSON Web Token with `typ` `JWT` and the claims that safe use needs (RFC 8725).
-    JsonWebToken,
-    /// PowerShell Universal's app tokens.
-    PowerShellUniversal,
-    /// Universal Dashboard's tokens.
-    UniversalDashboard,
-}
-
-impl JwtProfile {
-    /// Every profile.
-    pub const ALL: [Self; 4] =
-        [Self::AccessToken, Self::JsonWebToken, Self::PowerShellUniversal, Self::UniversalDashboard];
-
-    /// The profile's fixed name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AccessToken => "AccessToken",
-            Self::JsonWebToken => "JsonWebToken",
-            Self::PowerShellUniversal => "PowerShellUniversal",
-            Self::UniversalDashboard => "UniversalDashboard",
-        }
-    }
-
-    /// The profile of that exact name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|profile| profile.name() == name)
-    }
-
+impl JwtKind {
     /// Whether HMAC keys under 32 bytes sign and verify, with a warning at each use.
     pub fn allows_short_secrets(self) -> bool {
         self.rules().allows_short_secrets
@@ -56,7 +23,7 @@ impl JwtProfile {
     }
 }
 
-/// What a profile asks for.
+/// What a kind asks for.
 pub(super) struct Rules {
     /// The values that `typ` may have. The first is the one we write.
     pub(super) media_types: &'static [&'static str],
@@ -66,7 +33,7 @@ pub(super) struct Rules {
     pub(super) allows_short_secrets: bool,
     /// The claims that must be there.
     pub(super) required_claims: &'static [&'static str],
-    /// The type of each claim that the profile knows, there or not. Others may have any.
+    /// The type of each claim that the kind knows, there or not. Others may have any.
     pub(super) claim_types: &'static [(&'static str, ClaimType)],
     /// The claim that makes a token unlike every other.
     pub(super) id_claim: &'static str,
