@@ -16,6 +16,6 @@ pub use identity::{Identity, IdentityFilter, Role};
 pub use jwt_kind::JwtKind;
 pub use name::{Name, fold_name};
 pub use outcome::{Outcome, Verdict};
-pub use profile::{BoundedBy, CreatorRemoved, Endpoint, Profile, ProfileSettings};
+pub use profile::{BoundedBy, CreatorRemoved, Profile, ProfileSettings};
 pub use signing_key::{SigningKey, SigningKeyState};
 pub use token::{Revocation, Token, TokenFilter, TokenFormat, TokenId, TokenState};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{JwtKind, TokenFormat};
+use super::{Endpoint, JwtKind, TokenFormat};
 
 /// A named set of rules. A token names the profile that it was granted under, and follows the rules that the profile
 /// has at each use.
@@ -149,16 +149,4 @@ pub enum CreatorRemoved {
     Keep,
     /// It is revoked in the same transaction, with the reason `CreatorDeleted`.
     Revoke,
-}
-
-/// An endpoint of an application: a place and what is done there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Endpoint {
-    /// The methods that are meant (`GET`, `POST`), without regard to case; an empty list means every method.
-    #[serde(default)]
-    pub methods: Vec<String>,
-    /// An absolute path. It means that path and everything under it, by whole segments; `*` stands for any one
-    /// segment.
-    pub path: String,
 }
