@@ -7,12 +7,12 @@ public sealed record JsonWebTokenRequest
 {
     /// <summary>
     /// The claims: the text of a JSON object, at most 8,192 bytes of UTF-8. <c>iss</c>, <c>iat</c>, <c>nbf</c>,
-    /// <c>exp</c> and <c>jti</c> are filled in where they are absent and the profile has them.
+    /// <c>exp</c> and <c>jti</c> are filled in where they are absent and the kind of token has them.
     /// </summary>
     public required string Claims { get; init; }
 
     /// <summary>The kind of token to make.</summary>
-    public JsonWebTokenProfile Profile { get; init; } = JsonWebTokenProfile.AccessToken;
+    public JsonWebTokenKind Kind { get; init; } = JsonWebTokenKind.AccessToken;
 
     /// <summary>The algorithm to sign with. <see langword="null"/>: the one that the key is for; an RSA key that does
     /// not say needs it.</summary>
@@ -23,7 +23,7 @@ public sealed record JsonWebTokenRequest
     public string? KeyId { get; init; }
 
     /// <summary>How long the token lives from now on: at least one second. A fraction of a second is cut off. Not to be
-    /// given when the claims have <c>exp</c>. <see langword="null"/>: the profile's default, 90 days or a
+    /// given when the claims have <c>exp</c>. <see langword="null"/>: the kind's default, 90 days or a
     /// year.</summary>
     public TimeSpan? ExpiresIn { get; init; }
 }

@@ -4,7 +4,7 @@ namespace Tessera;
 public sealed record JsonWebTokenRules
 {
     /// <summary>The kind of token that is expected.</summary>
-    public JsonWebTokenProfile Profile { get; init; } = JsonWebTokenProfile.AccessToken;
+    public JsonWebTokenKind Kind { get; init; } = JsonWebTokenKind.AccessToken;
 
     /// <summary>The issuer that it must name, compared exactly. <see langword="null"/>: the store's, and any where
     /// there is no store.</summary>

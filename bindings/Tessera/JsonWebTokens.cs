@@ -112,7 +112,7 @@ public static class JsonWebTokens
         NativeResponse.Write(
             new MintRequest(
                 Argument.Text(request.Claims, TesseraLimits.TokenValueBytes),
-                Argument.Defined(request.Profile),
+                Argument.Defined(request.Kind),
                 request.Algorithm is { } algorithm ? Argument.Defined(algorithm) : null,
                 Argument.OptionalText(request.KeyId, TesseraLimits.NameCharacters),
                 keyKind,
@@ -122,7 +122,7 @@ public static class JsonWebTokens
     internal static PooledBuffer Write(JsonWebTokenRules rules, JsonWebKeyKind? keyKind) =>
         NativeResponse.Write(
             new VerifyRequest(
-                Argument.Defined(rules.Profile),
+                Argument.Defined(rules.Kind),
                 Argument.OptionalText(rules.Issuer, TesseraLimits.NameCharacters),
                 Argument.OptionalText(rules.Audience, TesseraLimits.NameCharacters),
                 Argument.SecondsBefore(rules.At),

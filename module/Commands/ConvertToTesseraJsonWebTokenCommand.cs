@@ -9,7 +9,7 @@ namespace Tessera.PowerShell;
 /// </remarks>
 /// <example>
 /// <code>
-/// $token = New-TesseraJsonWebToken -SigningKey 'a secret of at least 32 characters' -Profile JsonWebToken -Claims @{ iss = 'example'; sub = 'Adam'; aud = 'https://api.example' }
+/// $token = New-TesseraJsonWebToken -SigningKey 'a secret of at least 32 characters' -Kind JsonWebToken -Claims @{ iss = 'example'; sub = 'Adam'; aud = 'https://api.example' }
 /// (ConvertTo-TesseraJsonWebToken $token).Subject
 /// </code>
 /// <para>Gives the subject that a token names.</para>

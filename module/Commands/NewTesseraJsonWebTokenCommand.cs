@@ -6,7 +6,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Makes a JSON Web Token with claims of your own.</summary>
 /// <remarks>
-/// <para>The store's newest active key signs, or the one that -KeyId names, or a key of your own (-SigningKey; then no store is needed). The profiles PowerShellUniversal and UniversalDashboard, whose tokens name no key, need one of your own. Issuer, times and id are filled in where the claims lack them.</para>
+/// <para>The store's newest active key signs, or the one that -KeyId names, or a key of your own (-SigningKey; then no store is needed). The kinds PowerShellUniversal and UniversalDashboard, whose tokens name no key, need one of your own. Issuer, times and id are filled in where the claims lack them.</para>
 /// <para>Such a token is not recorded in the store: it can't be listed, or revoked by itself. <see cref="GrantTesseraTokenCommand"/> -Format Jwt makes one that can.</para>
 /// </remarks>
 /// <example>
@@ -19,7 +19,7 @@ namespace Tessera.PowerShell;
 /// </example>
 /// <example>
 /// <code>
-/// New-TesseraJsonWebToken -Profile JsonWebToken -Algorithm HS256 -SigningKey 'a secret of at least 32 characters' -AsPlainText -Claims ([ordered]@{
+/// New-TesseraJsonWebToken -Kind JsonWebToken -Algorithm HS256 -SigningKey 'a secret of at least 32 characters' -AsPlainText -Claims ([ordered]@{
 ///     iss = 'example'
 ///     sub = 'Adam'
 ///     aud = 'https://api.example'
@@ -52,8 +52,8 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
     /// <summary>The kind of token: AccessToken (RFC 9068, the default), JsonWebToken, PowerShellUniversal or UniversalDashboard.</summary>
     /// <value>AccessToken</value>
     [Parameter]
-    [Choice<JsonWebTokenProfile>]
-    public JsonWebTokenProfile Profile { get; set; } = JsonWebTokenProfile.AccessToken;
+    [Choice<JsonWebTokenKind>]
+    public JsonWebTokenKind Kind { get; set; } = JsonWebTokenKind.AccessToken;
 
     /// <summary>A key of your own to sign with, as a SecureString or a string: a shared secret, a private key in PEM, or a JSON Web Key. Never leave the parameter's name out: PowerShell's own error repeats what is left over on the command line.</summary>
     [Parameter(Mandatory = true, ParameterSetName = OwnKeySet)]
@@ -92,7 +92,7 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
             return;
         }
 
-        if (!IsUsable(SigningKey, nameof(SigningKey)) || !ShouldProcess($"{Profile} with {Claims.Count} claims", "Sign"))
+        if (!IsUsable(SigningKey, nameof(SigningKey)) || !ShouldProcess($"{Kind} with {Claims.Count} claims", "Sign"))
         {
             return;
         }
@@ -115,7 +115,7 @@ public sealed class NewTesseraJsonWebTokenCommand : StoreCmdlet
         var request = new JsonWebTokenRequest
         {
             Claims = PowerShell.Claims.ToJson(Claims),
-            Profile = Profile,
+            Kind = Kind,
             Algorithm = Algorithm,
             KeyId = KeyId,
             ExpiresIn = ExpiresIn,

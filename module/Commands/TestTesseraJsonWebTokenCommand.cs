@@ -4,14 +4,14 @@ namespace Tessera.PowerShell;
 
 /// <summary>Verifies a JSON Web Token: its signature, times, issuer and audience.</summary>
 /// <remarks>
-/// <para>The store's keys verify, or one key of your own (-SigningKey; then no store is needed). Gives $true where the token is good, otherwise $false; with -Detailed the verdict with outcome, reason, header and payload. A short key that a profile lets pass is warned about at each use.</para>
+/// <para>The store's keys verify, or one key of your own (-SigningKey; then no store is needed). Gives $true where the token is good, otherwise $false; with -Detailed the verdict with outcome, reason, header and payload. A short key that the kind of token lets pass is warned about at each use.</para>
 /// <para>With the store's keys a token that the store revoked is refused too. For a token that the store granted, <see cref="TestTesseraTokenCommand"/> also says for whom it speaks, and what it may do now.</para>
 /// </remarks>
 /// <example>
 /// <code>
 /// $secret = 'a secret of at least 32 characters'
-/// $token = New-TesseraJsonWebToken -SigningKey $secret -Profile JsonWebToken -Claims @{ iss = 'example'; sub = 'Adam'; aud = 'https://api.example' }
-/// Test-TesseraJsonWebToken $token -SigningKey $secret -Profile JsonWebToken -Issuer example -Audience https://api.example
+/// $token = New-TesseraJsonWebToken -SigningKey $secret -Kind JsonWebToken -Claims @{ iss = 'example'; sub = 'Adam'; aud = 'https://api.example' }
+/// Test-TesseraJsonWebToken $token -SigningKey $secret -Kind JsonWebToken -Issuer example -Audience https://api.example
 /// </code>
 /// <para>Verifies a token with a shared secret, and without a store.</para>
 /// </example>
@@ -67,8 +67,8 @@ public sealed class TestTesseraJsonWebTokenCommand : StoreCmdlet
     /// <summary>The kind of token that is expected: AccessToken (RFC 9068, the default), JsonWebToken, PowerShellUniversal or UniversalDashboard.</summary>
     /// <value>AccessToken</value>
     [Parameter]
-    [Choice<JsonWebTokenProfile>]
-    public JsonWebTokenProfile Profile { get; set; } = JsonWebTokenProfile.AccessToken;
+    [Choice<JsonWebTokenKind>]
+    public JsonWebTokenKind Kind { get; set; } = JsonWebTokenKind.AccessToken;
 
     /// <summary>The time to judge the token at; without an offset it is local time. Without it: now.</summary>
     [Parameter]
@@ -96,7 +96,7 @@ public sealed class TestTesseraJsonWebTokenCommand : StoreCmdlet
     {
         var rules = new JsonWebTokenRules
         {
-            Profile = Profile,
+            Kind = Kind,
             Issuer = Issuer,
             Audience = Audience,
             At = At,

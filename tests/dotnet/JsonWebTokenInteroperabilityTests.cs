@@ -23,13 +23,13 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
     public static TheoryData<SigningAlgorithm> PublicKeyAlgorithms() =>
         [SigningAlgorithm.ES256, SigningAlgorithm.ES384, SigningAlgorithm.RS256, SigningAlgorithm.PS256];
 
-    public static TheoryData<SigningAlgorithm, JsonWebTokenProfile> SharedAlgorithms()
+    public static TheoryData<SigningAlgorithm, JsonWebTokenKind> SharedAlgorithms()
     {
-        var cases = new TheoryData<SigningAlgorithm, JsonWebTokenProfile>();
+        var cases = new TheoryData<SigningAlgorithm, JsonWebTokenKind>();
         foreach (SigningAlgorithm algorithm in Enum.GetValues<SigningAlgorithm>().Except([SigningAlgorithm.EdDSA]))
         {
-            cases.Add(algorithm, JsonWebTokenProfile.AccessToken);
-            cases.Add(algorithm, JsonWebTokenProfile.JsonWebToken);
+            cases.Add(algorithm, JsonWebTokenKind.AccessToken);
+            cases.Add(algorithm, JsonWebTokenKind.JsonWebToken);
         }
         return cases;
     }
@@ -71,7 +71,7 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
         using JsonWebTokenMint mint = store.MintJsonWebToken(new JsonWebTokenRequest
         {
             Claims = $$"""{"sub":"Adam","aud":"{{Audience}}","account":"Billing"}""",
-            Profile = JsonWebTokenProfile.JsonWebToken,
+            Kind = JsonWebTokenKind.JsonWebToken,
             KeyId = keyId,
         });
         string token = mint.Value.Reveal();
@@ -89,20 +89,20 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
 
     [Theory]
     [MemberData(nameof(SharedAlgorithms))]
-    public async Task A_token_made_with_a_given_key_is_accepted_by_both(SigningAlgorithm algorithm, JsonWebTokenProfile profile)
+    public async Task A_token_made_with_a_given_key_is_accepted_by_both(SigningAlgorithm algorithm, JsonWebTokenKind kind)
     {
         using var keys = KeyPair.Create(algorithm);
         using JsonWebTokenMint mint = JsonWebTokens.Mint(
             new JsonWebTokenRequest
             {
                 Claims = $$"""{"iss":"{{Issuer}}","sub":"Adam","aud":["{{Audience}}","other"]}""",
-                Profile = profile,
+                Kind = kind,
                 Algorithm = algorithm,
             },
             keys.ToSign);
         string token = mint.Value.Reveal();
 
-        TokenValidationResult accepted = await ValidateAsync(token, MediaType(profile), [keys.IdentityModel]);
+        TokenValidationResult accepted = await ValidateAsync(token, MediaType(kind), [keys.IdentityModel]);
 
         Assert.True(accepted.IsValid, accepted.Exception?.Message);
         Assert.Contains("Adam", JWT.Decode(token, keys.JoseToVerify, Jws(algorithm)), StringComparison.Ordinal);
@@ -110,24 +110,24 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
 
     [Theory]
     [MemberData(nameof(SharedAlgorithms))]
-    public void A_token_of_Microsoft_IdentityModel_is_accepted(SigningAlgorithm algorithm, JsonWebTokenProfile profile)
+    public void A_token_of_Microsoft_IdentityModel_is_accepted(SigningAlgorithm algorithm, JsonWebTokenKind kind)
     {
         using var keys = KeyPair.Create(algorithm);
         string token = new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
             Issuer = Issuer,
             Audience = Audience,
-            TokenType = MediaType(profile),
+            TokenType = MediaType(kind),
             Claims = new Dictionary<string, object> { ["sub"] = "Adam", ["jti"] = "id-1", ["client_id"] = "client" },
             SigningCredentials = new SigningCredentials(keys.IdentityModel, algorithm.ToString()),
         });
 
-        AssertAccepted(token, keys, algorithm, profile);
+        AssertAccepted(token, keys, algorithm, kind);
     }
 
     [Theory]
     [MemberData(nameof(SharedAlgorithms))]
-    public void A_token_of_jose_jwt_is_accepted(SigningAlgorithm algorithm, JsonWebTokenProfile profile)
+    public void A_token_of_jose_jwt_is_accepted(SigningAlgorithm algorithm, JsonWebTokenKind kind)
     {
         using var keys = KeyPair.Create(algorithm);
         long now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -145,21 +145,21 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
             claims,
             keys.JoseToSign,
             Jws(algorithm),
-            extraHeaders: new Dictionary<string, object> { ["typ"] = MediaType(profile), ["kid"] = "k1" });
+            extraHeaders: new Dictionary<string, object> { ["typ"] = MediaType(kind), ["kid"] = "k1" });
 
-        AssertAccepted(token, keys, algorithm, profile);
+        AssertAccepted(token, keys, algorithm, kind);
     }
 
     [Theory]
-    [InlineData(JsonWebTokenProfile.PowerShellUniversal, JsonWebTokenSamples.PowerShellUniversalKey)]
-    [InlineData(JsonWebTokenProfile.UniversalDashboard, "default_signing_key")]
-    [InlineData(JsonWebTokenProfile.UniversalDashboard, "SuperSecretKey")]
-    public void Short_keys_work_both_ways_with_a_warning(JsonWebTokenProfile profile, string secret)
+    [InlineData(JsonWebTokenKind.PowerShellUniversal, JsonWebTokenSamples.PowerShellUniversalKey)]
+    [InlineData(JsonWebTokenKind.UniversalDashboard, "default_signing_key")]
+    [InlineData(JsonWebTokenKind.UniversalDashboard, "SuperSecretKey")]
+    public void Short_keys_work_both_ways_with_a_warning(JsonWebTokenKind kind, string secret)
     {
         // Microsoft.IdentityModel takes no HMAC key under 256 bits, so jose-jwt stands alone here.
         using JsonWebKeyMaterial key = JsonWebKeyMaterial.FromSecretText(secret);
         string claims = $$"""{"{{NameClaim}}":"Adam"}""";
-        using JsonWebTokenMint mint = JsonWebTokens.Mint(new JsonWebTokenRequest { Claims = claims, Profile = profile }, key);
+        using JsonWebTokenMint mint = JsonWebTokens.Mint(new JsonWebTokenRequest { Claims = claims, Kind = kind }, key);
         string ours = mint.Value.Reveal();
 
         string payload = JWT.Decode(ours, Encoding.UTF8.GetBytes(secret), JwsAlgorithm.HS256);
@@ -168,7 +168,7 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
             Encoding.UTF8.GetBytes(secret),
             JwsAlgorithm.HS256,
             extraHeaders: new Dictionary<string, object> { ["typ"] = "JWT" });
-        JsonWebTokenVerdict verdict = JsonWebTokens.Verify(theirs, key, new JsonWebTokenRules { Profile = profile });
+        JsonWebTokenVerdict verdict = JsonWebTokens.Verify(theirs, key, new JsonWebTokenRules { Kind = kind });
 
         Assert.Equal(Outcome.Valid, verdict.Outcome);
         Assert.Single(verdict.Warnings);
@@ -176,7 +176,7 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
         Assert.Equal(["alg", "typ"], JsonWebToken.Parse(ours).Header.Keys);
         Assert.Equal([NameClaim, HashClaim, "sub", "nbf", "exp"], JsonWebToken.Parse(ours).Payload.Keys.Take(5));
         Assert.Throws<KeyException>(() => JsonWebTokens.Verify(
-            theirs, key, new JsonWebTokenRules { Profile = JsonWebTokenProfile.JsonWebToken }));
+            theirs, key, new JsonWebTokenRules { Kind = JsonWebTokenKind.JsonWebToken }));
     }
 
     [Theory]
@@ -185,7 +185,7 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
     public void The_tokens_printed_in_the_documentation_verify_in_their_time_and_are_expired_now(string token, string at)
     {
         using JsonWebKeyMaterial key = JsonWebKeyMaterial.FromSecretText(JsonWebTokenSamples.PowerShellUniversalKey);
-        var rules = new JsonWebTokenRules { Profile = JsonWebTokenProfile.PowerShellUniversal };
+        var rules = new JsonWebTokenRules { Kind = JsonWebTokenKind.PowerShellUniversal };
         DateTimeOffset then = DateTimeOffset.Parse(at, System.Globalization.CultureInfo.InvariantCulture);
 
         JsonWebTokenVerdict verdict = JsonWebTokens.Verify(token, key, rules with { At = then });
@@ -212,9 +212,9 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
         Assert.False(CryptoProviderFactory.Default.IsSupportedAlgorithm("EdDSA", key));
     }
 
-    private static void AssertAccepted(string token, KeyPair keys, SigningAlgorithm algorithm, JsonWebTokenProfile profile)
+    private static void AssertAccepted(string token, KeyPair keys, SigningAlgorithm algorithm, JsonWebTokenKind kind)
     {
-        var rules = new JsonWebTokenRules { Profile = profile, Issuer = Issuer, Audience = Audience, Algorithm = algorithm };
+        var rules = new JsonWebTokenRules { Kind = kind, Issuer = Issuer, Audience = Audience, Algorithm = algorithm };
 
         JsonWebTokenVerdict verdict = JsonWebTokens.Verify(token, keys.ToVerify, rules);
 
@@ -256,8 +256,8 @@ public sealed class JsonWebTokenInteroperabilityTests : IDisposable
     private static Jwk PublicJwk(string keySet, string keyId) =>
         Jwk.FromJson(PublicJwkText(keySet, keyId), new Jose.JsonMapper());
 
-    private static string MediaType(JsonWebTokenProfile profile) =>
-        profile == JsonWebTokenProfile.AccessToken ? "at+jwt" : "JWT";
+    private static string MediaType(JsonWebTokenKind kind) =>
+        kind == JsonWebTokenKind.AccessToken ? "at+jwt" : "JWT";
 
     private static JwsAlgorithm Jws(SigningAlgorithm algorithm) => Enum.Parse<JwsAlgorithm>(algorithm.ToString());
 

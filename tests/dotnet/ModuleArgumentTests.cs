@@ -35,10 +35,10 @@ public sealed class ModuleArgumentTests : IDisposable
             "Valid Expired",
             _session.Single<string>(before + """
                 $secret = 'x' * 32
-                $token = New-TesseraJsonWebToken -SigningKey $secret -Profile JsonWebToken -Claims @{
+                $token = New-TesseraJsonWebToken -SigningKey $secret -Kind JsonWebToken -Claims @{
                     iss = 'i'; sub = 'a'; aud = 'b'; iat = [DateTimeOffset]::new(2029, 12, 31, 0, 0, 0, 0); exp = [DateTimeOffset]::new(2030, 1, 2, 0, 0, 0, 0) }
                 $outcomes = '2030-01-01T00:00:00Z', '2030-01-03T00:00:00Z' | ForEach-Object {
-                    (Test-TesseraJsonWebToken $token -SigningKey $secret -Profile JsonWebToken -At $_ -Detailed).Outcome }
+                    (Test-TesseraJsonWebToken $token -SigningKey $secret -Kind JsonWebToken -At $_ -Detailed).Outcome }
                 "$outcomes"
                 """));
     }
@@ -59,11 +59,11 @@ public sealed class ModuleArgumentTests : IDisposable
     [InlineData("New-TesseraJsonWebToken $value")]
     [InlineData("$value | New-TesseraJsonWebToken")]
     [InlineData("New-TesseraJsonWebToken @{} -ExpiresIn $value")]
-    [InlineData("New-TesseraJsonWebToken @{} -Profile $value")]
+    [InlineData("New-TesseraJsonWebToken @{} -Kind $value")]
     [InlineData("New-TesseraJsonWebToken @{} -Algorithm $value")]
     [InlineData("New-TesseraJsonWebToken @{} -SigningKey x -KeyKind $value")]
     [InlineData("Test-TesseraJsonWebToken x -At $value")]
-    [InlineData("Test-TesseraJsonWebToken x -Profile $value")]
+    [InlineData("Test-TesseraJsonWebToken x -Kind $value")]
     [InlineData("Export-TesseraSigningKey -As $value")]
     public void Argument_of_another_kind_is_refused_without_being_repeated(string script)
     {
@@ -139,7 +139,7 @@ public sealed class ModuleArgumentTests : IDisposable
     [InlineData("@{ sub = , [System.Linq.Enumerable]::Repeat('endless', [int]::MaxValue) }")]
     public void Claim_that_cannot_be_written_is_a_typed_error(string claims)
     {
-        ErrorRecord error = _session.Error($"$claims = {claims}; New-TesseraJsonWebToken $claims -SigningKey ('x' * 32) -Profile JsonWebToken");
+        ErrorRecord error = _session.Error($"$claims = {claims}; New-TesseraJsonWebToken $claims -SigningKey ('x' * 32) -Kind JsonWebToken");
 
         Assert.StartsWith("Tessera.InvalidArgument", error.FullyQualifiedErrorId, StringComparison.Ordinal);
     }
@@ -150,7 +150,7 @@ public sealed class ModuleArgumentTests : IDisposable
         string Payload(string token) => _session.Single<string>($"[System.Text.Encoding]::UTF8.GetString([Convert]::FromBase64String(((ConvertTo-TesseraJsonWebToken {token}).RawPayload.Replace('-', '+').Replace('_', '/') + '===').Substring(0, 4 * [Math]::Ceiling((ConvertTo-TesseraJsonWebToken {token}).RawPayload.Length / 4))))");
         _session.Run(
             """
-            $key = @{ SigningKey = 'x' * 32; Profile = 'JsonWebToken' }
+            $key = @{ SigningKey = 'x' * 32; Kind = 'JsonWebToken' }
             $first = New-TesseraJsonWebToken @key ([ordered] @{
                 iss = 'i'; sub = 'a'; aud = 'b', 'c'; iat = 1893455000; exp = 1893459600; jti = 'd'
                 table = [ordered] @{ text = 'ü "'; list = 1, 2.5, $true, $null, @{ deep = 'er' } }; list = @(1, @(2)) })
@@ -176,7 +176,7 @@ public sealed class ModuleTimeZoneTests : IDisposable
     public void Dispose() => SetTimeZone(_before);
 
     [Theory]
-    [InlineData("New-TesseraJsonWebToken @{ sub = [datetime]::MinValue } -SigningKey ('x' * 32) -Profile JsonWebToken", "Tessera.InvalidArgument")]
+    [InlineData("New-TesseraJsonWebToken @{ sub = [datetime]::MinValue } -SigningKey ('x' * 32) -Kind JsonWebToken", "Tessera.InvalidArgument")]
     [InlineData("Get-TesseraToken -ExpiresAfter ([datetime]::MinValue)", "ParameterArgumentTransformationError")]
     public void Time_before_the_first_in_utc_is_a_clear_error(string script, string id)
     {

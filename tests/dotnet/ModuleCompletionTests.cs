@@ -27,7 +27,7 @@ public sealed class ModuleCompletionTests : IDisposable
     [InlineData("Test-TesseraToken x -Role re", "Reader")]
     [InlineData("New-TesseraIdentity x -Role Op", "Operator")]
     [InlineData("Get-TesseraRole a", "Administrator")]
-    [InlineData("Test-TesseraJsonWebToken -Profile Uni", "UniversalDashboard")]
+    [InlineData("Test-TesseraJsonWebToken -Kind Uni", "UniversalDashboard")]
     public void Names_are_completed_and_quoted_where_needed(string line, string expected)
     {
         Assert.Equal(expected.Split('|'), _session.Complete(line).Select(match => match.CompletionText));

@@ -207,7 +207,7 @@ public sealed class ModuleTokenTests : IDisposable
     {
         JsonWebToken token = _session.Single<JsonWebToken>(
             """
-            New-TesseraJsonWebToken -Profile JsonWebToken -SigningKey ('x' * 32) -Claims ([ordered] @{
+            New-TesseraJsonWebToken -Kind JsonWebToken -SigningKey ('x' * 32) -Claims ([ordered] @{
                 iss = 'here'
                 sub = 'Adam'
                 aud = 'a', 'b'
@@ -264,8 +264,8 @@ public sealed class ModuleTokenTests : IDisposable
                 sub = 'UniversalDashboard'
                 aud = 'UniversalDashboard'
             }
-            $token = New-TesseraJsonWebToken $claims -Profile UniversalDashboard -SigningKey SuperSecretKey
-            Test-TesseraJsonWebToken $token -Profile UniversalDashboard -SigningKey SuperSecretKey
+            $token = New-TesseraJsonWebToken $claims -Kind UniversalDashboard -SigningKey SuperSecretKey
+            Test-TesseraJsonWebToken $token -Kind UniversalDashboard -SigningKey SuperSecretKey
             """);
 
         Assert.Equal(2, shown.Split("WARNING:").Length - 1);

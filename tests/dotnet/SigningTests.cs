@@ -90,14 +90,14 @@ public sealed class SigningTests : IDisposable
         var request = new JsonWebTokenRequest
         {
             Claims = """{"iss":"me","sub":"Adam","aud":["a","b"]}""",
-            Profile = JsonWebTokenProfile.JsonWebToken,
+            Kind = JsonWebTokenKind.JsonWebToken,
             ExpiresIn = TimeSpan.FromMinutes(5),
         };
         using JsonWebTokenMint mint = JsonWebTokens.Mint(request, key);
         string token = mint.Value.Reveal();
         Assert.Equal(SigningAlgorithm.HS256, mint.Algorithm);
 
-        var rules = new JsonWebTokenRules { Profile = JsonWebTokenProfile.JsonWebToken, Issuer = "me", Audience = "b" };
+        var rules = new JsonWebTokenRules { Kind = JsonWebTokenKind.JsonWebToken, Issuer = "me", Audience = "b" };
         Assert.True(JsonWebTokens.Verify(token, key, rules).IsValid);
         Assert.Equal(Outcome.Unknown, JsonWebTokens.Verify(token, key, rules with { Issuer = "you" }).Outcome);
         Assert.Equal(Outcome.Expired, JsonWebTokens.Verify(token, key, rules with { At = DateTimeOffset.UtcNow.AddMinutes(6) }).Outcome);

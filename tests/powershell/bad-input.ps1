@@ -64,7 +64,7 @@ function Sign([string] $Header, [string] $Payload) {
 }
 
 function OutcomeOfJwt([string] $Token) {
-    (Test-TesseraJsonWebToken $Token -SigningKey $secret -Profile JsonWebToken -Algorithm HS256 -At '2030-01-01T00:00:00Z' -Detailed).Outcome
+    (Test-TesseraJsonWebToken $Token -SigningKey $secret -Kind JsonWebToken -Algorithm HS256 -At '2030-01-01T00:00:00Z' -Detailed).Outcome
 }
 
 # The members that a good payload has besides those of the case.
@@ -140,9 +140,9 @@ try {
     Expect Expired 'exp in the past' (OutcomeOfClaims '"sub":"a","exp":1893455600')
     Expect Malformed 'no token at all, to inspect' ((ErrorOf { ConvertTo-TesseraJsonWebToken 'a.b.c' }) -replace 'Tessera.MalformedToken', 'Malformed')
     Expect Malformed 'JSON 10,000 deep, to inspect' ((ErrorOf { ConvertTo-TesseraJsonWebToken (Sign '{"alg":"HS256"}' "{`"x`":$deep}") }) -replace 'Tessera.MalformedToken', 'Malformed')
-    Expect Tessera.KeyRefused 'a PEM text as a shared secret' (ErrorOf { Test-TesseraJsonWebToken $good -SigningKey "-----BEGIN PUBLIC KEY-----`nMAo=`n-----END PUBLIC KEY-----" -KeyKind Secret -Profile JsonWebToken })
-    Expect Tessera.KeyRefused 'a short secret' (ErrorOf { Test-TesseraJsonWebToken $good -SigningKey short -Profile JsonWebToken })
-    Expect Tessera.InvalidArgument 'an empty secret' (ErrorOf { Test-TesseraJsonWebToken $good -SigningKey '' -Profile JsonWebToken })
+    Expect Tessera.KeyRefused 'a PEM text as a shared secret' (ErrorOf { Test-TesseraJsonWebToken $good -SigningKey "-----BEGIN PUBLIC KEY-----`nMAo=`n-----END PUBLIC KEY-----" -KeyKind Secret -Kind JsonWebToken })
+    Expect Tessera.KeyRefused 'a short secret' (ErrorOf { Test-TesseraJsonWebToken $good -SigningKey short -Kind JsonWebToken })
+    Expect Tessera.InvalidArgument 'an empty secret' (ErrorOf { Test-TesseraJsonWebToken $good -SigningKey '' -Kind JsonWebToken })
     Expect Tessera.InvalidArgument 'claims with half a surrogate pair' (ErrorOf { New-TesseraJsonWebToken @{ sub = "$([char] 0xD800)" } })
     Expect Tessera.InvalidArgument 'a claim without a form in JSON' (ErrorOf { New-TesseraJsonWebToken @{ sub = { } } })
     $endless = @{ exp = 1893459600 }

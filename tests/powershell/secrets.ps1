@@ -50,7 +50,7 @@ try {
         sub = 'UniversalDashboard'
         aud = 'UniversalDashboard'
     }
-    $weak = New-TesseraJsonWebToken $dashboard -Profile UniversalDashboard -SigningKey $key
+    $weak = New-TesseraJsonWebToken $dashboard -Kind UniversalDashboard -SigningKey $key
     foreach ($value in $opaque.Token, $web.Token, $minted, $weak) {
         $null = Secret ([Net.NetworkCredential]::new('', $value).Password)
     }
@@ -67,7 +67,7 @@ try {
     Test-TesseraToken $opaque -Role Reader
     Test-TesseraToken $webText -Audience 'https://api.example' -Detailed | Out-Host
     Test-TesseraJsonWebToken $webText -Audience 'https://api.example'
-    Test-TesseraJsonWebToken $weak -Profile UniversalDashboard -SigningKey $key
+    Test-TesseraJsonWebToken $weak -Kind UniversalDashboard -SigningKey $key
     $web | ConvertTo-TesseraJsonWebToken | ForEach-Object { "$_"; $_.Header | Out-Host }
     Set-TesseraToken $opaque -Remark 'Where it is used' -PassThru | Out-Host
     Export-TesseraSigningKey
@@ -118,7 +118,7 @@ try {
             { New-TesseraJsonWebToken $webText }
             { $webText | New-TesseraJsonWebToken }
             { New-TesseraJsonWebToken @{ sub = 'Adam' } -ExpiresIn $text }
-            { New-TesseraJsonWebToken @{ sub = 'Adam' } -Profile $password }
+            { New-TesseraJsonWebToken @{ sub = 'Adam' } -Kind $password }
             { Grant-TesseraToken Adam -ExpiresAt $text }
             { Grant-TesseraToken Adam -NotBefore $webText }
             { Grant-TesseraToken Adam -Format $text }

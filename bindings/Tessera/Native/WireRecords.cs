@@ -57,14 +57,14 @@ internal sealed record ExportKeysRequest(string? KeyId, SigningKeyExport Kind);
 
 internal sealed record MintRequest(
     string Claims,
-    JsonWebTokenProfile Kind,
+    JsonWebTokenKind Kind,
     SigningAlgorithm? Algorithm,
     string? KeyId,
     JsonWebKeyKind? KeyKind,
     long? ExpiresInSeconds);
 
 internal sealed record VerifyRequest(
-    JsonWebTokenProfile Kind,
+    JsonWebTokenKind Kind,
     string? Issuer,
     string? Audience,
     long? At,

@@ -2,7 +2,7 @@ namespace Tessera;
 
 /// <summary>The kinds of JSON Web Token that Tessera makes and accepts. They differ in header type, required claims and
 /// key rules.</summary>
-public enum JsonWebTokenProfile
+public enum JsonWebTokenKind
 {
     /// <summary>An access token (RFC 9068): <c>typ</c> is <c>at+jwt</c>; a <c>kid</c>, issuer, subject, audience,
     /// client id, id and times are required.</summary>
