@@ -4,7 +4,7 @@
 //! (`bindings/Tessera` and `module` at the top of the repository); Rust programs use [`service::Engine`].
 //!
 //! ```
-//! use tessera_native::model::{Outcome, TokenFormat};
+//! use tessera_native::model::Outcome;
 //! use tessera_native::policy::{AccessContext, Lifetime};
 //! use tessera_native::service::{Engine, GrantRequest, OpenOptions};
 //!
@@ -12,22 +12,17 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! let path = folder.path().join("tokens.db");
 //! let engine = Engine::open(OpenOptions { path, create: true, ..Default::default() })?;
-//! engine.create_identity("Adam", &["Operator".to_owned()], None)?;
-//! let grant = engine.grant(&GrantRequest {
+//! engine.owner().create_identity("Adam", &["Operator".to_owned()], None)?;
+//! let grant = engine.owner().grant(&GrantRequest {
 //!     identity: "Adam".to_owned(),
 //!     name: Some("nightly".to_owned()),
 //!     roles: Some(vec!["Reader".to_owned()]),
-//!     format: TokenFormat::Opaque,
 //!     lifetime: Lifetime::Seconds(30 * 86_400),
-//!     not_before: None,
-//!     tags: vec![],
-//!     remark: None,
-//!     audiences: vec![],
-//!     key_id: None,
+//!     ..Default::default()
 //! })?;
 //! let request = AccessContext { role: Some("Reader"), audience: None };
 //! assert_eq!(engine.validate(grant.value.as_bytes(), request).outcome, Outcome::Valid);
-//! engine.revoke_token(grant.token.id.as_str(), Some("no longer needed"))?;
+//! engine.owner().revoke_token(grant.token.id.as_str(), Some("no longer needed"))?;
 //! assert_eq!(engine.validate(grant.value.as_bytes(), request).outcome, Outcome::Revoked);
 //! # Ok(())
 //! # }

@@ -48,7 +48,7 @@ fn acknowledged_grants_and_revocations_survive_a_kill() {
         child.wait().unwrap();
 
         let engine = open_at(path.clone(), &clock);
-        assert!(engine.problems().unwrap().is_empty(), "round {round}");
+        assert!(engine.owner().problems().unwrap().is_empty(), "round {round}");
         for (value, outcome) in &expected {
             let found = check(&engine, value.as_bytes());
             // What the process did without being heard may have been done: a grant may be revoked by then.
@@ -87,7 +87,7 @@ fn several_processes_may_create_one_store() {
         }
         assert_eq!(values.len(), 6);
         let engine = open_at(path, &Arc::new(FixedClock::new(support::NOW)));
-        assert_eq!(engine.status().unwrap().counts.identities, 6);
+        assert_eq!(engine.owner().status().unwrap().counts.identities, 6);
         for value in &values {
             assert_eq!(check(&engine, value.as_bytes()), Outcome::Valid, "every process had the one key");
         }
@@ -104,8 +104,8 @@ fn process_that_creates() {
     let Some(path) = std::env::var_os(CREATING).map(PathBuf::from) else { return };
     let name = format!("identity {}", std::env::var("TESSERA_TEST_CREATED_BY").unwrap());
     let engine = open_at(path, &Arc::new(FixedClock::new(support::NOW)));
-    engine.create_identity(&name, &["Reader".to_owned()], None).unwrap();
-    let grant = engine.grant(&tessera_native::service::GrantRequest { identity: name, ..request() }).unwrap();
+    engine.owner().create_identity(&name, &["Reader".to_owned()], None).unwrap();
+    let grant = engine.owner().grant(&tessera_native::service::GrantRequest { identity: name, ..request() }).unwrap();
     println!("\ngranted {}", String::from_utf8_lossy(grant.value.as_bytes()));
 }
 
@@ -117,11 +117,11 @@ fn process_that_is_killed() {
     let engine = Engine::open_with_clock(OpenOptions { path, ..Default::default() }, Box::new(clock)).unwrap();
     let mut out = std::io::stdout();
     for number in 0.. {
-        let grant = engine.grant(&request()).unwrap();
+        let grant = engine.owner().grant(&request()).unwrap();
         let value = String::from_utf8(grant.value.as_bytes().to_vec()).unwrap();
         writeln!(out, "acknowledged granted {value}").unwrap();
         if number % 2 == 1 {
-            engine.revoke_token(grant.token.id.as_str(), None).unwrap();
+            engine.owner().revoke_token(grant.token.id.as_str(), None).unwrap();
             writeln!(out, "acknowledged revoked {value}").unwrap();
         }
     }

@@ -41,7 +41,8 @@ fn no_check_in_one_process_misses_a_revocation_by_another() {
     let mut stale = 0;
     for pair in 0..PAIRS {
         // A JWT now and then: it is looked up another way.
-        let grant = if pair % 50 == 49 { fixture.grant_jwt() } else { fixture.engine.grant(&request()).unwrap() };
+        let grant =
+            if pair % 50 == 49 { fixture.grant_jwt() } else { fixture.engine.owner().grant(&request()).unwrap() };
         let value = std::str::from_utf8(grant.value.as_bytes()).unwrap();
         let id = grant.token.id.as_str();
         assert_eq!(fixture.check(&grant), Outcome::Valid);
@@ -50,7 +51,7 @@ fn no_check_in_one_process_misses_a_revocation_by_another() {
             fixture.check(&grant).name().to_owned()
         } else {
             assert_eq!(ask(format!("check {value}")), "Valid");
-            assert!(fixture.engine.revoke_token(id, None).unwrap().1);
+            assert!(fixture.engine.owner().revoke_token(id, None).unwrap().1);
             ask(format!("check {value}"))
         };
         stale += usize::from(after != "Revoked");
@@ -70,7 +71,9 @@ fn other_process() {
     for line in std::io::stdin().lines() {
         let line = line.unwrap();
         let answer = match line.split_once(' ') {
-            Some(("revoke", id)) => engine.revoke_token(id, Some("by the other process")).unwrap().1.to_string(),
+            Some(("revoke", id)) => {
+                engine.owner().revoke_token(id, Some("by the other process")).unwrap().1.to_string()
+            }
             Some(("check", value)) => check(&engine, value.as_bytes()).name().to_owned(),
             _ => panic!("unknown question"),
         };
@@ -85,7 +88,7 @@ fn a_revocation_in_one_thread_is_seen_by_checks_in_others() {
         let grant = fixture.grant();
         assert_eq!(fixture.check(&grant), Outcome::Valid);
         std::thread::scope(|scope| {
-            scope.spawn(|| fixture.engine.revoke_token(grant.token.id.as_str(), None).unwrap()).join().unwrap();
+            scope.spawn(|| fixture.engine.owner().revoke_token(grant.token.id.as_str(), None).unwrap()).join().unwrap();
             for _ in 0..2 {
                 scope.spawn(|| assert_eq!(fixture.check(&grant), Outcome::Revoked));
             }
@@ -100,33 +103,33 @@ fn all_that_ends_a_token_is_felt_at_the_next_check() {
 
     let removed = fixture.grant();
     assert_eq!(fixture.check(&removed), Outcome::Valid);
-    assert!(engine.remove_token(removed.token.id.as_str()).unwrap());
+    assert!(engine.owner().remove_token(removed.token.id.as_str()).unwrap());
     assert_eq!(fixture.check(&removed), Outcome::Unknown);
-    assert!(!engine.remove_token(removed.token.id.as_str()).unwrap());
+    assert!(!engine.owner().remove_token(removed.token.id.as_str()).unwrap());
 
     let signed = fixture.grant_jwt();
     let key_id = signed.token.key_id.clone().unwrap();
     assert_eq!(fixture.check(&signed), Outcome::Valid);
-    let (_, changed) = engine.revoke_key(&key_id, Some("leaked")).unwrap();
-    assert!(changed && !engine.revoke_key(&key_id, None).unwrap().1);
+    let (_, changed) = engine.owner().revoke_key(&key_id, Some("leaked")).unwrap();
+    assert!(changed && !engine.owner().revoke_key(&key_id, None).unwrap().1);
     assert_eq!(fixture.check(&signed), Outcome::Revoked);
-    assert_eq!(engine.token(signed.token.id.as_str()).unwrap().revocation.unwrap().reason.unwrap(), "leaked");
+    assert_eq!(engine.owner().token(signed.token.id.as_str()).unwrap().revocation.unwrap().reason.unwrap(), "leaked");
 
     let next = fixture.grant_jwt();
     assert_ne!(next.token.key_id.as_deref(), Some(key_id.as_str()), "a revoked key signs nothing");
     assert_eq!(fixture.check(&next), Outcome::Valid);
-    assert_eq!(engine.remove_key(next.token.key_id.as_deref().unwrap()).unwrap(), Some(1));
+    assert_eq!(engine.owner().remove_key(next.token.key_id.as_deref().unwrap()).unwrap(), Some(1));
     assert_eq!(fixture.check(&next), Outcome::Unknown);
 
     let orphaned = fixture.grant();
     assert_eq!(fixture.check(&orphaned), Outcome::Valid);
-    assert!(engine.remove_identity("ADAM").unwrap().is_some());
+    assert!(engine.owner().remove_identity("ADAM").unwrap().is_some());
     assert_eq!(fixture.check(&orphaned), Outcome::Revoked);
-    assert_eq!(engine.remove_identity("Adam").unwrap(), None);
-    assert!(engine.grant(&request()).is_err());
+    assert_eq!(engine.owner().remove_identity("Adam").unwrap(), None);
+    assert!(engine.owner().grant(&request()).is_err());
 
     // The name may be given anew; the tokens of the one that was removed stay revoked.
-    engine.create_identity("Adam", &["Operator".to_owned()], None).unwrap();
+    engine.owner().create_identity("Adam", &["Operator".to_owned()], None).unwrap();
     assert_eq!(fixture.check(&orphaned), Outcome::Revoked);
 }
 
@@ -135,10 +138,10 @@ fn a_second_revocation_succeeds_and_changes_nothing() {
     let fixture = fixture();
     let grant = fixture.grant();
     let id = grant.token.id.as_str();
-    let (first, changed) = fixture.engine.revoke_token(id, Some("first")).unwrap();
+    let (first, changed) = fixture.engine.owner().revoke_token(id, Some("first")).unwrap();
     assert!(changed);
     fixture.clock.set(support::NOW + 60);
-    let (second, changed) = fixture.engine.revoke_token(id, Some("second")).unwrap();
+    let (second, changed) = fixture.engine.owner().revoke_token(id, Some("second")).unwrap();
     assert!(!changed);
     assert_eq!(first.revocation, second.revocation);
 }
@@ -153,7 +156,7 @@ fn another_text_with_the_same_id_is_revoked_too() {
     let twin = twin_of(&value);
     assert_ne!(twin, value);
     assert_eq!(check(&fixture.engine, twin.as_bytes()), Outcome::Valid, "the twin is a good signature");
-    fixture.engine.revoke_token(grant.token.id.as_str(), None).unwrap();
+    fixture.engine.owner().revoke_token(grant.token.id.as_str(), None).unwrap();
     assert_eq!(check(&fixture.engine, twin.as_bytes()), Outcome::Revoked);
     assert_eq!(fixture.check(&grant), Outcome::Revoked);
 }

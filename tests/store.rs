@@ -12,7 +12,7 @@ use tessera_native::policy::{AccessContext, Lifetime};
 use tessera_native::service::{Engine, GrantRequest, KeyExport, MintRequest, OpenOptions, VerifyRequest};
 
 fn list(engine: &Engine, filter: TokenFilter) -> Vec<String> {
-    let tokens = engine.tokens(&TokenFilter { limit: 1_000, ..filter }).unwrap();
+    let tokens = engine.owner().tokens(&TokenFilter { limit: 1_000, ..filter }).unwrap();
     tokens.into_iter().map(|token| token.name.unwrap_or_default()).collect()
 }
 
@@ -21,6 +21,7 @@ fn a_grant_is_found_with_all_that_was_said() {
     let fixture = fixture();
     let grant = fixture
         .engine
+        .owner()
         .grant(&GrantRequest {
             identity: "ADAM".into(),
             name: Some("nightly".into()),
@@ -32,7 +33,7 @@ fn a_grant_is_found_with_all_that_was_said() {
             ..request()
         })
         .unwrap();
-    let token = fixture.engine.token(grant.token.id.as_str()).unwrap();
+    let token = fixture.engine.owner().token(grant.token.id.as_str()).unwrap();
     assert_eq!(token, grant.token);
     assert_eq!((token.identity.as_str(), token.name.as_deref()), ("Adam", Some("nightly")));
     assert_eq!(token.roles, ["Reader"]);
@@ -55,7 +56,7 @@ fn everything_survives_closing_and_opening() {
     let engine = open_at(path, &clock);
     for grant in [&opaque, &jwt] {
         assert_eq!(check(&engine, grant.value.as_bytes()), Outcome::Valid);
-        assert_eq!(engine.token(grant.token.id.as_str()).unwrap(), grant.token);
+        assert_eq!(engine.owner().token(grant.token.id.as_str()).unwrap(), grant.token);
     }
     drop(folder);
 }
@@ -64,9 +65,9 @@ fn everything_survives_closing_and_opening() {
 fn a_list_is_narrowed_by_each_of_its_filters() {
     let fixture = fixture();
     let engine = &fixture.engine;
-    engine.create_identity("Eve", &["Reader".into()], None).unwrap();
+    engine.owner().create_identity("Eve", &["Reader".into()], None).unwrap();
     let grant = |identity: &str, name: &str, lifetime, not_before, tag: &str| {
-        let grant = engine.grant(&GrantRequest {
+        let grant = engine.owner().grant(&GrantRequest {
             identity: identity.into(),
             name: Some(name.into()),
             lifetime,
@@ -81,7 +82,7 @@ fn a_list_is_narrowed_by_each_of_its_filters() {
     grant("Eve", "Later", Lifetime::Seconds(1_000), Some(NOW + 500), "a");
     let gone = grant("Eve", "gone", Lifetime::Never, None, "b");
     grant("Eve", "forever", Lifetime::Never, None, "c");
-    engine.revoke_token(gone.as_str(), None).unwrap();
+    engine.owner().revoke_token(gone.as_str(), None).unwrap();
     fixture.clock.set(NOW + 10);
 
     let none = TokenFilter::default;
@@ -106,22 +107,22 @@ fn a_list_is_narrowed_by_each_of_its_filters() {
         (TokenState::Revoked, vec!["gone"]),
     ] {
         assert_eq!(list(engine, TokenFilter { state: Some(state), ..none() }), expected, "{state:?}");
-        let tokens = engine.tokens(&TokenFilter { limit: 1_000, ..none() }).unwrap();
+        let tokens = engine.owner().tokens(&TokenFilter { limit: 1_000, ..none() }).unwrap();
         let by_state = tokens.iter().filter(|token| token.state(NOW + 10) == state).count();
         assert_eq!(by_state, expected.len(), "the list and the token agree on {state:?}");
     }
     // A revoked signing key revokes its tokens in lists and counts as it does at a check.
     let signed = fixture.grant_jwt();
-    engine.revoke_key(signed.token.key_id.as_deref().unwrap(), None).unwrap();
+    engine.owner().revoke_key(signed.token.key_id.as_deref().unwrap(), None).unwrap();
     assert_eq!(list(engine, TokenFilter { state: Some(TokenState::Revoked), ..none() }), ["gone", ""]);
     assert_eq!(list(engine, TokenFilter { state: Some(TokenState::Active), ..none() }), ["long_100%", "forever"]);
-    assert_eq!(engine.status().unwrap().counts.revoked_tokens, 2);
-    engine.remove_token(signed.token.id.as_str()).unwrap();
+    assert_eq!(engine.owner().status().unwrap().counts.revoked_tokens, 2);
+    engine.owner().remove_token(signed.token.id.as_str()).unwrap();
 
     let window = TokenFilter { expires_after: Some(NOW + 10), expires_before: Some(NOW + 1_001), ..none() };
     assert_eq!(list(engine, window), ["short", "long_100%"]);
 
-    let counts = engine.status().unwrap().counts;
+    let counts = engine.owner().status().unwrap().counts;
     assert_eq!(
         (counts.active_tokens, counts.pending_tokens, counts.expired_tokens, counts.revoked_tokens),
         (2, 1, 1, 1)
@@ -135,14 +136,14 @@ fn pages_join_to_the_whole_list() {
     let mut paged = Vec::new();
     let mut after = None;
     loop {
-        let page = fixture.engine.tokens(&TokenFilter { after, limit: 10, ..Default::default() }).unwrap();
+        let page = fixture.engine.owner().tokens(&TokenFilter { after, limit: 10, ..Default::default() }).unwrap();
         let Some(last) = page.last() else { break };
         after = Some(last.sequence);
         paged.extend(page.iter().map(|token| token.sequence));
     }
     assert_eq!(paged, all);
     for limit in [0, 1_001, u32::MAX] {
-        let refused = fixture.engine.tokens(&TokenFilter { limit, ..Default::default() }).unwrap_err();
+        let refused = fixture.engine.owner().tokens(&TokenFilter { limit, ..Default::default() }).unwrap_err();
         assert_eq!(refused.code(), ErrorCode::InvalidArgument);
     }
 }
@@ -158,19 +159,19 @@ fn a_token_has_at_most_what_its_identity_has_now() {
     };
     assert_eq!((may("Reader"), may("OPERATOR")), (Outcome::Valid, Outcome::Valid));
     assert_eq!((may("Administrator"), may("no such role")), (Outcome::RoleDenied, Outcome::RoleDenied));
-    engine.update_identity("Adam", Some(&["Reader".into()]), None).unwrap();
+    engine.owner().update_identity("Adam", Some(&["Reader".into()]), None).unwrap();
     assert_eq!((may("Reader"), may("Operator")), (Outcome::Valid, Outcome::RoleDenied));
-    engine.update_identity("Adam", Some(&[]), None).unwrap();
+    engine.owner().update_identity("Adam", Some(&[]), None).unwrap();
     assert_eq!(may("Reader"), Outcome::RoleDenied);
     assert_eq!(fixture.check(&grant), Outcome::Valid);
-    engine.update_identity("Adam", Some(&["Administrator".into()]), None).unwrap();
+    engine.owner().update_identity("Adam", Some(&["Administrator".into()]), None).unwrap();
     assert_eq!((may("Operator"), may("Administrator")), (Outcome::Valid, Outcome::RoleDenied));
 
     let too_much = GrantRequest { roles: Some(vec!["Administrator".into()]), ..request() };
-    engine.update_identity("Adam", Some(&["Operator".into()]), None).unwrap();
-    assert_eq!(engine.grant(&too_much).unwrap_err().code(), ErrorCode::NotPermitted);
+    engine.owner().update_identity("Adam", Some(&["Operator".into()]), None).unwrap();
+    assert_eq!(engine.owner().grant(&too_much).unwrap_err().code(), ErrorCode::NotPermitted);
     let unknown = GrantRequest { roles: Some(vec!["Nobody".into()]), ..request() };
-    assert_eq!(engine.grant(&unknown).unwrap_err().code(), ErrorCode::NotFound);
+    assert_eq!(engine.owner().grant(&unknown).unwrap_err().code(), ErrorCode::NotFound);
 }
 
 #[test]
@@ -179,52 +180,55 @@ fn remarks_and_tags_can_be_changed_and_nothing_else() {
     let engine = &fixture.engine;
     let grant = fixture.grant();
     let id = grant.token.id.as_str();
-    let changed = engine.update_token(id, Some("a remark"), Some(&["x".into()])).unwrap();
+    let changed = engine.owner().update_token(id, Some("a remark"), Some(&["x".into()])).unwrap();
     assert_eq!((changed.remark.as_deref(), changed.tags.as_slice()), (Some("a remark"), ["x".to_owned()].as_slice()));
-    let kept = engine.update_token(id, None, None).unwrap();
+    let kept = engine.owner().update_token(id, None, None).unwrap();
     assert_eq!(kept, changed);
-    let cleared = engine.update_token(id, Some(""), Some(&[])).unwrap();
+    let cleared = engine.owner().update_token(id, Some(""), Some(&[])).unwrap();
     assert_eq!(cleared, grant.token);
-    assert_eq!(engine.update_token("0123456789ab", Some("x"), None).unwrap_err().code(), ErrorCode::NotFound);
+    assert_eq!(engine.owner().update_token("0123456789ab", Some("x"), None).unwrap_err().code(), ErrorCode::NotFound);
 }
 
 #[test]
 fn identities_are_named_without_regard_to_case() {
     let fixture = fixture();
     let engine = &fixture.engine;
-    assert_eq!(engine.create_identity("ADAM", &[], None).unwrap_err().code(), ErrorCode::AlreadyExists);
-    engine.create_identity("\u{e9}va", &["administrator".into()], None).unwrap();
-    assert_eq!(engine.create_identity("E\u{301}VA", &[], None).unwrap_err().code(), ErrorCode::AlreadyExists);
-    assert_eq!(engine.create_identity("Bob", &["Nobody".into()], None).unwrap_err().code(), ErrorCode::NotFound);
-    let owner = engine.create_identity("Local Owner", &[], None).unwrap_err();
+    assert_eq!(engine.owner().create_identity("ADAM", &[], None).unwrap_err().code(), ErrorCode::AlreadyExists);
+    engine.owner().create_identity("\u{e9}va", &["administrator".into()], None).unwrap();
+    assert_eq!(engine.owner().create_identity("E\u{301}VA", &[], None).unwrap_err().code(), ErrorCode::AlreadyExists);
+    assert_eq!(
+        engine.owner().create_identity("Bob", &["Nobody".into()], None).unwrap_err().code(),
+        ErrorCode::NotFound
+    );
+    let owner = engine.owner().create_identity("Local Owner", &[], None).unwrap_err();
     assert_eq!(owner.code(), ErrorCode::InvalidArgument, "nobody may pass for the local owner");
-    assert_eq!(engine.identity("E\u{301}va").unwrap().roles, ["Administrator"]);
-    assert_eq!(engine.identity("*").unwrap_err().code(), ErrorCode::NotFound);
+    assert_eq!(engine.owner().identity("E\u{301}va").unwrap().roles, ["Administrator"]);
+    assert_eq!(engine.owner().identity("*").unwrap_err().code(), ErrorCode::NotFound);
     let all = |name: Option<&str>| {
         let filter = IdentityFilter { name: name.map(str::to_owned), after_name: None, limit: 1_000 };
-        engine.identities(&filter).unwrap().into_iter().map(|identity| identity.name).collect::<Vec<_>>()
+        engine.owner().identities(&filter).unwrap().into_iter().map(|identity| identity.name).collect::<Vec<_>>()
     };
     assert_eq!(all(None), ["Adam", "\u{e9}va"]);
     assert_eq!(all(Some("a*")), ["Adam"]);
-    assert_eq!(engine.roles().unwrap().len(), 3);
+    assert_eq!(engine.owner().roles().unwrap().len(), 3);
 }
 
 #[test]
 fn passwords_are_verified_changed_and_taken_away() {
     let fixture = fixture();
     let engine = &fixture.engine;
-    engine.create_identity("Eve", &[], Some(b"correct horse")).unwrap();
+    engine.owner().create_identity("Eve", &[], Some(b"correct horse")).unwrap();
     assert!(engine.verify_password("EVE", b"correct horse").unwrap());
     assert!(!engine.verify_password("Eve", b"wrong horse").unwrap());
     assert!(!engine.verify_password("nobody", b"correct horse").unwrap());
     assert!(!engine.verify_password("Adam", b"correct horse").unwrap());
-    assert!(engine.update_identity("Eve", None, Some(Some(b"correct horse battery"))).unwrap().has_password);
+    assert!(engine.owner().update_identity("Eve", None, Some(Some(b"correct horse battery"))).unwrap().has_password);
     assert!(!engine.verify_password("Eve", b"correct horse").unwrap());
     assert!(engine.verify_password("Eve", b"correct horse battery").unwrap());
-    assert!(!engine.update_identity("Eve", None, Some(None)).unwrap().has_password);
+    assert!(!engine.owner().update_identity("Eve", None, Some(None)).unwrap().has_password);
     assert!(!engine.verify_password("Eve", b"correct horse battery").unwrap());
     for refused in [&b""[..], &[b'x'; 1_025]] {
-        let refused = engine.create_identity("Bob", &[], Some(refused)).unwrap_err();
+        let refused = engine.owner().create_identity("Bob", &[], Some(refused)).unwrap_err();
         assert_eq!(refused.code(), ErrorCode::InvalidArgument);
     }
 }
@@ -262,10 +266,11 @@ fn every_algorithm_signs_tokens_that_check() {
     let engine = &fixture.engine;
     let mut key_ids = BTreeSet::new();
     for algorithm in Algorithm::ALL {
-        let key = engine.create_key(algorithm).unwrap();
+        let key = engine.owner().create_key(algorithm).unwrap();
         let grant = engine
+            .owner()
             .grant(&GrantRequest {
-                format: tessera_native::model::TokenFormat::Jwt,
+                format: Some(tessera_native::model::TokenFormat::Jwt),
                 key_id: Some(key.key_id.clone()),
                 audiences: vec!["api".into(), "jobs".into()],
                 ..request()
@@ -277,12 +282,12 @@ fn every_algorithm_signs_tokens_that_check() {
             engine.validate(grant.value.as_bytes(), context).outcome
         };
         assert_eq!((at("jobs"), at("other")), (Outcome::Valid, Outcome::AudienceDenied));
-        let exported = engine.export_keys(Some(&key.key_id), KeyExport::Pem);
+        let exported = engine.owner().export_keys(Some(&key.key_id), KeyExport::Pem);
         assert_eq!(exported.is_err(), algorithm == Algorithm::HS256);
         key_ids.insert(key.key_id);
     }
     assert_eq!(key_ids.len(), Algorithm::ALL.len());
-    let published = engine.export_keys(None, KeyExport::Jwks).unwrap();
+    let published = engine.owner().export_keys(None, KeyExport::Jwks).unwrap();
     assert_eq!(published.matches("\"kid\"").count(), Algorithm::ALL.len() - 1);
     assert!(!published.contains("\"d\"") && !published.contains("\"k\":"), "no private half is published");
 }
@@ -294,7 +299,7 @@ fn the_newest_key_signs_whatever_the_clock_says() {
     for round in 0..10 {
         // Within one second, and with the clock set back.
         fixture.clock.set(NOW - round / 2);
-        let key = engine.create_key(Algorithm::ES256).unwrap();
+        let key = engine.owner().create_key(Algorithm::ES256).unwrap();
         assert_eq!(fixture.grant_jwt().token.key_id, Some(key.key_id));
     }
 }
@@ -304,11 +309,11 @@ fn only_a_grant_makes_the_first_key() {
     let fixture = fixture();
     let engine = &fixture.engine;
     let mint = MintRequest { claims: r#"{"sub":"Adam","aud":"api"}"#.into(), ..Default::default() };
-    assert_eq!(engine.mint_jwt(&mint).unwrap_err().code(), ErrorCode::NotFound);
-    assert!(engine.keys().unwrap().is_empty());
+    assert_eq!(engine.owner().mint_jwt(&mint).unwrap_err().code(), ErrorCode::NotFound);
+    assert!(engine.owner().keys().unwrap().is_empty());
     fixture.grant_jwt();
-    assert_eq!(engine.keys().unwrap().len(), 1);
-    assert!(engine.mint_jwt(&mint).is_ok());
+    assert_eq!(engine.owner().keys().unwrap().len(), 1);
+    assert!(engine.owner().mint_jwt(&mint).is_ok());
 }
 
 #[test]
@@ -317,8 +322,10 @@ fn a_check_by_hand_knows_granted_tokens_from_others() {
     let engine = &fixture.engine;
     let grant = fixture.grant_jwt();
     let by_hand = |value: &[u8]| engine.verify_jwt(value, &VerifyRequest::default()).unwrap().outcome;
-    let minted =
-        engine.mint_jwt(&MintRequest { claims: r#"{"sub":"Adam","aud":"api"}"#.into(), ..Default::default() }).unwrap();
+    let minted = engine
+        .owner()
+        .mint_jwt(&MintRequest { claims: r#"{"sub":"Adam","aud":"api"}"#.into(), ..Default::default() })
+        .unwrap();
     assert_eq!(by_hand(minted.value.as_bytes()), Outcome::Valid);
     assert_eq!(check(engine, minted.value.as_bytes()), Outcome::Unknown, "it is no token of the store");
     assert_eq!(by_hand(grant.value.as_bytes()), Outcome::Valid);
@@ -330,12 +337,12 @@ fn a_check_by_hand_knows_granted_tokens_from_others() {
     assert_eq!((wanted(Algorithm::ES256), wanted(Algorithm::HS256)), (Outcome::Valid, Outcome::Unknown));
 
     let forged = format!(r#"{{"sub":"Adam","aud":"api","jti":"{}"}}"#, grant.token.id);
-    let refused = engine.mint_jwt(&MintRequest { claims: forged, ..Default::default() }).unwrap_err();
+    let refused = engine.owner().mint_jwt(&MintRequest { claims: forged, ..Default::default() }).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::InvalidArgument, "no second token with a granted one's id");
     let nameless = MintRequest { kind: JwtKind::PowerShellUniversal, ..Default::default() };
-    assert_eq!(engine.mint_jwt(&nameless).unwrap_err().code(), ErrorCode::InvalidArgument);
+    assert_eq!(engine.owner().mint_jwt(&nameless).unwrap_err().code(), ErrorCode::InvalidArgument);
 
-    engine.remove_token(grant.token.id.as_str()).unwrap();
+    engine.owner().remove_token(grant.token.id.as_str()).unwrap();
     assert_eq!(by_hand(grant.value.as_bytes()), Outcome::Revoked);
     assert_eq!(fixture.check(&grant), Outcome::Unknown);
 }
@@ -354,7 +361,7 @@ fn a_new_pepper_serves_new_tokens_and_the_old_one_the_old() {
     assert_ne!(two, text);
     std::fs::write(&key_file, &two).unwrap();
     let engine = open_at(path.clone(), &clock);
-    let late = engine.grant(&request()).unwrap();
+    let late = engine.owner().grant(&request()).unwrap();
     assert_eq!(check(&engine, early.value.as_bytes()), Outcome::Valid);
     assert_eq!(check(&engine, late.value.as_bytes()), Outcome::Valid);
     drop(engine);
@@ -374,7 +381,7 @@ fn a_copy_is_made_while_the_store_is_written() {
     let early = fixture.grant();
     for _ in 0..1_500 {
         let remark = Some("x".repeat(1_000));
-        fixture.engine.grant(&GrantRequest { remark, ..request() }).unwrap();
+        fixture.engine.owner().grant(&GrantRequest { remark, ..request() }).unwrap();
     }
     let copy = fixture.folder.path().join("copy.db");
     let is_copied = AtomicBool::new(false);
@@ -385,12 +392,12 @@ fn a_copy_is_made_while_the_store_is_written() {
                 fixture.grant();
             }
         });
-        let copied = fixture.engine.backup(&copy);
+        let copied = fixture.engine.owner().backup(&copy);
         is_copied.store(true, Ordering::Relaxed);
         assert!(copied.unwrap() > 1_500_000);
         writing.join().unwrap();
     });
-    assert_eq!(fixture.engine.backup(&copy).unwrap_err().code(), ErrorCode::AlreadyExists);
+    assert_eq!(fixture.engine.owner().backup(&copy).unwrap_err().code(), ErrorCode::AlreadyExists);
     assert!(!fixture.folder.path().join("copy.db.key").exists(), "a backup never has the key");
 
     // It opens with the store's key, and with no other.
@@ -399,7 +406,7 @@ fn a_copy_is_made_while_the_store_is_written() {
     std::fs::copy(fixture.folder.path().join("tokens.db.key"), fixture.folder.path().join("copy.db.key")).unwrap();
     let restored = open_at(copy, &fixture.clock);
     assert_eq!(check(&restored, early.value.as_bytes()), Outcome::Valid);
-    assert!(restored.problems().unwrap().is_empty());
+    assert!(restored.owner().problems().unwrap().is_empty());
 }
 
 /// The database, its log, its index and a copy hold neither a value nor its secret part, nor a password.
@@ -408,7 +415,7 @@ fn no_file_of_a_store_holds_a_secret() {
     let fixture = fixture();
     let engine = &fixture.engine;
     let mut secrets = vec![b"correct horse battery staple".to_vec()];
-    engine.create_identity("Eve", &["Reader".into()], Some(&secrets[0])).unwrap();
+    engine.owner().create_identity("Eve", &["Reader".into()], Some(&secrets[0])).unwrap();
     for _ in 0..20 {
         let (opaque, jwt) = (fixture.grant(), fixture.grant_jwt());
         secrets.push(opaque.value.as_bytes().to_vec());
@@ -416,10 +423,10 @@ fn no_file_of_a_store_holds_a_secret() {
         secrets.push(jwt.value.as_bytes().to_vec());
         secrets.push(jwt.value.as_bytes().rsplit(|byte| *byte == b'.').next().unwrap().to_vec());
         assert_eq!((fixture.check(&opaque), fixture.check(&jwt)), (Outcome::Valid, Outcome::Valid));
-        engine.revoke_token(opaque.token.id.as_str(), Some("done")).unwrap();
+        engine.owner().revoke_token(opaque.token.id.as_str(), Some("done")).unwrap();
     }
     assert!(engine.verify_password("Eve", &secrets[0]).unwrap());
-    engine.backup(&fixture.folder.path().join("copy.db")).unwrap();
+    engine.owner().backup(&fixture.folder.path().join("copy.db")).unwrap();
     let mut names: Vec<String> = Vec::new();
     for entry in std::fs::read_dir(fixture.folder.path()).unwrap() {
         let path = entry.unwrap().path();
@@ -434,7 +441,11 @@ fn no_file_of_a_store_holds_a_secret() {
     names.sort();
     assert_eq!(names, ["copy.db", "tokens.db", "tokens.db-shm", "tokens.db-wal", "tokens.db.key"]);
     // The search can find: an id, which may be shown, is in the log or the database.
-    let id = engine.tokens(&TokenFilter { limit: 1, ..Default::default() }).unwrap()[0].id.as_str().as_bytes().to_vec();
+    let id = engine.owner().tokens(&TokenFilter { limit: 1, ..Default::default() }).unwrap()[0]
+        .id
+        .as_str()
+        .as_bytes()
+        .to_vec();
     let copy = std::fs::read(fixture.folder.path().join("copy.db")).unwrap();
     assert!(copy.windows(id.len()).any(|window| window == id.as_slice()));
 }
@@ -448,11 +459,11 @@ fn many_threads_may_use_one_store() {
                 for _ in 0..25 {
                     let grant = fixture.grant();
                     assert_eq!(fixture.check(&grant), Outcome::Valid);
-                    fixture.engine.revoke_token(grant.token.id.as_str(), None).unwrap();
+                    fixture.engine.owner().revoke_token(grant.token.id.as_str(), None).unwrap();
                     assert_eq!(fixture.check(&grant), Outcome::Revoked);
                 }
             });
         }
     });
-    assert_eq!(fixture.engine.status().unwrap().counts.revoked_tokens, 200);
+    assert_eq!(fixture.engine.owner().status().unwrap().counts.revoked_tokens, 200);
 }

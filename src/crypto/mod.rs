@@ -4,6 +4,7 @@
 //! What this room adds is the choice of parameters, the limits, and types that cannot be mixed up: a key
 //! knows its one algorithm, a wrapped value knows its purpose, and no `Debug` shows a secret.
 
+pub mod chain;
 pub(crate) mod der;
 pub mod digest;
 pub mod keyring;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Result;
-use crate::service::Engine;
+use crate::service::Session;
 
 use super::buffer::Buffer;
 use super::{guard, handle, input};
@@ -19,13 +19,13 @@ pub(super) unsafe fn call<R: DeserializeOwned, T: Serialize>(
     request: *const u8,
     request_length: u64,
     response: *mut Buffer,
-    body: impl FnOnce(&Engine, R) -> Result<T>,
+    body: impl FnOnce(&Session<'_>, R) -> Result<T>,
 ) -> u32 {
     let called = || {
         let store = handle::find(store)?;
         // SAFETY: by the contract.
         let request = unsafe { input::request(request, request_length) }?;
-        body(&store.engine, request)
+        body(&store.session(), request)
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, called) }

@@ -11,15 +11,25 @@ use arc_swap::ArcSwap;
 
 use crate::clock::{Clock, FixedClock, SystemClock};
 use crate::error::{Error, ErrorCode, Result};
-use crate::service::Engine;
+use crate::model::Actor;
+use crate::service::{Engine, Session};
 
 /// The bits on top of every handle.
 const TAG: u64 = 0x7e55 << 48;
 
 /// What a handle stands for.
 pub(super) struct OpenStore {
-    pub(super) engine: Engine,
+    pub(super) engine: Arc<Engine>,
     pub(super) clock: Arc<HostClock>,
+    /// For whom the calls with this handle act.
+    pub(super) actor: Actor,
+}
+
+impl OpenStore {
+    /// The use cases for the one for whom the handle acts.
+    pub(super) fn session(&self) -> Session<'_> {
+        self.engine.session(&self.actor)
+    }
 }
 
 static OPEN: LazyLock<ArcSwap<HashMap<u64, Arc<OpenStore>>>> = LazyLock::new(ArcSwap::default);
@@ -86,7 +96,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
             let options = OpenOptions { path: folder.path().join("tokens.db"), create: true, ..Default::default() };
-            give(OpenStore { engine: Engine::open(options).unwrap(), clock: Arc::default() })
+            give(OpenStore {
+                engine: Arc::new(Engine::open(options).unwrap()),
+                clock: Arc::default(),
+                actor: Actor::LocalOwner,
+            })
         };
         let handle = open();
         assert!(find(handle).is_ok());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::IdentityFilter;
-use crate::service::Engine;
+use crate::service::Session;
 
 use super::buffer::Buffer;
 use super::call::call;
@@ -45,7 +45,7 @@ pub unsafe fn tessera_identity_create(
         // SAFETY: by the contract.
         let password = unsafe { read_password(password, password_length) }?;
         let roles = request.roles.unwrap_or_default();
-        store.engine.create_identity(&request.name, &roles, password).map(IdentityRecord::from)
+        store.session().create_identity(&request.name, &roles, password).map(IdentityRecord::from)
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, create) }
@@ -58,7 +58,7 @@ pub unsafe fn tessera_identity_create(
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_identity_get(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let get = |engine: &Engine, request: Named| engine.identity(&request.name).map(IdentityRecord::from);
+    let get = |session: &Session<'_>, request: Named| session.identity(&request.name).map(IdentityRecord::from);
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, get) }
 }
@@ -85,10 +85,10 @@ struct ListResponse {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_identity_list(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let list = |engine: &Engine, request: ListRequest| {
+    let list = |session: &Session<'_>, request: ListRequest| {
         let limit = request.limit.unwrap_or(DEFAULT_PAGE);
         let filter = IdentityFilter { name: request.name, after_name: request.after_name, limit };
-        let identities = engine.identities(&filter)?;
+        let identities = session.identities(&filter)?;
         let full = identities.len() == usize::try_from(limit).unwrap_or(usize::MAX);
         let next = identities.last().filter(|_| full).map(|last| last.name.clone());
         Ok(ListResponse { identities: identities.into_iter().map(Into::into).collect(), next })
@@ -133,7 +133,7 @@ pub unsafe fn tessera_identity_update(
             (None, true) => Some(None),
             (None, false) => None,
         };
-        store.engine.update_identity(&request.name, request.roles.as_deref(), password).map(IdentityRecord::from)
+        store.session().update_identity(&request.name, request.roles.as_deref(), password).map(IdentityRecord::from)
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, update) }
@@ -151,7 +151,7 @@ pub unsafe fn tessera_identity_remove(
     request_length: u64,
     response: *mut Buffer,
 ) -> u32 {
-    let remove = |engine: &Engine, request: Named| engine.remove_identity(&request.name).map(Removal::from);
+    let remove = |session: &Session<'_>, request: Named| session.remove_identity(&request.name).map(Removal::from);
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, remove) }
 }
@@ -201,7 +201,7 @@ struct RolesResponse {
 #[ffi]
 pub unsafe fn tessera_role_list(store: u64, response: *mut Buffer) -> u32 {
     let list = || {
-        let roles = handle::find(store)?.engine.roles()?;
+        let roles = handle::find(store)?.session().roles()?;
         Ok(RolesResponse { roles: roles.into_iter().map(Into::into).collect() })
     };
     // SAFETY: by the contract.

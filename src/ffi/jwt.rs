@@ -76,7 +76,7 @@ pub unsafe fn tessera_jwt_mint(
                 let key: SigningKeyMaterial = key::signing_key(bytes, kind, request.algorithm, request.kind)?;
                 mint_with(&key, &request, SystemClock.now_seconds())?
             }
-            None => handle::find(store)?.engine.mint_jwt(&request)?,
+            None => handle::find(store)?.session().mint_jwt(&request)?,
         };
         // SAFETY: by the contract; null was refused above.
         unsafe { token_value.write(Buffer::give(minted.value.as_bytes().to_vec())) };

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::model::Algorithm;
-use crate::service::{Engine, KeyExport};
+use crate::service::{KeyExport, Session};
 
 use super::buffer::Buffer;
 use super::call::call;
@@ -25,9 +25,9 @@ struct CreateRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_key_create(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let create = |engine: &Engine, request: CreateRequest| {
+    let create = |session: &Session<'_>, request: CreateRequest| {
         let algorithm = wire::algorithm(request.algorithm.as_deref())?.unwrap_or(Algorithm::ES256);
-        engine.create_key(algorithm).map(KeyRecord::from)
+        session.create_key(algorithm).map(KeyRecord::from)
     };
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, create) }
@@ -46,7 +46,7 @@ struct ListResponse {
 #[ffi]
 pub unsafe fn tessera_key_list(store: u64, response: *mut Buffer) -> u32 {
     let list = || {
-        let keys = handle::find(store)?.engine.keys()?;
+        let keys = handle::find(store)?.session().keys()?;
         Ok(ListResponse { keys: keys.into_iter().map(Into::into).collect() })
     };
     // SAFETY: by the contract.
@@ -67,8 +67,8 @@ struct RevokeRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_key_revoke(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let revoke = |engine: &Engine, request: RevokeRequest| {
-        let (_, changed) = engine.revoke_key(&request.key_id, request.reason.as_deref())?;
+    let revoke = |session: &Session<'_>, request: RevokeRequest| {
+        let (_, changed) = session.revoke_key(&request.key_id, request.reason.as_deref())?;
         Ok(Changed { changed })
     };
     // SAFETY: by the contract.
@@ -88,7 +88,7 @@ struct RemoveRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_key_remove(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let remove = |engine: &Engine, request: RemoveRequest| engine.remove_key(&request.key_id).map(Removal::from);
+    let remove = |session: &Session<'_>, request: RemoveRequest| session.remove_key(&request.key_id).map(Removal::from);
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, remove) }
 }
@@ -113,13 +113,13 @@ struct ExportResponse {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_key_export(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let export = |engine: &Engine, request: ExportRequest| {
+    let export = |session: &Session<'_>, request: ExportRequest| {
         let kind = match request.kind.as_str() {
             "Jwks" => KeyExport::Jwks,
             "Pem" => KeyExport::Pem,
             _ => return Err(Error::argument("kind", "The kind is not one of Jwks and Pem.")),
         };
-        Ok(ExportResponse { text: engine.export_keys(request.key_id.as_deref(), kind)? })
+        Ok(ExportResponse { text: session.export_keys(request.key_id.as_deref(), kind)? })
     };
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, export) }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::crypto::keyring::Keyring;
 use crate::error::Result;
+use crate::model::Actor;
 use crate::secret::Secret;
-use crate::service::{Engine, OpenOptions};
+use crate::service::{Engine, OpenOptions, Session};
 
 use super::buffer::Buffer;
 use super::call::call;
@@ -74,7 +75,7 @@ pub unsafe fn tessera_store_open(
             key: key.map(Secret::from),
         };
         let engine = Engine::open_with_clock(options, Box::new(SharedClock(Arc::clone(&clock))))?;
-        let handle = handle::give(OpenStore { engine, clock });
+        let handle = handle::give(OpenStore { engine: Arc::new(engine), clock, actor: Actor::LocalOwner });
         // SAFETY: by the contract; null was refused above.
         unsafe { store.write(handle) };
         Ok(())
@@ -120,10 +121,11 @@ struct TokenCounts {
     pending: u64,
     expired: u64,
     revoked: u64,
+    disabled: u64,
 }
 
 /// Writes what the store is and holds: `{path, storeId, issuer, schemaVersion, sqliteVersion, sizeBytes,
-/// createdAt, tokens: {total, active, pending, expired, revoked}, identities, signingKeys}`.
+/// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys}`.
 ///
 /// # Safety
 ///
@@ -131,14 +133,19 @@ struct TokenCounts {
 #[ffi]
 pub unsafe fn tessera_store_status(store: u64, response: *mut Buffer) -> u32 {
     let status = || {
-        let status = handle::find(store)?.engine.status()?;
+        let status = handle::find(store)?.session().status()?;
         let counts = status.counts;
         let tokens = TokenCounts {
-            total: counts.active_tokens + counts.pending_tokens + counts.expired_tokens + counts.revoked_tokens,
+            total: counts.active_tokens
+                + counts.pending_tokens
+                + counts.expired_tokens
+                + counts.revoked_tokens
+                + counts.disabled_tokens,
             active: counts.active_tokens,
             pending: counts.pending_tokens,
             expired: counts.expired_tokens,
             revoked: counts.revoked_tokens,
+            disabled: counts.disabled_tokens,
         };
         Ok(StatusResponse {
             path: status.path.to_string_lossy().into_owned(),
@@ -171,7 +178,7 @@ struct CheckResponse {
 #[ffi]
 pub unsafe fn tessera_store_check(store: u64, response: *mut Buffer) -> u32 {
     let check = || {
-        let problems = handle::find(store)?.engine.problems()?;
+        let problems = handle::find(store)?.session().problems()?;
         Ok(CheckResponse { ok: problems.is_empty(), problems })
     };
     // SAFETY: by the contract.
@@ -198,8 +205,8 @@ struct BackupResponse {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_store_backup(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let backup = |engine: &Engine, request: BackupRequest| {
-        let size_bytes = engine.backup(&request.path)?;
+    let backup = |session: &Session<'_>, request: BackupRequest| {
+        let size_bytes = session.backup(&request.path)?;
         Ok(BackupResponse { path: request.path.to_string_lossy().into_owned(), size_bytes })
     };
     // SAFETY: by the contract.

@@ -4,9 +4,9 @@ use interoptopus::ffi;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::{TokenFilter, TokenFormat, TokenState, Verdict};
+use crate::model::{Conditions, TokenFilter, TokenFormat, TokenState, Verdict};
 use crate::policy::{AccessContext, Lifetime};
-use crate::service::{Engine, GrantRequest};
+use crate::service::{GrantRequest, Session};
 
 use super::buffer::Buffer;
 use super::call::call;
@@ -33,7 +33,12 @@ struct Granting {
     not_before: Option<i64>,
     tags: Option<Vec<String>>,
     remark: Option<String>,
+    profile: Option<String>,
     audiences: Option<Vec<String>>,
+    organizations: Option<Vec<String>>,
+    conditions: Option<Conditions>,
+    warn_after: Option<i64>,
+    is_decoy: Option<bool>,
     key_id: Option<String>,
 }
 
@@ -46,11 +51,11 @@ impl Granting {
             (None, None, true) => Lifetime::Never,
             _ => return Err(Error::argument("expiresAt", "Give one of a lifetime, an expiry and no expiry.")),
         };
-        let format = match self.format.as_deref() {
-            None => TokenFormat::Opaque,
-            Some(name) => TokenFormat::parse(name)
-                .ok_or_else(|| Error::argument("format", "The format is not one of Opaque and Jwt."))?,
-        };
+        let format = self.format.as_deref().map(|name| {
+            TokenFormat::parse(name)
+                .ok_or_else(|| Error::argument("format", "The format is not one of Opaque and Jwt."))
+        });
+        let format = format.transpose()?;
         Ok(GrantRequest {
             identity: self.identity,
             name: self.name,
@@ -60,14 +65,19 @@ impl Granting {
             not_before: self.not_before,
             tags: self.tags.unwrap_or_default(),
             remark: self.remark,
+            profile: self.profile,
             audiences: self.audiences.unwrap_or_default(),
+            organizations: self.organizations,
+            conditions: self.conditions.unwrap_or_default(),
+            warn_after: self.warn_after,
+            is_decoy: self.is_decoy.unwrap_or(false),
             key_id: self.key_id,
         })
     }
 }
 
 /// Grants a token: `{identity, name?, roles?, format?, expiresInSeconds? | expiresAt? | noExpiry?, notBefore?,
-/// tags?, remark?, audiences?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
+/// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
 ///
 /// # Safety
 ///
@@ -87,7 +97,7 @@ pub unsafe fn tessera_token_grant(
         let store = handle::find(store)?;
         // SAFETY: by the contract.
         let request: Granting = unsafe { input::request(request, request_length) }?;
-        let grant = store.engine.grant(&request.into_request()?)?;
+        let grant = store.session().grant(&request.into_request()?)?;
         // SAFETY: by the contract; null was refused above.
         unsafe { token_value.write(Buffer::give(grant.value.as_bytes().to_vec())) };
         Ok(TokenRecord::of(grant.token, store.engine.now_seconds()))
@@ -109,8 +119,9 @@ struct Identified {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_get(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let get =
-        |engine: &Engine, request: Identified| Ok(TokenRecord::of(engine.token(&request.id)?, engine.now_seconds()));
+    let get = |session: &Session<'_>, request: Identified| {
+        Ok(TokenRecord::of(session.token(&request.id)?, session.now_seconds()))
+    };
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, get) }
 }
@@ -122,6 +133,9 @@ struct ListRequest {
     name: Option<String>,
     state: Option<String>,
     tag: Option<String>,
+    profile: Option<String>,
+    organization: Option<String>,
+    key_id: Option<String>,
     expires_after: Option<i64>,
     expires_before: Option<i64>,
     after: Option<i64>,
@@ -134,27 +148,31 @@ struct ListResponse {
     next: Option<i64>,
 }
 
-/// Lists tokens in the order of their making: `{identity?, name?, state?, tag?, expiresAfter?, expiresBefore?,
-/// after?, limit?}` to `{tokens, next}`; `next` is the next page's `after`, or null on the last page.
+/// Lists tokens in the order of their making: `{identity?, name?, state?, tag?, profile?, organization?, keyId?,
+/// expiresAfter?, expiresBefore?, after?, limit?}` to `{tokens, next}`; `next` is the next page's `after`, or null on the last page.
 ///
 /// # Safety
 ///
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_list(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let list = |engine: &Engine, request: ListRequest| {
+    let list = |session: &Session<'_>, request: ListRequest| {
         let state = match request.state.as_deref() {
             None => None,
             Some(name) => Some(TokenState::parse(name).ok_or_else(|| {
-                Error::argument("state", "The state is not one of Active, Pending, Expired and Revoked.")
+                Error::argument("state", "The state is not one of Active, Pending, Expired, Revoked and Disabled.")
             })?),
         };
         let limit = request.limit.unwrap_or(DEFAULT_PAGE);
-        let tokens = engine.tokens(&TokenFilter {
+        let tokens = session.tokens(&TokenFilter {
             identity: request.identity,
             name: request.name,
             state,
             tag: request.tag,
+            profile: request.profile,
+            organization: request.organization,
+            key_id: request.key_id,
+            visible_to: None,
             expires_after: request.expires_after,
             expires_before: request.expires_before,
             after: request.after,
@@ -162,7 +180,7 @@ pub unsafe fn tessera_token_list(store: u64, request: *const u8, request_length:
         })?;
         let full = tokens.len() == usize::try_from(limit).unwrap_or(usize::MAX);
         let next = tokens.last().filter(|_| full).map(|last| last.sequence);
-        let now_seconds = engine.now_seconds();
+        let now_seconds = session.now_seconds();
         Ok(ListResponse { tokens: tokens.into_iter().map(|token| TokenRecord::of(token, now_seconds)).collect(), next })
     };
     // SAFETY: by the contract.
@@ -184,9 +202,9 @@ struct UpdateRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_update(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let update = |engine: &Engine, request: UpdateRequest| {
-        let token = engine.update_token(&request.id, request.remark.as_deref(), request.tags.as_deref())?;
-        Ok(TokenRecord::of(token, engine.now_seconds()))
+    let update = |session: &Session<'_>, request: UpdateRequest| {
+        let token = session.update_token(&request.id, request.remark.as_deref(), request.tags.as_deref())?;
+        Ok(TokenRecord::of(token, session.now_seconds()))
     };
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, update) }
@@ -206,8 +224,8 @@ struct RevokeRequest {
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_revoke(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let revoke = |engine: &Engine, request: RevokeRequest| {
-        let (_, changed) = engine.revoke_token(&request.id, request.reason.as_deref())?;
+    let revoke = |session: &Session<'_>, request: RevokeRequest| {
+        let (_, changed) = session.revoke_token(&request.id, request.reason.as_deref())?;
         Ok(Changed { changed })
     };
     // SAFETY: by the contract.
@@ -221,7 +239,8 @@ pub unsafe fn tessera_token_revoke(store: u64, request: *const u8, request_lengt
 /// The input can be read for its length; `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_remove(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let remove = |engine: &Engine, request: Identified| Ok(Changed { changed: engine.remove_token(&request.id)? });
+    let remove =
+        |session: &Session<'_>, request: Identified| Ok(Changed { changed: session.remove_token(&request.id)? });
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, remove) }
 }

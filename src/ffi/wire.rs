@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::{Algorithm, Identity, Role, SigningKey, Token};
+use crate::model::{Algorithm, Conditions, Identity, Revocation, Role, RotationStage, SigningKey, Token, TokenId};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,26 +16,45 @@ pub(super) struct TokenRecord {
     roles: Vec<String>,
     tags: Vec<String>,
     remark: Option<String>,
+    profile: String,
     key_id: Option<String>,
     audiences: Vec<String>,
+    organizations: Option<Vec<String>>,
+    conditions: Conditions,
+    has_referrer: bool,
+    uses_left: Option<i64>,
+    is_decoy: bool,
     created_by: String,
+    parent: Option<String>,
     created_at: i64,
     not_before: Option<i64>,
     expires_at: Option<i64>,
+    warn_after: Option<i64>,
+    last_used_at: Option<i64>,
     state: &'static str,
+    disabled_at: Option<i64>,
+    disabled_by: Option<String>,
+    disabled_reason: Option<String>,
     revoked_at: Option<i64>,
     revoked_by: Option<String>,
     revoked_reason: Option<String>,
+    predecessor: Option<String>,
+    successor: Option<String>,
+    rotation_stage: Option<&'static str>,
+    retires_at: Option<i64>,
 }
 
 impl TokenRecord {
     /// The token as it stands at `now_seconds`.
     pub(super) fn of(token: Token, now_seconds: i64) -> Self {
         let state = token.state(now_seconds).name();
-        let (revoked_at, revoked_by, revoked_reason) = match token.revocation {
-            Some(revocation) => (Some(revocation.at), Some(revocation.by), revocation.reason),
+        let parts = |intervention: Option<Revocation>| match intervention {
+            Some(intervention) => (Some(intervention.at), Some(intervention.by), intervention.reason),
             None => (None, None, None),
         };
+        let (revoked_at, revoked_by, revoked_reason) = parts(token.revocation_at(now_seconds));
+        let (disabled_at, disabled_by, disabled_reason) = parts(token.disabled);
+        let text = |id: Option<TokenId>| id.map(|id| id.to_string());
         Self {
             sequence: token.sequence,
             id: token.id.to_string(),
@@ -45,16 +64,32 @@ impl TokenRecord {
             roles: token.roles,
             tags: token.tags,
             remark: token.remark,
+            profile: token.profile,
             key_id: token.key_id,
             audiences: token.audiences,
+            organizations: token.organizations,
+            conditions: token.conditions,
+            has_referrer: token.has_referrer,
+            uses_left: token.uses_left,
+            is_decoy: token.is_decoy,
             created_by: token.created_by,
+            parent: text(token.parent),
             created_at: token.created_at,
             not_before: token.not_before,
             expires_at: token.expires_at,
+            warn_after: token.warn_after,
+            last_used_at: token.last_used_at,
             state,
+            disabled_at,
+            disabled_by,
+            disabled_reason,
             revoked_at,
             revoked_by,
             revoked_reason,
+            predecessor: text(token.predecessor),
+            successor: text(token.successor),
+            rotation_stage: token.rotation_stage.map(RotationStage::name),
+            retires_at: token.retires_at,
         }
     }
 }
@@ -66,6 +101,8 @@ pub(super) struct IdentityRecord {
     name: String,
     roles: Vec<String>,
     has_password: bool,
+    source: Option<String>,
+    organizations: Vec<String>,
     created_at: i64,
 }
 
@@ -76,6 +113,8 @@ impl From<Identity> for IdentityRecord {
             name: identity.name,
             roles: identity.roles,
             has_password: identity.has_password,
+            source: identity.source,
+            organizations: identity.organizations,
             created_at: identity.created_at,
         }
     }
@@ -103,7 +142,9 @@ pub(super) struct KeyRecord {
     created_at: i64,
     state: &'static str,
     revoked_at: Option<i64>,
+    revoked_by: Option<String>,
     revoked_reason: Option<String>,
+    profile: Option<String>,
     thumbprint: Option<String>,
 }
 
@@ -117,7 +158,9 @@ impl From<SigningKey> for KeyRecord {
             algorithm: key.algorithm.as_str(),
             created_at: key.created_at,
             revoked_at: key.revoked_at,
+            revoked_by: key.revoked_by,
             revoked_reason: key.revoked_reason,
+            profile: key.profile,
         }
     }
 }

@@ -11,6 +11,10 @@ pub struct Identity {
     pub roles: Vec<String>,
     /// Whether it can be recognised by a password.
     pub has_password: bool,
+    /// Where it is known from, when that is another system, such as a provider of single sign-on.
+    pub source: Option<String>,
+    /// The organisations that it belongs to, sorted.
+    pub organizations: Vec<String>,
     /// When it was made, in seconds since 1970.
     pub created_at: i64,
 }

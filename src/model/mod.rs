@@ -1,21 +1,27 @@
 //! Plain data: what a store holds and what the services say. Nothing here does I/O or reads a clock.
 
+mod actor;
 mod algorithm;
+mod audit_event;
 mod condition;
 mod identity;
 mod jwt_kind;
 mod name;
+mod organization;
 mod outcome;
 mod profile;
 mod signing_key;
 mod token;
 
+pub use actor::Actor;
 pub use algorithm::Algorithm;
+pub use audit_event::{AuditEvent, AuditSubject, NewAuditEvent};
 pub use condition::{Conditions, Endpoint, RateLimit};
 pub use identity::{Identity, IdentityFilter, Role};
 pub use jwt_kind::JwtKind;
 pub use name::{Name, fold_name};
+pub use organization::{Organization, OrganizationMember};
 pub use outcome::{Outcome, Verdict};
 pub use profile::{BoundedBy, CreatorRemoved, Profile, ProfileSettings};
 pub use signing_key::{SigningKey, SigningKeyState};
-pub use token::{Revocation, Token, TokenFilter, TokenFormat, TokenId, TokenState};
+pub use token::{Revocation, RotationStage, Token, TokenFilter, TokenFormat, TokenId, TokenState, Viewer};

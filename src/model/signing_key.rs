@@ -13,8 +13,12 @@ pub struct SigningKey {
     pub created_at: i64,
     /// When it was revoked, in seconds since 1970.
     pub revoked_at: Option<i64>,
+    /// Who revoked it: the name of an identity, or `local owner`.
+    pub revoked_by: Option<String>,
     /// Why it was revoked.
     pub revoked_reason: Option<String>,
+    /// The profile whose tokens alone it signs; none: it serves every profile whose tokens name their key.
+    pub profile: Option<String>,
 }
 
 impl SigningKey {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Conditions;
+
 /// A token's public id: 12 base62 characters. It may be shown and logged; alone it opens nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenId(String);
@@ -63,8 +65,10 @@ pub enum TokenState {
     Pending,
     /// Its time is over.
     Expired,
-    /// It was revoked, by itself, with its signing key or with its identity.
+    /// It was revoked, by itself, with its signing key or with its identity, or it was rotated.
     Revoked,
+    /// It was switched off for now.
+    Disabled,
 }
 
 impl TokenState {
@@ -75,16 +79,19 @@ impl TokenState {
             Self::Pending => "Pending",
             Self::Expired => "Expired",
             Self::Revoked => "Revoked",
+            Self::Disabled => "Disabled",
         }
     }
 
     /// The state of that exact name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Active, Self::Pending, Self::Expired, Self::Revoked].into_iter().find(|state| state.name() == name)
+        [Self::Active, Self::Pending, Self::Expired, Self::Revoked, Self::Disabled]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 
-/// Who revoked something, when and why.
+/// Who revoked or disabled something, when and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// When, in seconds since 1970.
@@ -114,20 +121,74 @@ pub struct Token {
     pub tags: Vec<String>,
     /// Free text.
     pub remark: Option<String>,
+    /// The name of the profile whose rules it follows.
+    pub profile: String,
     /// The `kid` of the key that signed it, where it is a JWT.
     pub key_id: Option<String>,
-    /// The audiences it names, where it is a JWT.
+    /// The audiences it is for; none: every one.
     pub audiences: Vec<String>,
+    /// The organisations that it has access to, sorted; none: all that its bound has, now and later.
+    pub organizations: Option<Vec<String>>,
+    /// What its use is tied to. Its referrer is left out: nobody reads that again.
+    pub conditions: Conditions,
+    /// Whether there is a referrer among its conditions.
+    pub has_referrer: bool,
+    /// How many uses are left, where they are counted.
+    pub uses_left: Option<i64>,
+    /// Whether it is a decoy: it admits nothing, and whoever presents it raises an audit event.
+    pub is_decoy: bool,
     /// Who granted it: the name of an identity, or `local owner`.
     pub created_by: String,
+    /// The token by which it was granted, where a token acted.
+    pub parent: Option<TokenId>,
     /// When it was granted, in seconds since 1970.
     pub created_at: i64,
     /// When its time begins, in seconds since 1970; none: at once.
     pub not_before: Option<i64>,
     /// The first second at which it is over, in seconds since 1970; none: never.
     pub expires_at: Option<i64>,
-    /// Its revocation, by itself, with its signing key or with its identity.
+    /// From this second on a check that passes says that the token is about to expire; none: never.
+    pub warn_after: Option<i64>,
+    /// When it was last used, in seconds since 1970, as far as that was written down by now.
+    pub last_used_at: Option<i64>,
+    /// Who switched it off for now.
+    pub disabled: Option<Revocation>,
+    /// Its revocation, by itself, with its signing key, with its identity or with many others.
     pub revocation: Option<Revocation>,
+    /// The token that it took over from, by rotation.
+    pub predecessor: Option<TokenId>,
+    /// The token that takes over from it, by rotation.
+    pub successor: Option<TokenId>,
+    /// How far the rotation is by which it was made; none: it is over, or there was none.
+    pub rotation_stage: Option<RotationStage>,
+    /// The first second at which it has given way to its successor. It is revoked from then on.
+    pub retires_at: Option<i64>,
+    /// Whether its profile shows it as revoked when its time is over.
+    pub expired_is_revoked: bool,
+}
+
+/// How far a rotation is, told of the token that takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationStage {
+    /// Its value is being handed to a vault; it cannot be used yet, and its predecessor knows nothing of it.
+    Prepared,
+    /// It can be used, and its first use ends its predecessor.
+    Waiting,
+}
+
+impl RotationStage {
+    /// The stage's fixed name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prepared => "Prepared",
+            Self::Waiting => "Waiting",
+        }
+    }
+
+    /// The stage of that exact name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Prepared, Self::Waiting].into_iter().find(|stage| stage.name() == name)
+    }
 }
 
 impl Token {
@@ -136,16 +197,51 @@ impl Token {
     /// A check of a JWT allows for other machines' clocks, so for half a minute it may still accept one that is
     /// `Expired` here, or already one that is `Pending`.
     pub fn state(&self, now_seconds: i64) -> TokenState {
-        if self.revocation.is_some() {
+        let is_over = self.expires_at.is_some_and(|expires_at| now_seconds >= expires_at);
+        if self.revocation_at(now_seconds).is_some() {
             TokenState::Revoked
+        } else if self.disabled.is_some() {
+            TokenState::Disabled
+        } else if self.rotation_stage.is_some() && !is_over {
+            TokenState::Pending
         } else if self.not_before.is_some_and(|not_before| now_seconds < not_before) {
             TokenState::Pending
-        } else if self.expires_at.is_some_and(|expires_at| now_seconds >= expires_at) {
+        } else if is_over {
             TokenState::Expired
         } else {
             TokenState::Active
         }
     }
+
+    /// Its revocation as it stands at `now_seconds`: one that was made, that by its successor, or that by its expiry
+    /// where its profile shows it so.
+    pub fn revocation_at(&self, now_seconds: i64) -> Option<Revocation> {
+        if let Some(revocation) = &self.revocation {
+            return Some(revocation.clone());
+        }
+        let ended =
+            |at: i64, by: &str, reason: &str| Revocation { at, by: by.to_owned(), reason: Some(reason.to_owned()) };
+        if let Some(at) = self.retires_at.filter(|at| *at <= now_seconds) {
+            return Some(ended(at, &self.identity, Self::ROTATED));
+        }
+        let expired = self.expires_at.filter(|at| self.expired_is_revoked && *at <= now_seconds)?;
+        Some(ended(expired, &self.identity, Self::EXPIRED))
+    }
+
+    /// Whether it has given way to its successor by `now_seconds`.
+    pub fn is_retired(&self, now_seconds: i64) -> bool {
+        self.retires_at.is_some_and(|at| at <= now_seconds)
+    }
+
+    /// Whether its time as a token about to expire has begun and is not over.
+    pub fn is_expiring(&self, now_seconds: i64) -> bool {
+        self.warn_after.is_some_and(|at| at <= now_seconds)
+    }
+
+    /// The reason of a token that has given way to its successor.
+    pub const ROTATED: &str = "Rotated";
+    /// The reason of a token that its profile shows as revoked because its time is over.
+    pub const EXPIRED: &str = "Expired";
 }
 
 /// Which tokens to list. Each member narrows the list; a page is ordered by [`Token::sequence`].
@@ -159,6 +255,14 @@ pub struct TokenFilter {
     pub state: Option<TokenState>,
     /// Tokens with this tag.
     pub tag: Option<String>,
+    /// Tokens of this profile.
+    pub profile: Option<String>,
+    /// Tokens with access to this organisation by a list of theirs.
+    pub organization: Option<String>,
+    /// Tokens that this key signed.
+    pub key_id: Option<String>,
+    /// Only tokens that one may see: of this identity, made by it, or with access to one of these organisations.
+    pub visible_to: Option<Viewer>,
     /// Tokens that expire at this second or later.
     pub expires_after: Option<i64>,
     /// Tokens that expire before this second.
@@ -167,4 +271,11 @@ pub struct TokenFilter {
     pub after: Option<i64>,
     /// At most so many, 1 to 1,000.
     pub limit: u32,
+}
+
+/// Whose view a list is.
+#[derive(Debug, Clone, Default)]
+pub struct Viewer {
+    /// The identity's number.
+    pub identity_id: i64,
 }

@@ -30,8 +30,12 @@ pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: 
     let Evidence { token, rights } = evidence;
     // Opaque tokens have none: the store that granted them checks them.
     let skew = if token.format == TokenFormat::Jwt { CLOCK_SKEW_SECONDS } else { 0 };
-    if token.revocation.is_some() {
+    // Retirement ends a token as exactly as revocation does; expiry is asked below, where the clocks of others count.
+    if token.revocation.is_some() || token.is_retired(now_seconds) {
         return Outcome::Revoked;
+    }
+    if token.disabled.is_some() {
+        return Outcome::Disabled;
     }
     if token.not_before.is_some_and(|not_before| now_seconds.saturating_add(skew) < not_before) {
         return Outcome::NotYetValid;
@@ -54,7 +58,7 @@ pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Revocation, Role, TokenId};
+    use crate::model::{Conditions, Revocation, Role, TokenId};
 
     fn token(format: TokenFormat) -> Token {
         Token {
@@ -66,13 +70,28 @@ mod tests {
             roles: vec!["Reader".into()],
             tags: vec![],
             remark: None,
+            profile: "Default".into(),
             key_id: None,
             audiences: vec!["api".into()],
+            organizations: None,
+            conditions: Conditions::default(),
+            has_referrer: false,
+            uses_left: None,
+            is_decoy: false,
             created_by: "local owner".into(),
+            parent: None,
             created_at: 0,
             not_before: Some(1_000),
             expires_at: Some(2_000),
+            warn_after: None,
+            last_used_at: None,
+            disabled: None,
             revocation: None,
+            predecessor: None,
+            successor: None,
+            rotation_stage: None,
+            retires_at: None,
+            expired_is_revoked: false,
         }
     }
 

@@ -158,11 +158,8 @@ pub fn audiences(audiences: &[String]) -> Result<Vec<String>> {
     Ok(kept)
 }
 
-/// Refuses what only a JWT has, audiences and a signing key, for an opaque token.
-pub fn signing(format: TokenFormat, audiences: &[String], key_id: Option<&str>) -> Result<()> {
-    if format == TokenFormat::Opaque && !audiences.is_empty() {
-        return Err(Error::argument("audiences", "Only a JSON Web Token names audiences."));
-    }
+/// Refuses what only a JWT has, a signing key, for an opaque token.
+pub fn signing(format: TokenFormat, key_id: Option<&str>) -> Result<()> {
     if format == TokenFormat::Opaque && key_id.is_some() {
         return Err(Error::argument("keyId", "Only a JSON Web Token is signed with a key."));
     }

@@ -2,43 +2,35 @@
 
 use crate::crypto::password::{self, PasswordCheck};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Identity, IdentityFilter, Name, Role, fold_name};
+use crate::model::{Actor, AuditSubject, Identity, IdentityFilter, Name, Role, fold_name};
 use crate::policy;
 use crate::store::{IdentityChange, NewIdentity};
 
-use super::{Engine, LOCAL_OWNER};
+use super::{Engine, Session};
 
 /// The most entries of a page.
 pub(super) const MAXIMUM_PAGE: u32 = 1_000;
 
-impl Engine {
+impl Session<'_> {
     /// Makes an identity. `password`: 1 to 1,024 bytes of UTF-8.
     ///
     /// `AlreadyExists` when the name is taken (names compare without regard to case), `NotFound` when a role
     /// is missing.
     pub fn create_identity(&self, name: &str, roles: &[String], password: Option<&[u8]>) -> Result<Identity> {
         let name = policy::name(name, "name")?;
-        if name.folded() == fold_name(LOCAL_OWNER) {
+        if name.folded() == fold_name(Actor::LOCAL_OWNER) {
             return Err(Error::argument("name", "This name stands for the store's local owner."));
         }
         let roles = policy::known_roles(roles, &self.store.roles()?)?;
         let password_hash = password.map(password::hash).transpose()?;
-        self.store.insert_identity(NewIdentity { name, roles, password_hash, created_at: self.now_seconds() })
+        let event = self.event("identity.create", AuditSubject::Identity, name.as_str().to_owned());
+        let created_at = self.now_seconds();
+        self.store.insert_identity(NewIdentity { name, roles, password_hash, source: None, created_at }, event)
     }
 
     /// The identity of this name; `NotFound` when there is none. Names compare without regard to case.
     pub fn identity(&self, name: &str) -> Result<Identity> {
         self.named_identity(name, "name")
-    }
-
-    /// The identity of this name, which the argument `subject` gave.
-    pub(super) fn named_identity(&self, name: &str, subject: &'static str) -> Result<Identity> {
-        let name = policy::name(name, subject)?;
-        match self.store.identity(&name)? {
-            Some((identity, _)) => Ok(identity),
-            None => Err(Error::new(ErrorCode::NotFound, format!("There is no identity named {}.", name.as_str()))
-                .about(subject)),
-        }
     }
 
     /// The identities that pass the filter, in the order of their names, at most `filter.limit` (1 to 1,000).
@@ -67,16 +59,26 @@ impl Engine {
             Some(None) => Some(None),
             None => None,
         };
-        self.store.update_identity(&name, IdentityChange { roles, password_hash })
+        let event = self.event("identity.update", AuditSubject::Identity, name.as_str().to_owned());
+        self.store.update_identity(&name, IdentityChange { roles, password_hash }, event)
     }
 
     /// Removes an identity and revokes its tokens at one stroke. Gives how many it revoked, or none when there
     /// is no such identity.
     pub fn remove_identity(&self, name: &str) -> Result<Option<u64>> {
         let revocation = self.revocation(Some("The identity was removed.".to_owned()));
-        self.store.remove_identity(&policy::name(name, "name")?, revocation)
+        let name = policy::name(name, "name")?;
+        let event = self.event("identity.remove", AuditSubject::Identity, name.as_str().to_owned());
+        self.store.remove_identity(&name, revocation, event)
     }
 
+    /// Every role of the store.
+    pub fn roles(&self) -> Result<Vec<Role>> {
+        self.store.roles()
+    }
+}
+
+impl Engine {
     /// Whether this is the identity's password. An unknown identity, and one without a password, cost as much
     /// as a wrong password and are answered alike.
     pub fn verify_password(&self, name: &str, password: &[u8]) -> Result<bool> {
@@ -101,9 +103,14 @@ impl Engine {
         }
     }
 
-    /// Every role of the store.
-    pub fn roles(&self) -> Result<Vec<Role>> {
-        self.store.roles()
+    /// The identity of this name, which the argument `subject` gave.
+    pub(super) fn named_identity(&self, name: &str, subject: &'static str) -> Result<Identity> {
+        let name = policy::name(name, subject)?;
+        match self.store.identity(&name)? {
+            Some((identity, _)) => Ok(identity),
+            None => Err(Error::new(ErrorCode::NotFound, format!("There is no identity named {}.", name.as_str()))
+                .about(subject)),
+        }
     }
 }
 

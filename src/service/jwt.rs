@@ -12,8 +12,8 @@ use crate::model::{Algorithm, Identity, JwtKind, Outcome, TokenId};
 use crate::secret::Secret;
 use crate::store::TokenRecord;
 
-use super::Engine;
 use super::grant::{Draft, GrantRequest, Signed};
+use super::{Engine, Session};
 
 /// A JWT to make by hand. It is not a token of the store: nothing is kept of it.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +86,7 @@ pub fn verify_with(token: &[u8], key: &VerifyingKey, request: &VerifyRequest, no
     Ok(told(token, jwt::verify(token, &Keys::Given(key), &expectations), request.algorithm))
 }
 
-impl Engine {
+impl Session<'_> {
     /// Makes a JWT with a key of the store; the newest active one when none is named.
     ///
     /// Errors: as [`jwt::mint`]; `NotFound` or `Conflict` for a key that is not there or is revoked; and
@@ -102,32 +102,6 @@ impl Engine {
         let claims = claims_of(request)?;
         let ready = self.key_to_sign(request.key_id.as_deref(), request.algorithm)?;
         mint(claims, &ready.material, request, Some(self.issuer()), self.now_seconds())
-    }
-
-    /// Checks a JWT with the store's keys: form, signature, claims and times, and whether it is revoked here.
-    ///
-    /// A `jti` in the form of a token's id marks a granted JWT, which is refused when its row is revoked or gone.
-    /// Other JWTs were made by hand and have no row.
-    pub fn verify_jwt(&self, token: &[u8], request: &VerifyRequest) -> Result<VerifiedJwt> {
-        let ready = self.ready_keys()?;
-        let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());
-        let expectations = expectations(request, Some(self.issuer()), self.now_seconds())?;
-        let verdict = jwt::verify(token, &Keys::ByKeyId(&look_up), &expectations);
-        let is_revoked = match (&verdict.claims, &verdict.key_id) {
-            (Some(claims), Some(key_id)) => {
-                let granted = claims.id.as_deref().and_then(TokenId::parse);
-                ready.get(key_id).is_some_and(|ready| ready.key.revoked_at.is_some())
-                    || granted.map_or(Ok(false), |id| self.is_revoked_or_gone(&id))?
-            }
-            _ => false,
-        };
-        let mut told = told(token, verdict, request.algorithm);
-        // In the documented order, Revoked comes before the times and the audience.
-        if is_revoked && !matches!(told.outcome, Outcome::Malformed | Outcome::Unknown) {
-            told.outcome = Outcome::Revoked;
-            told.reason = Some("The token or the key that signed it was revoked or removed.".into());
-        }
-        Ok(told)
     }
 
     /// Signs the JWT that a grant is to store.
@@ -166,6 +140,34 @@ impl Engine {
         };
         let minted = jwt::mint(claims, &ready.material, &options)?;
         Ok(Signed { id, value: minted.value, key_id: ready.key.key_id.clone(), audiences })
+    }
+}
+
+impl Engine {
+    /// Checks a JWT with the store's keys: form, signature, claims and times, and whether it is revoked here.
+    ///
+    /// A `jti` in the form of a token's id marks a granted JWT, which is refused when its row is revoked or gone.
+    /// Other JWTs were made by hand and have no row.
+    pub fn verify_jwt(&self, token: &[u8], request: &VerifyRequest) -> Result<VerifiedJwt> {
+        let ready = self.ready_keys()?;
+        let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());
+        let expectations = expectations(request, Some(self.issuer()), self.now_seconds())?;
+        let verdict = jwt::verify(token, &Keys::ByKeyId(&look_up), &expectations);
+        let is_revoked = match (&verdict.claims, &verdict.key_id) {
+            (Some(claims), Some(key_id)) => {
+                let granted = claims.id.as_deref().and_then(TokenId::parse);
+                ready.get(key_id).is_some_and(|ready| ready.key.revoked_at.is_some())
+                    || granted.map_or(Ok(false), |id| self.is_revoked_or_gone(&id))?
+            }
+            _ => false,
+        };
+        let mut told = told(token, verdict, request.algorithm);
+        // In the documented order, Revoked comes before the times and the audience.
+        if is_revoked && !matches!(told.outcome, Outcome::Malformed | Outcome::Unknown) {
+            told.outcome = Outcome::Revoked;
+            told.reason = Some("The token or the key that signed it was revoked or removed.".into());
+        }
+        Ok(told)
     }
 
     /// The row of a JWT that this store granted, or what the check comes to without one.

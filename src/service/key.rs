@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::crypto::signing::SigningKeyMaterial;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::jwt::is_key_id;
-use crate::model::{Algorithm, SigningKey};
+use crate::model::{Algorithm, AuditSubject, SigningKey};
 use crate::policy;
 use crate::store::{KeyRecord, NewKey};
 
-use super::Engine;
+use super::{Engine, Session};
 
 /// What a sealed signing key is sealed for; it opens as nothing else.
 const SEAL_PURPOSE: &str = "signing-key";
@@ -40,7 +40,7 @@ pub(super) struct KeySet {
 /// Keys ready for use, by key id.
 pub(super) type ReadyKeys = Arc<HashMap<String, Arc<ReadyKey>>>;
 
-impl Engine {
+impl Session<'_> {
     /// Makes a signing key for `algorithm`. RSA keys take a second or so.
     pub fn create_key(&self, algorithm: Algorithm) -> Result<SigningKey> {
         let material = SigningKeyMaterial::generate(algorithm)?;
@@ -48,12 +48,15 @@ impl Engine {
             .key_id()
             .ok_or_else(|| Error::new(ErrorCode::Internal, "A new signing key has no key id."))?
             .to_owned();
-        self.store.insert_key(NewKey {
+        let event = self.event("key.create", AuditSubject::Key, key_id.clone());
+        let new = NewKey {
             algorithm,
+            profile: None,
             private_sealed: self.keyring.wrap(material.private(), &key_id, SEAL_PURPOSE)?,
             created_at: self.now_seconds(),
             key_id,
-        })
+        };
+        self.store.insert_key(new, event)
     }
 
     /// Every signing key, in the order of their making.
@@ -65,13 +68,17 @@ impl Engine {
     /// returns. Gives the key, and whether this call changed it.
     pub fn revoke_key(&self, key_id: &str, reason: Option<&str>) -> Result<(SigningKey, bool)> {
         let reason = policy::reason(reason)?.unwrap_or_else(|| "The signing key was revoked.".to_owned());
-        self.store.revoke_key(known_form(key_id)?, self.revocation(Some(reason)))
+        let key_id = known_form(key_id)?;
+        let event = self.event("key.revoke", AuditSubject::Key, key_id.to_owned());
+        self.store.revoke_key(key_id, self.revocation(Some(reason)), event)
     }
 
     /// Removes a key and revokes the tokens that it signed. Gives how many, or none when there is no such key.
     pub fn remove_key(&self, key_id: &str) -> Result<Option<u64>> {
         let revocation = self.revocation(Some("The signing key was removed.".to_owned()));
-        self.store.remove_key(known_form(key_id)?, revocation)
+        let key_id = known_form(key_id)?;
+        let event = self.event("key.remove", AuditSubject::Key, key_id.to_owned());
+        self.store.remove_key(key_id, revocation, event)
     }
 
     /// The public halves of the active keys, or of the one key with `key_id`. A secret has none to give:
@@ -101,6 +108,19 @@ impl Engine {
         })
     }
 
+    /// The key for a grant; the store's first one is made when it is needed.
+    pub(super) fn key_to_grant(&self, key_id: Option<&str>) -> Result<Arc<ReadyKey>> {
+        match self.key_to_sign(key_id, None) {
+            Err(error) if key_id.is_none() && error.code() == ErrorCode::NotFound => {
+                let key = self.create_key(Algorithm::ES256)?;
+                self.key_to_sign(Some(&key.key_id), None)
+            }
+            found => found,
+        }
+    }
+}
+
+impl Engine {
     /// The key to sign with: the one with `key_id`, or the newest active one; of `algorithm`, where it is given.
     pub(super) fn key_to_sign(&self, key_id: Option<&str>, algorithm: Option<Algorithm>) -> Result<Arc<ReadyKey>> {
         let ready = self.ready_keys()?;
@@ -126,17 +146,6 @@ impl Engine {
                     Error::new(ErrorCode::NotFound, message).about("keyId")
                 })
             }
-        }
-    }
-
-    /// The key for a grant; the store's first one is made when it is needed.
-    pub(super) fn key_to_grant(&self, key_id: Option<&str>) -> Result<Arc<ReadyKey>> {
-        match self.key_to_sign(key_id, None) {
-            Err(error) if key_id.is_none() && error.code() == ErrorCode::NotFound => {
-                let key = self.create_key(Algorithm::ES256)?;
-                self.key_to_sign(Some(&key.key_id), None)
-            }
-            found => found,
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::store::StoreCounts;
 
-use super::Engine;
+use super::Session;
 
 /// What a store is and holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct StoreStatus {
     pub counts: StoreCounts,
 }
 
-impl Engine {
+impl Session<'_> {
     /// What the store is and holds now.
     pub fn status(&self) -> Result<StoreStatus> {
         Ok(StoreStatus {

@@ -8,6 +8,7 @@ mod key;
 mod key_file;
 mod maintenance;
 mod open;
+mod session;
 mod token;
 mod validate;
 
@@ -16,6 +17,7 @@ pub use jwt::{MintRequest, Minted, VerifiedJwt, VerifyRequest, mint_with, verify
 pub use key::KeyExport;
 pub use maintenance::StoreStatus;
 pub use open::OpenOptions;
+pub use session::Session;
 
 use std::sync::Arc;
 
@@ -26,10 +28,8 @@ use crate::store::{Store, StoreFacts};
 use self::cache::VerdictCache;
 use self::key::KeySet;
 
-/// Who is recorded for what the owner of the store does in person.
-pub(crate) const LOCAL_OWNER: &str = "local owner";
-
-/// An open store with all its use cases. It may be used from any number of threads at once.
+/// An open store. It may be used from any number of threads at once. Its use cases are those of a [`Session`]: each is
+/// done for someone, and recorded.
 pub struct Engine {
     store: Arc<dyn Store>,
     keyring: Keyring,

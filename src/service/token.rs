@@ -1,14 +1,14 @@
 //! Granted tokens: find, list, mark, revoke, remove.
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Revocation, Token, TokenFilter, TokenId};
+use crate::model::{AuditSubject, Token, TokenFilter, TokenId};
 use crate::policy;
 use crate::store::TokenChange;
 
+use super::Session;
 use super::identity::{bounded_page, bounded_pattern};
-use super::{Engine, LOCAL_OWNER};
 
-impl Engine {
+impl Session<'_> {
     /// The token with this id; `NotFound` when there is none.
     pub fn token(&self, id: &str) -> Result<Token> {
         let id = known_form(id)?;
@@ -32,7 +32,9 @@ impl Engine {
             remark: new_remark.map(|text| policy::remark(Some(text))).transpose()?,
             tags: tags.map(policy::tags).transpose()?,
         };
-        self.store.update_token(&known_form(id)?, change)
+        let id = known_form(id)?;
+        let event = self.event("token.update", AuditSubject::Token, id.to_string());
+        self.store.update_token(&id, change, event)
     }
 
     /// Revokes a token, durably before this returns: every check that starts later, in any process, refuses it.
@@ -40,20 +42,16 @@ impl Engine {
     /// Gives the token, and whether this call changed it: a second revocation changes nothing.
     pub fn revoke_token(&self, id: &str, reason: Option<&str>) -> Result<(Token, bool)> {
         let revocation = self.revocation(policy::reason(reason)?);
-        self.store.revoke_token(&known_form(id)?, revocation)
+        let id = known_form(id)?;
+        let event = self.event("token.revoke", AuditSubject::Token, id.to_string());
+        self.store.revoke_token(&id, revocation, event)
     }
 
     /// Removes a token from the list, which ends it as well. Whether there was one.
     pub fn remove_token(&self, id: &str) -> Result<bool> {
-        match TokenId::parse(id) {
-            Some(id) => self.store.remove_token(&id),
-            None => Err(bad_form()),
-        }
-    }
-
-    /// A revocation by the one who acts, now.
-    pub(super) fn revocation(&self, reason: Option<String>) -> Revocation {
-        Revocation { at: self.now_seconds(), by: LOCAL_OWNER.to_owned(), reason }
+        let id = known_form(id)?;
+        let event = self.event("token.remove", AuditSubject::Token, id.to_string());
+        self.store.remove_token(&id, event)
     }
 }
 

@@ -62,7 +62,7 @@ impl Engine {
             self.find_jwt(value)?
         };
         let all = self.store.roles().map_err(|_| Outcome::StoreUnavailable)?;
-        let bound = Rights::of(&record.identity_roles, &all);
+        let bound = Rights::of(&record.identity.roles, &all);
         let rights = Rights::of(&record.token.roles, &all).cut_to(&bound, &all);
         let known = Arc::new(Known { version, roles: rights.names().into(), rights, token: Arc::new(record.token) });
         self.verdicts.keep(current_digest, Arc::clone(&known));
@@ -76,7 +76,7 @@ impl Engine {
         for wanted in std::iter::once(*current_digest).chain(earlier.map(|pepper| pepper.digest(value))) {
             if let Some(record) = self.store.token_by_digest(&wanted)? {
                 // The index found it; a file that was tampered with may still hold another digest.
-                let same = record.digest.is_some_and(|stored| digest::equal(&stored, &wanted));
+                let same = record.digest.is_some_and(|stored| digest::equal(&stored.bytes, &wanted));
                 return Ok(same.then_some(record));
             }
         }

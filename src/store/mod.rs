@@ -14,7 +14,8 @@ pub use sqlite::SqliteStore;
 
 use crate::error::Result;
 use crate::model::{
-    Algorithm, Identity, IdentityFilter, Name, Revocation, Role, SigningKey, Token, TokenFilter, TokenFormat, TokenId,
+    Algorithm, Conditions, Identity, IdentityFilter, Name, NewAuditEvent, Revocation, Role, RotationStage, SigningKey,
+    Token, TokenFilter, TokenFormat, TokenId,
 };
 
 // Records with digests or password hashes have no `Debug`, so that none is shown by mistake.
@@ -22,12 +23,48 @@ use crate::model::{
 /// What a check needs to know of a token, read at one moment.
 #[derive(Clone)]
 pub struct TokenRecord {
-    /// The token; its revocation is that of its key where it has none of its own.
+    /// The token; its revocation is that of its key or of an epoch where it has none of its own.
     pub token: Token,
-    /// The names of the roles that its identity has.
-    pub identity_roles: Vec<String>,
-    /// The digest of its value, where it is opaque.
-    pub digest: Option<[u8; 32]>,
+    /// The number of the identity that it speaks for.
+    pub identity_id: i64,
+    /// Who that is now.
+    pub identity: Member,
+    /// Who made it, as they are now; none: the local owner.
+    pub creator: Option<Member>,
+    /// The number of the one who made it; none: the local owner.
+    pub creator_id: Option<i64>,
+    /// What its use is tied to, its referrer included.
+    pub conditions: Conditions,
+    /// How its value is recognised.
+    pub digest: Option<StoredDigest>,
+    /// A salted digest of its value in PHC form, where it was imported and not used yet.
+    pub salted_digest: Option<String>,
+    /// Its value, sealed under the wrapping key, where its profile keeps values.
+    pub value_sealed: Option<Vec<u8>>,
+    /// Whether its first use has to be written down before it counts.
+    pub awaits_first_use: bool,
+    /// Whether it was written down that its value was presented although it was retired or a decoy.
+    pub is_alerted: bool,
+}
+
+/// An identity as it bounds a token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Member {
+    /// The names of its roles; none are left of one that was removed.
+    pub roles: Vec<String>,
+    /// The names of the organisations that it belongs to; none are left of one that was removed.
+    pub organizations: Vec<String>,
+    /// Whether it was removed.
+    pub is_removed: bool,
+}
+
+/// The digest by which a value is found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct StoredDigest {
+    /// The digest.
+    pub bytes: [u8; 32],
+    /// The pepper that it was made with; none: SHA-256 alone, of an imported token.
+    pub pepper_id: Option<i64>,
 }
 
 /// A token to insert. Names are resolved by the store in the same transaction.
@@ -35,10 +72,16 @@ pub struct TokenRecord {
 pub struct NewToken {
     /// The public id.
     pub id: TokenId,
-    /// The digest of the value under a pepper, and the pepper's id, where the token is opaque.
-    pub digest: Option<([u8; 32], i64)>,
+    /// The digest of the value, where it is found by that.
+    pub digest: Option<StoredDigest>,
+    /// The part of an imported value that it is found by, and its salted digest in PHC form.
+    pub salted: Option<(String, String)>,
+    /// The value, sealed under the wrapping key, where the profile keeps values.
+    pub value_sealed: Option<Vec<u8>>,
     /// The form of the value.
     pub format: TokenFormat,
+    /// The name of the profile.
+    pub profile: String,
     /// The identity's number, as [`Identity::id`].
     pub identity_id: i64,
     /// What the owner calls it.
@@ -51,16 +94,32 @@ pub struct NewToken {
     pub remark: Option<String>,
     /// The signing key's id, where it is a JWT.
     pub key_id: Option<String>,
-    /// The audiences, where it is a JWT.
+    /// The audiences it is for.
     pub audiences: Vec<String>,
+    /// The names of the organisations it has access to; none: those of its bound.
+    pub organizations: Option<Vec<String>>,
+    /// What its use is tied to.
+    pub conditions: Conditions,
+    /// Whether it is a decoy.
+    pub is_decoy: bool,
     /// Who granted it.
     pub created_by: String,
+    /// The number of the one who granted it; none: the local owner.
+    pub creator_id: Option<i64>,
+    /// The token by which it was granted.
+    pub parent: Option<TokenId>,
     /// When, in seconds since 1970.
     pub created_at: i64,
     /// When its time begins.
     pub not_before: Option<i64>,
     /// When its time is over.
     pub expires_at: Option<i64>,
+    /// From when on a check says that it is about to expire.
+    pub warn_after: Option<i64>,
+    /// The token that it is to take over from, and how far that is.
+    pub succeeds: Option<(TokenId, Option<RotationStage>)>,
+    /// Whether its first use is to be written down.
+    pub awaits_first_use: bool,
 }
 
 /// An identity to insert.
@@ -72,6 +131,8 @@ pub struct NewIdentity {
     pub roles: Vec<String>,
     /// The hash of its password, as a PHC string.
     pub password_hash: Option<String>,
+    /// Where it is known from, when that is another system.
+    pub source: Option<String>,
     /// When it is made, in seconds since 1970.
     pub created_at: i64,
 }
@@ -112,6 +173,8 @@ pub struct NewKey {
     pub key_id: String,
     /// Its one algorithm.
     pub algorithm: Algorithm,
+    /// The profile whose tokens alone it signs.
+    pub profile: Option<String>,
     /// The private half, sealed under the wrapping key.
     pub private_sealed: Vec<u8>,
     /// When it is made, in seconds since 1970.
@@ -142,6 +205,8 @@ pub struct StoreCounts {
     pub expired_tokens: u64,
     /// Revoked tokens.
     pub revoked_tokens: u64,
+    /// Tokens that are switched off for now.
+    pub disabled_tokens: u64,
     /// Identities.
     pub identities: u64,
     /// Signing keys.
@@ -155,6 +220,8 @@ pub struct StoreCounts {
 }
 
 /// Persistence. What is said at each method holds for every implementation.
+///
+/// A method that takes an event appends it to the audit log in the transaction of its change, unless nothing changed.
 pub trait Store: Send + Sync {
     /// A number that is another one after any commit to the store, by whichever process.
     ///
@@ -181,26 +248,28 @@ pub trait Store: Send + Sync {
     /// Tokens that pass the filter, in the order of their sequence.
     fn tokens(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<Token>>;
     /// Inserts a token and gives it back; `NotFound` when its identity or a role is gone.
-    fn insert_token(&self, token: NewToken) -> Result<Token>;
+    fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token>;
     /// Changes a token; `NotFound` when there is none.
-    fn update_token(&self, id: &TokenId, change: TokenChange) -> Result<Token>;
+    fn update_token(&self, id: &TokenId, change: TokenChange, event: NewAuditEvent) -> Result<Token>;
     /// Revokes a token unless it is revoked. Gives the token and whether it changed; `NotFound` when there is none.
-    fn revoke_token(&self, id: &TokenId, revocation: Revocation) -> Result<(Token, bool)>;
+    fn revoke_token(&self, id: &TokenId, revocation: Revocation, event: NewAuditEvent) -> Result<(Token, bool)>;
     /// Removes a token; whether there was one.
-    fn remove_token(&self, id: &TokenId) -> Result<bool>;
+    fn remove_token(&self, id: &TokenId, event: NewAuditEvent) -> Result<bool>;
 
+    /// The identity with this number, unless it was removed.
+    fn identity_by_id(&self, identity_id: i64) -> Result<Option<Identity>>;
     /// The identity of this name, with its password hash.
     fn identity(&self, name: &Name) -> Result<Option<(Identity, Option<String>)>>;
     /// Identities that pass the filter, in the order of their folded names.
     fn identities(&self, filter: &IdentityFilter) -> Result<Vec<Identity>>;
     /// Inserts an identity; `AlreadyExists` when the name is taken, `NotFound` when a role is missing.
-    fn insert_identity(&self, identity: NewIdentity) -> Result<Identity>;
+    fn insert_identity(&self, identity: NewIdentity, event: NewAuditEvent) -> Result<Identity>;
     /// Changes an identity; `NotFound` when it or a role is missing.
-    fn update_identity(&self, name: &Name, change: IdentityChange) -> Result<Identity>;
+    fn update_identity(&self, name: &Name, change: IdentityChange, event: NewAuditEvent) -> Result<Identity>;
     /// Replaces an identity's password hash, if it is still the one that is named.
     fn replace_password_hash(&self, identity_id: i64, from: &str, to: &str) -> Result<()>;
     /// Removes an identity and revokes its tokens. Gives how many, or none when there is no such identity.
-    fn remove_identity(&self, name: &Name, revocation: Revocation) -> Result<Option<u64>>;
+    fn remove_identity(&self, name: &Name, revocation: Revocation, event: NewAuditEvent) -> Result<Option<u64>>;
 
     /// Every role, in the order of its making.
     fn roles(&self) -> Result<Vec<Role>>;
@@ -208,9 +277,9 @@ pub trait Store: Send + Sync {
     /// Every signing key, in the order of its making.
     fn keys(&self) -> Result<Vec<KeyRecord>>;
     /// Inserts a signing key.
-    fn insert_key(&self, key: NewKey) -> Result<SigningKey>;
+    fn insert_key(&self, key: NewKey, event: NewAuditEvent) -> Result<SigningKey>;
     /// Revokes a key unless it is revoked. Gives the key and whether it changed; `NotFound` when there is none.
-    fn revoke_key(&self, key_id: &str, revocation: Revocation) -> Result<(SigningKey, bool)>;
+    fn revoke_key(&self, key_id: &str, revocation: Revocation, event: NewAuditEvent) -> Result<(SigningKey, bool)>;
     /// Removes a key and revokes the tokens it signed. Gives how many, or none when there is no such key.
-    fn remove_key(&self, key_id: &str, revocation: Revocation) -> Result<Option<u64>>;
+    fn remove_key(&self, key_id: &str, revocation: Revocation, event: NewAuditEvent) -> Result<Option<u64>>;
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tessera_native::clock::{Clock, FixedClock};
 use tessera_native::model::{Outcome, TokenFormat};
-use tessera_native::policy::{AccessContext, Lifetime};
+use tessera_native::policy::AccessContext;
 use tessera_native::service::{Engine, Grant, GrantRequest, OpenOptions};
 
 /// The time at which the tests' clocks begin: 2026-01-01T00:00:00Z.
@@ -37,7 +37,7 @@ pub fn fixture() -> Fixture {
     let folder = folder();
     let clock = Arc::new(FixedClock::new(NOW));
     let engine = open_at(folder.path().join("tokens.db"), &clock);
-    engine.create_identity("Adam", &["Operator".to_owned()], None).unwrap();
+    engine.owner().create_identity("Adam", &["Operator".to_owned()], None).unwrap();
     Fixture { engine, clock, folder }
 }
 
@@ -47,11 +47,11 @@ impl Fixture {
     }
 
     pub fn grant(&self) -> Grant {
-        self.engine.grant(&request()).unwrap()
+        self.engine.owner().grant(&request()).unwrap()
     }
 
     pub fn grant_jwt(&self) -> Grant {
-        self.engine.grant(&GrantRequest { format: TokenFormat::Jwt, ..request() }).unwrap()
+        self.engine.owner().grant(&GrantRequest { format: Some(TokenFormat::Jwt), ..request() }).unwrap()
     }
 
     pub fn check(&self, grant: &Grant) -> Outcome {
@@ -61,18 +61,7 @@ impl Fixture {
 
 /// A request for an opaque token for Adam, with all that he has.
 pub fn request() -> GrantRequest {
-    GrantRequest {
-        identity: "Adam".to_owned(),
-        name: None,
-        roles: None,
-        format: TokenFormat::Opaque,
-        lifetime: Lifetime::Default,
-        not_before: None,
-        tags: Vec::new(),
-        remark: None,
-        audiences: Vec::new(),
-        key_id: None,
-    }
+    GrantRequest { identity: "Adam".to_owned(), ..GrantRequest::default() }
 }
 
 /// Opens the store at `path`, by `clock`.

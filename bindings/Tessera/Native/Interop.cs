@@ -164,7 +164,7 @@ internal static partial class Interop {
 
     
     /// Grants a token: `{identity, name?, roles?, format?, expiresInSeconds? | expiresAt? | noExpiry?, notBefore?,
-    /// tags?, remark?, audiences?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
+    /// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
     /// 
     /// # Safety
     /// 
@@ -209,8 +209,8 @@ internal static partial class Interop {
 
 
     
-    /// Lists tokens in the order of their making: `{identity?, name?, state?, tag?, expiresAfter?, expiresBefore?,
-    /// after?, limit?}` to `{tokens, next}`; `next` is the next page's `after`, or null on the last page.
+    /// Lists tokens in the order of their making: `{identity?, name?, state?, tag?, profile?, organization?, keyId?,
+    /// expiresAfter?, expiresBefore?, after?, limit?}` to `{tokens, next}`; `next` is the next page's `after`, or null on the last page.
     /// 
     /// # Safety
     /// 
@@ -392,7 +392,7 @@ internal static partial class Interop {
 
     
     /// Writes what the store is and holds: `{path, storeId, issuer, schemaVersion, sqliteVersion, sizeBytes,
-    /// createdAt, tokens: {total, active, pending, expired, revoked}, identities, signingKeys}`.
+    /// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys}`.
     /// 
     /// # Safety
     /// 
@@ -506,7 +506,7 @@ internal static partial class Interop {
 
     
     /// Grants a token: `{identity, name?, roles?, format?, expiresInSeconds? | expiresAt? | noExpiry?, notBefore?,
-    /// tags?, remark?, audiences?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
+    /// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
     /// 
     /// # Safety
     /// 
@@ -551,8 +551,8 @@ internal static partial class Interop {
 
 
     
-    /// Lists tokens in the order of their making: `{identity?, name?, state?, tag?, expiresAfter?, expiresBefore?,
-    /// after?, limit?}` to `{tokens, next}`; `next` is the next page's `after`, or null on the last page.
+    /// Lists tokens in the order of their making: `{identity?, name?, state?, tag?, profile?, organization?, keyId?,
+    /// expiresAfter?, expiresBefore?, after?, limit?}` to `{tokens, next}`; `next` is the next page's `after`, or null on the last page.
     /// 
     /// # Safety
     /// 
@@ -723,7 +723,7 @@ internal static partial class Interop {
 
     
     /// Writes what the store is and holds: `{path, storeId, issuer, schemaVersion, sqliteVersion, sizeBytes,
-    /// createdAt, tokens: {total, active, pending, expired, revoked}, identities, signingKeys}`.
+    /// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys}`.
     /// 
     /// # Safety
     /// 

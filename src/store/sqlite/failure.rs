@@ -68,3 +68,13 @@ fn extended(error: &rusqlite::Error) -> String {
         _ => "a value of an unexpected type".to_owned(),
     }
 }
+
+/// A name that is no organisation of the store.
+pub(super) fn no_such_organization(name: &str) -> Error {
+    Error::new(ErrorCode::NotFound, format!("There is no organization named {name}.")).about("organization")
+}
+
+/// Data that cannot be written as JSON; there is none.
+pub(super) fn unwritable() -> Error {
+    Error::new(ErrorCode::Internal, "A defect in Tessera: a record cannot be written as JSON. Nothing was written.")
+}

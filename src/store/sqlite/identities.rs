@@ -15,7 +15,9 @@ const SELECT: &str = "
 SELECT i.identity_id, i.name,
        (SELECT group_concat(r.name, ',' ORDER BY r.name_key)
           FROM identity_role ir JOIN role r USING (role_id) WHERE ir.identity_id = i.identity_id),
-       i.password_hash, i.created_at
+       i.password_hash, i.created_at, i.source,
+       (SELECT group_concat(o.name, ',' ORDER BY o.name_key)
+          FROM organization_member m JOIN organization o USING (organization_id) WHERE m.identity_id = i.identity_id)
 FROM identity i
 ";
 
@@ -23,6 +25,13 @@ pub(super) fn by_name(connection: &Connection, name: &Name) -> rusqlite::Result<
     connection
         .prepare_cached(&format!("{SELECT} WHERE i.name_key = ?1 AND i.removed_at IS NULL"))?
         .query_row([name.folded()], |row| Ok((identity(row)?, row.get(3)?)))
+        .optional()
+}
+
+pub(super) fn by_id(connection: &Connection, identity_id: i64) -> rusqlite::Result<Option<Identity>> {
+    connection
+        .prepare_cached(&format!("{SELECT} WHERE i.identity_id = ?1 AND i.removed_at IS NULL"))?
+        .query_row([identity_id], identity)
         .optional()
 }
 
@@ -40,9 +49,17 @@ pub(super) fn list(connection: &Connection, filter: &IdentityFilter) -> rusqlite
 
 pub(super) fn insert(connection: &Connection, new: &NewIdentity) -> Result<Identity> {
     let inserted = connection
-        .prepare_cached("INSERT INTO identity (name, name_key, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)")
+        .prepare_cached(
+            "INSERT INTO identity (name, name_key, password_hash, created_at, source) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
         .and_then(|mut statement| {
-            statement.execute(params![new.name.as_str(), new.name.folded(), new.password_hash, new.created_at])
+            statement.execute(params![
+                new.name.as_str(),
+                new.name.folded(),
+                new.password_hash,
+                new.created_at,
+                new.source
+            ])
         });
     match inserted {
         Err(error) if failure::is_constraint(&error) => {
@@ -96,6 +113,7 @@ pub(super) fn remove(connection: &Connection, name: &Name, revocation: &Revocati
             .prepare_cached("UPDATE identity SET removed_at = ?2, password_hash = NULL WHERE identity_id = ?1")?
             .execute(params![found.id, revocation.at])?;
         connection.prepare_cached("DELETE FROM identity_role WHERE identity_id = ?1")?.execute([found.id])?;
+        connection.prepare_cached("DELETE FROM organization_member WHERE identity_id = ?1")?.execute([found.id])?;
         Ok(Some(revoked))
     })())
 }
@@ -148,5 +166,7 @@ fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
         roles: split(row.get(2)?, ','),
         has_password: row.get::<_, Option<String>>(3)?.is_some(),
         created_at: row.get(4)?,
+        source: row.get(5)?,
+        organizations: split(row.get(6)?, ','),
     })
 }

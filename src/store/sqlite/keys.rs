@@ -11,7 +11,9 @@ use super::failure;
 use super::tokens::revoke_where;
 
 const SELECT: &str =
-    "SELECT key_id, algorithm, created_at, revoked_at, revoked_reason, private_sealed, key_sequence FROM signing_key";
+    "SELECT key_id, algorithm, created_at, revoked_at, revoked_reason, private_sealed, key_sequence, revoked_by,
+            (SELECT name FROM profile p WHERE p.profile_id = signing_key.profile_id)
+     FROM signing_key";
 
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<KeyRecord>> {
     connection.prepare_cached(&format!("{SELECT} ORDER BY key_sequence"))?.query_map([], record)?.collect()
@@ -21,10 +23,17 @@ pub(super) fn insert(connection: &Connection, new: NewKey) -> Result<SigningKey>
     failure::context(
         connection
             .prepare_cached(
-                "INSERT INTO signing_key (key_id, algorithm, private_sealed, created_at) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO signing_key (key_id, algorithm, private_sealed, created_at, profile_id)
+                 VALUES (?1, ?2, ?3, ?4, (SELECT profile_id FROM profile WHERE name_key = ?5))",
             )
             .and_then(|mut statement| {
-                statement.execute(params![new.key_id, new.algorithm.as_str(), new.private_sealed, new.created_at])
+                statement.execute(params![
+                    new.key_id,
+                    new.algorithm.as_str(),
+                    new.private_sealed,
+                    new.created_at,
+                    new.profile.as_deref().map(crate::model::fold_name),
+                ])
             }),
     )?;
     Ok(SigningKey {
@@ -32,7 +41,9 @@ pub(super) fn insert(connection: &Connection, new: NewKey) -> Result<SigningKey>
         algorithm: new.algorithm,
         created_at: new.created_at,
         revoked_at: None,
+        revoked_by: None,
         revoked_reason: None,
+        profile: new.profile,
     })
 }
 
@@ -72,7 +83,9 @@ fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
                 .ok_or_else(|| rusqlite::Error::InvalidColumnType(1, "algorithm".to_owned(), Type::Text))?,
             created_at: row.get(2)?,
             revoked_at: row.get(3)?,
+            revoked_by: row.get(7)?,
             revoked_reason: row.get(4)?,
+            profile: row.get(8)?,
         },
         private_sealed: row.get(5)?,
         sequence: row.get(6)?,

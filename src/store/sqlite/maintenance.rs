@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use crate::error::{Error, ErrorCode, Result};
 use crate::store::{StoreCounts, StoreFacts};
 
+use super::tokens::{TABLES, state_of};
 use super::{SqliteStore, failure, file, schema};
 
 /// How long a backup tries again when another process holds a lock that it needs.
@@ -59,23 +60,25 @@ pub(super) fn insert_pepper(
     now_seconds: i64,
 ) -> rusqlite::Result<()> {
     connection
-        .execute("INSERT OR IGNORE INTO pepper VALUES (?1, ?2, ?3)", params![pepper_id, key_check, now_seconds])
+        .execute(
+            "INSERT OR IGNORE INTO pepper (pepper_id, key_check, created_at) VALUES (?1, ?2, ?3)",
+            params![pepper_id, key_check, now_seconds],
+        )
         .map(|_| ())
 }
 
 pub(super) fn counts(connection: &Connection, now_seconds: i64) -> rusqlite::Result<StoreCounts> {
-    // The same order as `Token::state`.
+    let states = format!("SELECT {} AS state {} WHERE t.rotation_stage IS NOT 'Prepared'", state_of(), TABLES);
     connection.query_row(
-        "SELECT coalesce(sum(state = 0), 0), coalesce(sum(state = 1), 0), coalesce(sum(state = 2), 0),
-                coalesce(sum(state = 3), 0),
-                (SELECT count(*) FROM identity WHERE removed_at IS NULL), (SELECT count(*) FROM signing_key),
-                (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())
-         FROM (SELECT CASE WHEN coalesce(t.revoked_at, k.revoked_at) IS NOT NULL THEN 3
-                           WHEN t.not_before > ?1 THEN 1
-                           WHEN t.expires_at <= ?1 THEN 2
-                           ELSE 0 END AS state
-               FROM token t LEFT JOIN signing_key k USING (key_id))",
-        [now_seconds],
+        &format!(
+            "SELECT coalesce(sum(state = 'Active'), 0), coalesce(sum(state = 'Pending'), 0),
+                    coalesce(sum(state = 'Expired'), 0), coalesce(sum(state = 'Revoked'), 0),
+                    coalesce(sum(state = 'Disabled'), 0),
+                    (SELECT count(*) FROM identity WHERE removed_at IS NULL), (SELECT count(*) FROM signing_key),
+                    (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())
+             FROM ({states})"
+        ),
+        &[(":now", &now_seconds)],
         |row| {
             let number = |column| row.get::<_, i64>(column).map(|value| u64::try_from(value).unwrap_or(0));
             Ok(StoreCounts {
@@ -83,9 +86,10 @@ pub(super) fn counts(connection: &Connection, now_seconds: i64) -> rusqlite::Res
                 pending_tokens: number(1)?,
                 expired_tokens: number(2)?,
                 revoked_tokens: number(3)?,
-                identities: number(4)?,
-                signing_keys: number(5)?,
-                size_bytes: number(6)?,
+                disabled_tokens: number(4)?,
+                identities: number(5)?,
+                signing_keys: number(6)?,
+                size_bytes: number(7)?,
                 schema_version: schema::VERSION,
                 sqlite_version: rusqlite::version(),
             })

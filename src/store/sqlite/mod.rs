@@ -4,6 +4,7 @@
 //! other connections, of this process or any other. A process has one [`SqliteStore`] for a file, however
 //! often it opens it.
 
+mod audit;
 mod failure;
 mod file;
 mod identities;
@@ -24,7 +25,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Identity, IdentityFilter, Name, Revocation, Role, SigningKey, Token, TokenFilter, TokenId};
+use crate::model::{
+    Identity, IdentityFilter, Name, NewAuditEvent, Revocation, Role, SigningKey, Token, TokenFilter, TokenId,
+};
 
 use self::file::FileKey;
 use self::schema::FileKind;
@@ -142,6 +145,22 @@ impl SqliteStore {
         failure::context(query(&reader))
     }
 
+    /// Runs `job` in the writer's next transaction, and appends `event` to the audit log when it says that it changed
+    /// something.
+    fn record<T: Send + 'static>(
+        &self,
+        event: NewAuditEvent,
+        job: impl FnOnce(&Connection) -> Result<(T, bool)> + Send + 'static,
+    ) -> Result<T> {
+        self.write(move |connection| {
+            let (answer, changed) = job(connection)?;
+            if changed {
+                audit::append(connection, &event)?;
+            }
+            Ok(answer)
+        })
+    }
+
     /// Runs `job` in the writer's next transaction.
     fn write<T: Send + 'static>(&self, job: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
         match &self.writer {
@@ -225,23 +244,32 @@ impl Store for SqliteStore {
         self.read(|connection| tokens::list(connection, filter, now_seconds))
     }
 
-    fn insert_token(&self, token: NewToken) -> Result<Token> {
-        self.write(move |connection| tokens::insert(connection, &token))
+    fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token> {
+        self.record(event, move |connection| tokens::insert(connection, &token).map(|token| (token, true)))
     }
 
-    fn update_token(&self, id: &TokenId, change: TokenChange) -> Result<Token> {
+    fn update_token(&self, id: &TokenId, change: TokenChange, event: NewAuditEvent) -> Result<Token> {
         let id = id.clone();
-        self.write(move |connection| tokens::update(connection, &id, &change))
+        self.record(event, move |connection| tokens::update(connection, &id, &change).map(|token| (token, true)))
     }
 
-    fn revoke_token(&self, id: &TokenId, revocation: Revocation) -> Result<(Token, bool)> {
+    fn revoke_token(&self, id: &TokenId, revocation: Revocation, event: NewAuditEvent) -> Result<(Token, bool)> {
         let id = id.clone();
-        self.write(move |connection| tokens::revoke(connection, &id, &revocation))
+        self.record(event, move |connection| {
+            let (token, changed) = tokens::revoke(connection, &id, &revocation)?;
+            Ok(((token, changed), changed))
+        })
     }
 
-    fn remove_token(&self, id: &TokenId) -> Result<bool> {
+    fn remove_token(&self, id: &TokenId, event: NewAuditEvent) -> Result<bool> {
         let id = id.clone();
-        self.write(move |connection| failure::context(tokens::remove(connection, &id)))
+        self.record(event, move |connection| {
+            failure::context(tokens::remove(connection, &id)).map(|removed| (removed, removed))
+        })
+    }
+
+    fn identity_by_id(&self, identity_id: i64) -> Result<Option<Identity>> {
+        self.read(|connection| identities::by_id(connection, identity_id))
     }
 
     fn identity(&self, name: &Name) -> Result<Option<(Identity, Option<String>)>> {
@@ -252,13 +280,15 @@ impl Store for SqliteStore {
         self.read(|connection| identities::list(connection, filter))
     }
 
-    fn insert_identity(&self, identity: NewIdentity) -> Result<Identity> {
-        self.write(move |connection| identities::insert(connection, &identity))
+    fn insert_identity(&self, identity: NewIdentity, event: NewAuditEvent) -> Result<Identity> {
+        self.record(event, move |connection| identities::insert(connection, &identity).map(|identity| (identity, true)))
     }
 
-    fn update_identity(&self, name: &Name, change: IdentityChange) -> Result<Identity> {
+    fn update_identity(&self, name: &Name, change: IdentityChange, event: NewAuditEvent) -> Result<Identity> {
         let name = name.clone();
-        self.write(move |connection| identities::update(connection, &name, &change))
+        self.record(event, move |connection| {
+            identities::update(connection, &name, &change).map(|identity| (identity, true))
+        })
     }
 
     fn replace_password_hash(&self, identity_id: i64, from: &str, to: &str) -> Result<()> {
@@ -268,9 +298,11 @@ impl Store for SqliteStore {
         })
     }
 
-    fn remove_identity(&self, name: &Name, revocation: Revocation) -> Result<Option<u64>> {
+    fn remove_identity(&self, name: &Name, revocation: Revocation, event: NewAuditEvent) -> Result<Option<u64>> {
         let name = name.clone();
-        self.write(move |connection| identities::remove(connection, &name, &revocation))
+        self.record(event, move |connection| {
+            identities::remove(connection, &name, &revocation).map(|revoked| (revoked, revoked.is_some()))
+        })
     }
 
     fn roles(&self) -> Result<Vec<Role>> {
@@ -281,18 +313,23 @@ impl Store for SqliteStore {
         self.read(keys::list)
     }
 
-    fn insert_key(&self, key: NewKey) -> Result<SigningKey> {
-        self.write(move |connection| keys::insert(connection, key))
+    fn insert_key(&self, key: NewKey, event: NewAuditEvent) -> Result<SigningKey> {
+        self.record(event, move |connection| keys::insert(connection, key).map(|key| (key, true)))
     }
 
-    fn revoke_key(&self, key_id: &str, revocation: Revocation) -> Result<(SigningKey, bool)> {
+    fn revoke_key(&self, key_id: &str, revocation: Revocation, event: NewAuditEvent) -> Result<(SigningKey, bool)> {
         let key_id = key_id.to_owned();
-        self.write(move |connection| keys::revoke(connection, &key_id, &revocation))
+        self.record(event, move |connection| {
+            let (key, changed) = keys::revoke(connection, &key_id, &revocation)?;
+            Ok(((key, changed), changed))
+        })
     }
 
-    fn remove_key(&self, key_id: &str, revocation: Revocation) -> Result<Option<u64>> {
+    fn remove_key(&self, key_id: &str, revocation: Revocation, event: NewAuditEvent) -> Result<Option<u64>> {
         let key_id = key_id.to_owned();
-        self.write(move |connection| keys::remove(connection, &key_id, &revocation))
+        self.record(event, move |connection| {
+            keys::remove(connection, &key_id, &revocation).map(|revoked| (revoked, revoked.is_some()))
+        })
     }
 }
 
@@ -343,11 +380,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::AuditSubject;
     use crate::store::NewIdentity;
+
+    fn event() -> NewAuditEvent {
+        NewAuditEvent {
+            at: 0,
+            event: "identity.create".to_owned(),
+            actor: "local owner".to_owned(),
+            actor_kind: "owner".to_owned(),
+            subject_kind: AuditSubject::Identity,
+            subject: None,
+            outcome: NewAuditEvent::SUCCESS.to_owned(),
+            detail: None,
+        }
+    }
 
     fn identity(number: i64) -> NewIdentity {
         let name = Name::parse(&format!("{number} {}", "x".repeat(200)), "name").unwrap();
-        NewIdentity { name, roles: vec!["Reader".to_owned()], password_hash: None, created_at: number }
+        NewIdentity { name, roles: vec!["Reader".to_owned()], password_hash: None, source: None, created_at: number }
     }
 
     /// The full disk of a machine on which no small one can be mounted: a limit on the file's pages.
@@ -366,7 +417,7 @@ mod tests {
         limit(used + 2);
         let mut kept = 0;
         let full = loop {
-            match store.insert_identity(identity(kept)) {
+            match store.insert_identity(identity(kept), event()) {
                 Ok(_) => kept += 1,
                 Err(error) => break error,
             }
@@ -378,7 +429,7 @@ mod tests {
         assert!(store.problems().unwrap().is_empty());
 
         limit(1_000_000);
-        store.insert_identity(identity(kept)).unwrap();
+        store.insert_identity(identity(kept), event()).unwrap();
         assert_eq!(count(), kept.unsigned_abs() + 1);
     }
 
@@ -389,7 +440,7 @@ mod tests {
         let before = store.change_counter().unwrap();
         store.roles().unwrap();
         assert_eq!(store.change_counter().unwrap(), before);
-        store.insert_identity(identity(1)).unwrap();
+        store.insert_identity(identity(1), event()).unwrap();
         let after = store.change_counter().unwrap();
         assert_ne!(after, before);
         let elsewhere = Connection::open(store.path()).unwrap();

@@ -13,7 +13,8 @@ use super::failure;
 const APPLICATION_ID: i64 = 0x5453_5241;
 
 /// The schema's migrations in order; the number of the last is the schema's version.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_rules.sql")];
 
 /// The schema's version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -59,8 +60,17 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     apply(connection, &MIGRATIONS)
 }
 
-/// Runs those of `migrations` that the file lacks, in one transaction that several processes may race for.
+/// As [`run`], without the rows' references being followed meanwhile: a table that is made anew is dropped first,
+/// and what refers to it must not go with it. They are looked at again before the commit.
 fn apply(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
+    failure::context(connection.pragma_update(None, "foreign_keys", false))?;
+    let applied = run(connection, migrations);
+    failure::context(connection.pragma_update(None, "foreign_keys", true))?;
+    applied
+}
+
+/// Runs those of `migrations` that the file lacks, in one transaction that several processes may race for.
+fn run(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
     let transaction = failure::context(connection.transaction_with_behavior(TransactionBehavior::Immediate))?;
     // Asked again under the lock: another process may have done the work while this one waited.
     let done = match kind(&transaction)? {
@@ -71,6 +81,12 @@ fn apply(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
         failure::context(transaction.execute_batch(sql))?;
     }
     if done < migrations.len() {
+        if failure::context(transaction.prepare("PRAGMA foreign_key_check").and_then(|mut found| found.exists([])))? {
+            return Err(Error::new(
+                ErrorCode::StoreCorrupt,
+                "A row of the store names another that is not there, so it was not brought up to date. Restore a backup.",
+            ));
+        }
         failure::context(transaction.pragma_update(None, "application_id", APPLICATION_ID))?;
         failure::context(transaction.pragma_update(None, "user_version", migrations.len() as i64))?;
     }
@@ -93,7 +109,8 @@ mod tests {
         apply(&mut connection, &["CREATE TABLE one (x)", "CREATE TABLE two AS SELECT * FROM one"]).unwrap();
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(version, 2);
-        // To this program, which knows one migration, that is a newer file.
-        assert_eq!(kind(&connection).unwrap_err().code(), ErrorCode::StoreNewer);
+        let all = vec!["CREATE TABLE three (x)"; MIGRATIONS.len() + 1];
+        connection.pragma_update(None, "user_version", all.len() as i64).unwrap();
+        assert_eq!(kind(&connection).unwrap_err().code(), ErrorCode::StoreNewer, "of a newer program");
     }
 }

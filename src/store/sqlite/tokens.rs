@@ -4,35 +4,67 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Revocation, Token, TokenFilter, TokenFormat, TokenId, TokenState, fold_name};
-use crate::store::{NewToken, TokenChange, TokenRecord};
+use crate::model::{Conditions, Revocation, RotationStage, Token, TokenFilter, TokenFormat, TokenId, fold_name};
+use crate::store::{Member, NewToken, StoredDigest, TokenChange, TokenRecord};
 
 use super::failure;
 use super::text::{like, split};
 
-/// A token as one row: its lists are joined by characters that no member can hold (a role's name has no
-/// comma, a tag no control character), and its revocation is its key's where it has none of its own.
+/// A token as one row: its lists are joined by characters that no member can hold (the name of a role or an
+/// organisation has no comma, a tag no control character). Its revocation is its own, or else its key's, or else that
+/// of the first epoch that it falls under.
 const SELECT: &str = "
 SELECT t.sequence, t.id, t.name, i.name, t.format,
        (SELECT group_concat(r.name, ',' ORDER BY r.name_key)
           FROM token_role tr JOIN role r USING (role_id) WHERE tr.sequence = t.sequence),
        (SELECT group_concat(g.tag, char(10) ORDER BY g.tag) FROM token_tag g WHERE g.sequence = t.sequence),
        t.remark, t.key_id, t.audiences, t.created_by, t.created_at, t.not_before, t.expires_at,
-       coalesce(t.revoked_at, k.revoked_at),
-       iif(t.revoked_at IS NULL, k.revoked_by, t.revoked_by),
-       iif(t.revoked_at IS NULL, k.revoked_reason, t.revoked_reason)
+       coalesce(t.revoked_at, k.revoked_at, e.revoked_at),
+       CASE WHEN t.revoked_at IS NOT NULL THEN t.revoked_by WHEN k.revoked_at IS NOT NULL THEN k.revoked_by
+            ELSE e.revoked_by END,
+       CASE WHEN t.revoked_at IS NOT NULL THEN t.revoked_reason WHEN k.revoked_at IS NOT NULL THEN k.revoked_reason
+            ELSE e.revoked_reason END,
+       p.name, p.expired_is_revoked, t.conditions, t.uses_left, t.has_organization_list,
+       (SELECT group_concat(o.name, ',' ORDER BY o.name_key)
+          FROM token_organization l JOIN organization o USING (organization_id) WHERE l.sequence = t.sequence),
+       t.is_decoy, (SELECT g.id FROM token g WHERE g.sequence = t.parent), t.warn_after,
+       (SELECT u.last_used_at FROM token_usage u WHERE u.sequence = t.sequence),
+       t.disabled_at, t.disabled_by, t.disabled_reason,
+       (SELECT g.id FROM token g WHERE g.sequence = t.predecessor),
+       (SELECT g.id FROM token g WHERE g.predecessor = t.sequence AND g.rotation_stage IS NOT 'Prepared'),
+       t.rotation_stage, t.retires_at
 ";
 
 /// What [`SELECT`] lacks for a check.
 const SELECT_FOR_CHECK: &str = ",
+       t.identity_id, i.removed_at IS NOT NULL,
        (SELECT group_concat(r.name, ',' ORDER BY r.name_key)
           FROM identity_role ir JOIN role r USING (role_id) WHERE ir.identity_id = t.identity_id),
-       t.digest
+       (SELECT group_concat(o.name, ',' ORDER BY o.name_key)
+          FROM organization_member m JOIN organization o USING (organization_id) WHERE m.identity_id = t.identity_id),
+       t.creator_id, (SELECT c.removed_at IS NOT NULL FROM identity c WHERE c.identity_id = t.creator_id),
+       (SELECT group_concat(r.name, ',' ORDER BY r.name_key)
+          FROM identity_role ir JOIN role r USING (role_id) WHERE ir.identity_id = t.creator_id),
+       (SELECT group_concat(o.name, ',' ORDER BY o.name_key)
+          FROM organization_member m JOIN organization o USING (organization_id) WHERE m.identity_id = t.creator_id),
+       t.digest, t.pepper_id, t.salted_digest, t.value_sealed, t.awaits_first_use, t.alerted_at IS NOT NULL
 ";
 
+/// The tables of [`SELECT`]. Of the epochs that a token falls under, the one that was first.
 const FROM: &str = "
-FROM token t JOIN identity i USING (identity_id) LEFT JOIN signing_key k ON k.key_id = t.key_id
+FROM token t JOIN identity i USING (identity_id) JOIN profile p USING (profile_id)
+     LEFT JOIN signing_key k ON k.key_id = t.key_id
+     LEFT JOIN epoch e ON (e.scope, e.subject, e.up_to_sequence) = (
+         SELECT f.scope, f.subject, f.up_to_sequence FROM epoch f
+         WHERE f.up_to_sequence >= t.sequence
+           AND (f.scope, f.subject) IN (VALUES ('all', ''), ('identity', CAST(t.identity_id AS TEXT)),
+                                               ('profile', CAST(t.profile_id AS TEXT)), ('key', t.key_id))
+         ORDER BY f.revoked_at, f.scope LIMIT 1)
 ";
+
+/// Whether a token is revoked at `:now`, in terms of [`FROM`]; the same as `Token::revocation_at`.
+pub(super) const IS_REVOKED: &str = "(coalesce(t.revoked_at, k.revoked_at, e.revoked_at) IS NOT NULL
+     OR coalesce(t.retires_at <= :now, FALSE) OR (p.expired_is_revoked AND coalesce(t.expires_at <= :now, FALSE)))";
 
 pub(super) fn by_digest(connection: &Connection, digest: &[u8; 32]) -> rusqlite::Result<Option<TokenRecord>> {
     connection
@@ -72,24 +104,32 @@ pub(super) fn list(connection: &Connection, filter: &TokenFilter, now_seconds: i
         conditions.push("t.expires_at < :expires_before");
         values.push((":expires_before", Box::new(expires_before)));
     }
-    if let Some(state) = filter.state {
-        // The same order as `Token::state`.
-        conditions.push(match state {
-            TokenState::Revoked => "coalesce(t.revoked_at, k.revoked_at) IS NOT NULL",
-            TokenState::Pending => "coalesce(t.revoked_at, k.revoked_at) IS NULL AND t.not_before > :now",
-            TokenState::Expired => {
-                "coalesce(t.revoked_at, k.revoked_at) IS NULL AND coalesce(t.not_before <= :now, TRUE)
-                 AND t.expires_at <= :now"
-            }
-            TokenState::Active => {
-                "coalesce(t.revoked_at, k.revoked_at) IS NULL AND coalesce(t.not_before <= :now, TRUE)
-                 AND coalesce(t.expires_at > :now, TRUE)"
-            }
-        });
-        if state != TokenState::Revoked {
-            values.push((":now", Box::new(now_seconds)));
-        }
+    if let Some(profile) = &filter.profile {
+        conditions.push("p.name_key = :profile");
+        values.push((":profile", Box::new(fold_name(profile))));
     }
+    if let Some(organization) = &filter.organization {
+        conditions.push(
+            "t.sequence IN (SELECT l.sequence FROM token_organization l JOIN organization o USING (organization_id)
+                            WHERE o.name_key = :organization)",
+        );
+        values.push((":organization", Box::new(fold_name(organization))));
+    }
+    if let Some(key_id) = &filter.key_id {
+        conditions.push("t.key_id = :key_id");
+        values.push((":key_id", Box::new(key_id.clone())));
+    }
+    if let Some(viewer) = &filter.visible_to {
+        conditions.push(IS_VISIBLE);
+        values.push((":viewer", Box::new(viewer.identity_id)));
+    }
+    let in_state;
+    if let Some(state) = filter.state {
+        in_state = format!("{} = '{}'", state_of(), state.name());
+        conditions.push(&in_state);
+        values.push((":now", Box::new(now_seconds)));
+    }
+    conditions.push("t.rotation_stage IS NOT 'Prepared'");
     conditions.push("t.sequence > :after");
     values.push((":after", Box::new(filter.after.unwrap_or(0))));
     values.push((":limit", Box::new(filter.limit)));
@@ -97,6 +137,29 @@ pub(super) fn list(connection: &Connection, filter: &TokenFilter, now_seconds: i
     let values: Vec<(&str, &dyn ToSql)> = values.iter().map(|(name, value)| (*name, value.as_ref())).collect();
     connection.prepare_cached(&sql)?.query_map(values.as_slice(), token)?.collect()
 }
+
+/// The name of a token's state at `:now`, in terms of [`FROM`]; the same as `Token::state`.
+pub(super) fn state_of() -> String {
+    format!(
+        "CASE WHEN {IS_REVOKED} THEN 'Revoked' WHEN t.disabled_at IS NOT NULL THEN 'Disabled'
+              WHEN t.rotation_stage IS NOT NULL AND coalesce(t.expires_at > :now, TRUE) THEN 'Pending'
+              WHEN t.not_before > :now THEN 'Pending' WHEN t.expires_at <= :now THEN 'Expired' ELSE 'Active' END"
+    )
+}
+
+/// Whether the identity `:viewer` may see a token: it speaks for it, was made by it, or has access to an organisation
+/// that it administers.
+const IS_VISIBLE: &str = "(t.identity_id = :viewer OR t.creator_id = :viewer OR EXISTS (
+    SELECT 1 FROM organization_member m WHERE m.identity_id = :viewer AND m.is_administrator
+       AND iif(t.has_organization_list,
+               EXISTS (SELECT 1 FROM token_organization l
+                       WHERE l.sequence = t.sequence AND l.organization_id = m.organization_id),
+               EXISTS (SELECT 1 FROM organization_member d
+                       WHERE d.identity_id IN (t.identity_id, t.creator_id)
+                         AND d.organization_id = m.organization_id))))";
+
+/// The tables of [`SELECT`], for statements of other files.
+pub(super) const TABLES: &str = FROM;
 
 pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
     let identity_is_there = failure::context(
@@ -107,30 +170,64 @@ pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
     if !identity_is_there {
         return Err(Error::new(ErrorCode::NotFound, "The identity was removed meanwhile.").about("identity"));
     }
-    let audiences = (!new.audiences.is_empty()).then(|| serde_json::json!(new.audiences).to_string());
+    let profile_id: Option<i64> = failure::context(
+        connection
+            .prepare_cached("SELECT profile_id FROM profile WHERE name_key = ?1")
+            .and_then(|mut statement| statement.query_row([fold_name(&new.profile)], |row| row.get(0)).optional()),
+    )?;
+    let profile_id = profile_id
+        .ok_or_else(|| Error::new(ErrorCode::NotFound, "The profile was removed meanwhile.").about("profile"))?;
+    let sequence_of = |id: &Option<TokenId>| match id {
+        None => Ok(None),
+        Some(id) => require(connection, id).map(|token| Some(token.sequence)),
+    };
+    let parent = sequence_of(&new.parent)?;
+    let predecessor = sequence_of(&new.succeeds.as_ref().map(|(id, _)| id.clone()))?;
+    let json = |value: serde_json::Result<String>| value.map_err(|_| failure::unwritable());
+    let audiences = (!new.audiences.is_empty()).then(|| json(serde_json::to_string(&new.audiences))).transpose()?;
+    let conditions = (!new.conditions.is_none()).then(|| json(serde_json::to_string(&new.conditions))).transpose()?;
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO token (id, digest, digest_kind, pepper_id, format, identity_id, name, name_key, remark,
-                                key_id, audiences, created_by, created_at, not_before, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            "INSERT INTO token (id, digest, digest_kind, pepper_id, public_part, salted_digest, value_sealed, format,
+                                profile_id, identity_id, name, name_key, remark, key_id, audiences, conditions,
+                                has_organization_list, is_decoy, created_by, creator_id, parent, created_at,
+                                not_before, expires_at, warn_after, uses_left, predecessor, family, rotation_stage,
+                                awaits_first_use)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                     ?22, ?23, ?24, ?25, ?26, ?27,
+                     (SELECT coalesce(family, sequence) FROM token WHERE sequence = ?27), ?28, ?29)",
         )
         .and_then(|mut statement| {
             statement.execute(params![
                 new.id.as_str(),
-                new.digest.map(|(digest, _)| digest),
-                new.digest.map(|_| "hmac-sha-256"),
-                new.digest.map(|(_, pepper_id)| pepper_id),
+                new.digest.map(|digest| digest.bytes),
+                new.digest.map(|digest| if digest.pepper_id.is_some() { "hmac-sha-256" } else { "sha-256" }),
+                new.digest.and_then(|digest| digest.pepper_id),
+                new.salted.as_ref().map(|(public_part, _)| public_part),
+                new.salted.as_ref().map(|(_, digest)| digest),
+                new.value_sealed,
                 new.format.name(),
+                profile_id,
                 new.identity_id,
                 new.name.as_ref().map(crate::model::Name::as_str),
                 new.name.as_ref().map(crate::model::Name::folded),
                 new.remark,
                 new.key_id,
                 audiences,
+                conditions,
+                new.organizations.is_some(),
+                new.is_decoy,
                 new.created_by,
+                new.creator_id,
+                parent,
                 new.created_at,
                 new.not_before,
                 new.expires_at,
+                new.warn_after,
+                new.conditions.uses.map(u64::cast_signed),
+                predecessor,
+                new.succeeds.as_ref().and_then(|(_, stage)| stage.map(RotationStage::name)),
+                new.awaits_first_use,
             ])
         });
     match inserted {
@@ -151,6 +248,18 @@ pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
         }
     }
     insert_tags(connection, sequence, &new.tags)?;
+    for organization in new.organizations.iter().flatten() {
+        let found = failure::context(
+            connection
+                .prepare_cached(
+                    "INSERT INTO token_organization SELECT ?1, organization_id FROM organization WHERE name_key = ?2",
+                )
+                .and_then(|mut statement| statement.execute(params![sequence, fold_name(organization)])),
+        )?;
+        if found == 0 {
+            return Err(failure::no_such_organization(organization));
+        }
+    }
     require(connection, &new.id)
 }
 
@@ -226,39 +335,95 @@ fn require(connection: &Connection, id: &TokenId) -> Result<Token> {
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
-    Ok(TokenRecord { token: token(row)?, identity_roles: split(row.get(17)?, ','), digest: row.get(18)? })
+    // The columns of SELECT_FOR_CHECK follow those of SELECT.
+    const FIRST: usize = 34;
+    let member = |removed: usize, roles: usize, organizations: usize| -> rusqlite::Result<Member> {
+        let is_removed: bool = row.get(removed)?;
+        Ok(Member {
+            roles: split(row.get(roles)?, ','),
+            organizations: if is_removed { Vec::new() } else { split(row.get(organizations)?, ',') },
+            is_removed,
+        })
+    };
+    let creator_id: Option<i64> = row.get(FIRST + 4)?;
+    let digest: Option<[u8; 32]> = row.get(FIRST + 8)?;
+    let pepper_id: Option<i64> = row.get(FIRST + 9)?;
+    let conditions = conditions(row)?;
+    Ok(TokenRecord {
+        token: token(row)?,
+        identity_id: row.get(FIRST)?,
+        identity: member(FIRST + 1, FIRST + 2, FIRST + 3)?,
+        creator: creator_id.map(|_| member(FIRST + 5, FIRST + 6, FIRST + 7)).transpose()?,
+        creator_id,
+        conditions,
+        digest: digest.map(|bytes| StoredDigest { bytes, pepper_id }),
+        salted_digest: row.get(FIRST + 10)?,
+        value_sealed: row.get(FIRST + 11)?,
+        awaits_first_use: row.get(FIRST + 12)?,
+        is_alerted: row.get(FIRST + 13)?,
+    })
+}
+
+fn conditions(row: &Row<'_>) -> rusqlite::Result<Conditions> {
+    let text: Option<String> = row.get(19)?;
+    text.map_or(Ok(Conditions::default()), |text| serde_json::from_str(&text).map_err(|_| unexpected(19)))
 }
 
 fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
-    let id: String = row.get(1)?;
+    let id = |column: usize| -> rusqlite::Result<Option<TokenId>> {
+        let text: Option<String> = row.get(column)?;
+        text.map(|text| TokenId::parse(&text).ok_or_else(|| unexpected(column))).transpose()
+    };
+    // Who, when and why, in three columns of which the first is the time.
+    let intervention = |column: usize| -> rusqlite::Result<Option<Revocation>> {
+        let at: Option<i64> = row.get(column)?;
+        let Some(at) = at else { return Ok(None) };
+        let by: Option<String> = row.get(column + 1)?;
+        Ok(Some(Revocation { at, by: by.unwrap_or_default(), reason: row.get(column + 2)? }))
+    };
     let format: String = row.get(4)?;
     let audiences: Option<String> = row.get(9)?;
-    let revoked_at: Option<i64> = row.get(14)?;
-    let revocation = match revoked_at {
-        None => None,
-        Some(at) => {
-            Some(Revocation { at, by: row.get::<_, Option<String>>(15)?.unwrap_or_default(), reason: row.get(16)? })
-        }
-    };
+    let has_organization_list: bool = row.get(21)?;
+    let stage: Option<String> = row.get(32)?;
+    let mut conditions = conditions(row)?;
+    let has_referrer = conditions.referrer.take().is_some();
     Ok(Token {
         sequence: row.get(0)?,
-        id: TokenId::parse(&id).ok_or_else(|| unexpected(1))?,
+        id: id(1)?.ok_or_else(|| unexpected(1))?,
         name: row.get(2)?,
         identity: row.get(3)?,
         format: TokenFormat::parse(&format).ok_or_else(|| unexpected(4))?,
         roles: split(row.get(5)?, ','),
         tags: split(row.get(6)?, '\n'),
         remark: row.get(7)?,
+        profile: row.get(17)?,
         key_id: row.get(8)?,
         audiences: match audiences {
             None => Vec::new(),
             Some(text) => serde_json::from_str(&text).map_err(|_| unexpected(9))?,
         },
+        organizations: has_organization_list.then(|| row.get(22).map(|list| split(list, ','))).transpose()?,
+        conditions,
+        has_referrer,
+        uses_left: row.get(20)?,
+        is_decoy: row.get(23)?,
         created_by: row.get(10)?,
+        parent: id(24)?,
         created_at: row.get(11)?,
         not_before: row.get(12)?,
         expires_at: row.get(13)?,
-        revocation,
+        warn_after: row.get(25)?,
+        last_used_at: row.get(26)?,
+        disabled: intervention(27)?,
+        revocation: intervention(14)?,
+        predecessor: id(30)?,
+        successor: id(31)?,
+        rotation_stage: match stage {
+            None => None,
+            Some(name) => Some(RotationStage::parse(&name).ok_or_else(|| unexpected(32))?),
+        },
+        retires_at: row.get(33)?,
+        expired_is_revoked: row.get(18)?,
     })
 }
 
