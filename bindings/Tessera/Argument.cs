@@ -76,6 +76,32 @@ internal static class Argument
         return [.. texts];
     }
 
+    /// <summary>The conditions of a token, or none: a copy, whose lists nobody changes meanwhile.</summary>
+    internal static TokenConditions? Conditions(TokenConditions? conditions)
+    {
+        if (conditions is null)
+        {
+            return null;
+        }
+
+        static IReadOnlyList<string> List(
+            IReadOnlyList<string> values,
+            int maximumCount,
+            [CallerArgumentExpression(nameof(values))] string subject = "") =>
+            OptionalTexts(values, maximumCount, TesseraLimits.NameCharacters, subject) is { } list ? new EquatableList<string>(list) : [];
+
+        return conditions with
+        {
+            Subject = OptionalText(conditions.Subject, TesseraLimits.UriCharacters),
+            Referrer = OptionalText(conditions.Referrer, TesseraLimits.NameCharacters),
+            AllowedAddresses = List(conditions.AllowedAddresses, TesseraLimits.ConditionEntries),
+            DeniedAddresses = List(conditions.DeniedAddresses, TesseraLimits.ConditionEntries),
+            Methods = List(conditions.Methods, TesseraLimits.ConditionMethods),
+            Operations = List(conditions.Operations, TesseraLimits.ConditionEntries),
+            RequiredRoles = List(conditions.RequiredRoles, TesseraLimits.ConditionEntries),
+        };
+    }
+
     /// <summary>A value that its enumeration names.</summary>
     internal static TEnum Defined<TEnum>(TEnum value, [CallerArgumentExpression(nameof(value))] string subject = "")
         where TEnum : struct, Enum

@@ -16,6 +16,12 @@ public sealed record Identity
     /// <summary>Whether it can be recognised by a password.</summary>
     public bool HasPassword { get; init; }
 
+    /// <summary>Where it is known from, when that is another system, such as a provider of single sign-on.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>The names of the organisations that it belongs to, sorted.</summary>
+    public IReadOnlyList<string> Organizations { get; init; } = [];
+
     /// <summary>When it was made; UTC, in whole seconds.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 }

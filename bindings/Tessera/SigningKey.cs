@@ -19,8 +19,16 @@ public sealed record SigningKey
     /// <summary>When it was revoked; UTC, in whole seconds. <see langword="null"/> where it was not.</summary>
     public DateTimeOffset? RevokedAt { get; init; }
 
+    /// <summary>Who revoked it: the name of an identity, or <c>local owner</c>. <see langword="null"/> where it was not
+    /// revoked.</summary>
+    public string? RevokedBy { get; init; }
+
     /// <summary>Why it was revoked, where a reason was given.</summary>
     public string? RevokedReason { get; init; }
+
+    /// <summary>The profile whose tokens alone it signs. <see langword="null"/>: it serves every profile whose tokens name
+    /// their key.</summary>
+    public string? Profile { get; init; }
 
     /// <summary>The RFC 7638 thumbprint of the public half; <see langword="null"/> for an HMAC key, which has
     /// none.</summary>

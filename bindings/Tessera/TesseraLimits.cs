@@ -25,6 +25,18 @@ public static class TesseraLimits
     /// <summary>The most audiences of a token.</summary>
     public const int Audiences = 16;
 
+    /// <summary>The most organisations in a token's list.</summary>
+    public const int OrganizationsPerToken = 64;
+
+    /// <summary>The most addresses, operations or roles in a list of a token's conditions.</summary>
+    public const int ConditionEntries = 64;
+
+    /// <summary>The most methods in a token's conditions.</summary>
+    public const int ConditionMethods = 16;
+
+    /// <summary>The most characters of a URI that a token is tied to, or that a request names.</summary>
+    public const int UriCharacters = 2_048;
+
     /// <summary>The most records in a page of results.</summary>
     public const int PageSize = 1_000;
 

@@ -17,4 +17,7 @@ public sealed record TokenCounts
 
     /// <summary>Those that were revoked.</summary>
     public required long Revoked { get; init; }
+
+    /// <summary>Those that are switched off for now.</summary>
+    public required long Disabled { get; init; }
 }

@@ -16,6 +16,15 @@ public sealed record TokenFilter
     /// <summary>Tokens with this tag.</summary>
     public string? Tag { get; init; }
 
+    /// <summary>Tokens of this profile, compared without regard to case.</summary>
+    public string? Profile { get; init; }
+
+    /// <summary>Tokens whose list of organisations has this one, compared without regard to case.</summary>
+    public string? Organization { get; init; }
+
+    /// <summary>Tokens that the key with this id signed.</summary>
+    public string? KeyId { get; init; }
+
     /// <summary>Tokens that expire at this time or later. A fraction of a second is rounded up.</summary>
     public DateTimeOffset? ExpiresAfter { get; init; }
 

@@ -18,8 +18,12 @@ public sealed record TokenGrantRequest
     /// the identity's.</summary>
     public IReadOnlyList<string>? Roles { get; init; }
 
-    /// <summary>The form of the value.</summary>
-    public TokenFormat Format { get; init; } = TokenFormat.Opaque;
+    /// <summary>The name of the profile whose rules the token follows. <see langword="null"/>:
+    /// <c>Default</c>.</summary>
+    public string? Profile { get; init; }
+
+    /// <summary>The form of the value. <see langword="null"/>: as the profile says.</summary>
+    public TokenFormat? Format { get; init; }
 
     /// <summary>How long the token lives from its beginning, now or <see cref="NotBefore"/>: at least one second. A
     /// fraction of a second is cut off.</summary>
@@ -42,9 +46,24 @@ public sealed record TokenGrantRequest
     /// <summary>Free text: at most 1,024 characters.</summary>
     public string? Remark { get; init; }
 
-    /// <summary>The audiences that a JSON Web Token is for (RFC 7519 section 4.1.3): at most 16, each of 1 to 256
-    /// characters. <see langword="null"/>: the store's issuer. An opaque token names none.</summary>
+    /// <summary>The audiences that the token is for (RFC 7519 section 4.1.3): at most 16, each of 1 to 256 characters.
+    /// <see langword="null"/>: for a JSON Web Token the store's issuer, for an opaque one every audience.</summary>
     public IReadOnlyList<string>? Audiences { get; init; }
+
+    /// <summary>The names of the organisations that the token has access to, at most 64.
+    /// <see langword="null"/>: all that its bound has, now and later.</summary>
+    public IReadOnlyList<string>? Organizations { get; init; }
+
+    /// <summary>What the token's use is tied to.</summary>
+    public TokenConditions? Conditions { get; init; }
+
+    /// <summary>From when on a check that passes says that the token is about to expire. A fraction of a second is cut
+    /// off. <see langword="null"/>: as the profile says.</summary>
+    public DateTimeOffset? WarnAfter { get; init; }
+
+    /// <summary>Whether the token is a decoy: it admits nothing, and whoever presents it raises an audit
+    /// event.</summary>
+    public bool IsDecoy { get; init; }
 
     /// <summary>The id of the key to sign a JSON Web Token with. <see langword="null"/>: the store's newest active key;
     /// one is made where there is none.</summary>

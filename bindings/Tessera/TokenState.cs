@@ -15,4 +15,7 @@ public enum TokenState
     /// <summary>It was revoked, by itself, with its identity or with its signing key. It stays so whatever the
     /// time.</summary>
     Revoked = 3,
+
+    /// <summary>It was switched off for now.</summary>
+    Disabled = 4,
 }

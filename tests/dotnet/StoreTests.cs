@@ -27,7 +27,7 @@ public sealed class StoreTests : IDisposable
         Assert.NotEmpty(status.Issuer!);
         Assert.True(Version.Parse(status.SqliteVersion) >= new Version(3, 51, 3), status.SqliteVersion);
         Assert.InRange(status.SizeBytes, 1, 10_000_000);
-        Assert.Equal(new TokenCounts { Total = 2, Active = 1, Pending = 0, Expired = 0, Revoked = 1 }, status.Tokens);
+        Assert.Equal(new TokenCounts { Total = 2, Active = 1, Pending = 0, Expired = 0, Revoked = 1, Disabled = 0 }, status.Tokens);
         Assert.Equal(1, status.Identities);
         Assert.Equal(1, status.SigningKeys);
 

@@ -24,6 +24,23 @@ internal sealed class UnixSecondsConverter : JsonConverter<DateTimeOffset>
         writer.WriteNumberValue(value.ToUnixTimeSeconds());
 }
 
+/// <summary>Lengths of time as whole seconds.</summary>
+internal sealed class WholeSecondsConverter : JsonConverter<TimeSpan>
+{
+    /// <inheritdoc/>
+    public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        long seconds = reader.GetInt64();
+        return seconds >= 0 && seconds <= (long)TimeSpan.MaxValue.TotalSeconds
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new JsonException("A length of time is out of range.");
+    }
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options) =>
+        writer.WriteNumberValue((long)value.TotalSeconds);
+}
+
 /// <summary>Lists that nobody can change and that are equal when their elements are.</summary>
 internal sealed class EquatableListConverter<T> : JsonConverter<IReadOnlyList<T>>
 {
