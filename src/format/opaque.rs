@@ -45,9 +45,7 @@ pub struct Parsed<'a> {
 /// Refuses a prefix that is not 1 to 16 characters of `[a-z0-9_]` with
 /// [`crate::error::ErrorCode::InvalidArgument`].
 pub fn mint(prefix: &str) -> Result<(TokenId, Secret)> {
-    if !is_prefix(prefix.as_bytes()) {
-        return Err(Error::argument("prefix", "A prefix must be 1 to 16 characters of a to z, 0 to 9 and _."));
-    }
+    check_prefix(prefix)?;
     let random = random::base62(TokenId::LENGTH + SECRET_CHARACTERS)?;
     let id = TokenId::parse(&random[..TokenId::LENGTH])
         .ok_or_else(|| Error::argument("id", "A token id must be 12 base62 characters."))?;
@@ -57,6 +55,14 @@ pub fn mint(prefix: &str) -> Result<(TokenId, Secret)> {
     value.extend_from_slice(random.as_bytes());
     value.extend_from_slice(&check_of(&value));
     Ok((id, Secret::new(value)))
+}
+
+/// Refuses a prefix that [`mint`] refuses.
+pub fn check_prefix(prefix: &str) -> Result<()> {
+    if !is_prefix(prefix.as_bytes()) {
+        return Err(Error::argument("prefix", "A prefix must be 1 to 16 characters of a to z, 0 to 9 and _."));
+    }
+    Ok(())
 }
 
 /// Takes a value apart; none unless it has the form and its check is right.

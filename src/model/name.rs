@@ -51,6 +51,9 @@ impl Name {
 /// Ordinal: no locale has a say. A character whose upper case is several stays itself, and so does one outside
 /// ASCII whose upper case is in ASCII, so that no foreign letter passes for one of `Administrator`.
 pub fn fold_name(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_uppercase();
+    }
     text.nfc()
         .map(|character| {
             let mut upper = character.to_uppercase();

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::MAXIMUM_SECONDS;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::{jwt, opaque};
 use crate::model::{Name, Role, TokenFormat, fold_name};
 
 use super::Rights;
 
-/// How long a token lives when nothing is said: 90 days.
-pub const DEFAULT_LIFETIME_SECONDS: i64 = 90 * 86_400;
 /// The most characters of a remark, and of a reason.
 pub const MAXIMUM_REMARK_CHARACTERS: usize = 1_024;
 /// The most tags of a token.
@@ -19,66 +16,6 @@ pub const MAXIMUM_TAGS: usize = 16;
 pub const MAXIMUM_TAG_CHARACTERS: usize = 64;
 /// The most roles of a token or an identity.
 pub const MAXIMUM_ROLES: usize = 64;
-
-/// How long a token is asked to live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Lifetime {
-    /// [`DEFAULT_LIFETIME_SECONDS`].
-    #[default]
-    Default,
-    /// So many seconds from its beginning.
-    Seconds(i64),
-    /// Until this second since 1970.
-    Until(i64),
-    /// For ever.
-    Never,
-}
-
-/// When a token that begins at `not_before`, or now, is over; none is never.
-///
-/// Refuses an end that is not after the beginning and now, one after 9999-12-31T23:59:59Z, and for a JWT
-/// none and one more than [`jwt::MAXIMUM_LIFETIME_SECONDS`] away: a JWT is out in the world,
-/// and only its expiry ends it everywhere.
-pub fn expires_at(
-    lifetime: Lifetime,
-    format: TokenFormat,
-    not_before: Option<i64>,
-    now_seconds: i64,
-) -> Result<Option<i64>> {
-    if not_before.is_some_and(|not_before| !(0..=MAXIMUM_SECONDS).contains(&not_before)) {
-        return Err(Error::argument("notBefore", "A time lies between 1970-01-01 and 9999-12-31."));
-    }
-    let begins_at = not_before.unwrap_or(now_seconds).max(now_seconds);
-    let expires_at = match lifetime {
-        Lifetime::Never if format == TokenFormat::Jwt => {
-            return Err(Error::new(
-                ErrorCode::NotPermitted,
-                "A JSON Web Token must expire. Give it a time, or grant an opaque token.",
-            )
-            .about("noExpiry"));
-        }
-        Lifetime::Never => return Ok(None),
-        Lifetime::Default => begins_at.saturating_add(DEFAULT_LIFETIME_SECONDS).min(MAXIMUM_SECONDS),
-        Lifetime::Seconds(seconds) if seconds < 1 => {
-            return Err(Error::argument("expiresIn", "A token must live for at least one second."));
-        }
-        Lifetime::Seconds(seconds) => begins_at.saturating_add(seconds),
-        Lifetime::Until(expires_at) => expires_at,
-    };
-    let subject = if matches!(lifetime, Lifetime::Until(_)) { "expiresAt" } else { "expiresIn" };
-    if expires_at <= begins_at {
-        return Err(Error::argument(subject, "The expiry must lie in the future and after the token's beginning."));
-    }
-    if expires_at > MAXIMUM_SECONDS {
-        return Err(Error::argument(subject, "The expiry must not lie after 9999-12-31T23:59:59Z."));
-    }
-    if format == TokenFormat::Jwt && expires_at - now_seconds > jwt::MAXIMUM_LIFETIME_SECONDS {
-        return Err(
-            Error::new(ErrorCode::NotPermitted, "A JSON Web Token may live for at most 400 days.").about(subject)
-        );
-    }
-    Ok(Some(expires_at))
-}
 
 /// The roles that a token for an identity with `held` roles gets when `requested` is asked for; all, when
 /// nothing is. Refuses a role that the identity does not have, by itself or by inclusion.
@@ -124,14 +61,20 @@ pub(crate) fn known_roles(names: &[String], all: &[Role]) -> Result<Vec<String>>
 
 /// `tags` each once, sorted; refuses too many, empty and too long ones, and control characters.
 pub fn tags(tags: &[String]) -> Result<Vec<String>> {
+    tags_up_to(MAXIMUM_TAG_CHARACTERS as u32, tags, "tags")
+}
+
+/// [`tags`] of at most `maximum_characters`; `subject` names the argument in errors.
+pub(super) fn tags_up_to(maximum_characters: u32, tags: &[String], subject: &'static str) -> Result<Vec<String>> {
     if tags.len() > MAXIMUM_TAGS {
-        return Err(Error::argument("tags", "A token may have at most 16 tags."));
+        return Err(Error::argument(subject, "A token may have at most 16 tags."));
     }
     for tag in tags {
-        if tag.trim().is_empty() || tag.chars().any(char::is_control) || too_long(tag, MAXIMUM_TAG_CHARACTERS) {
-            return Err(Error::argument("tags", "A tag has 1 to 64 characters and no control characters."));
+        if tag.trim().is_empty() || tag.chars().any(char::is_control) || too_long(tag, maximum_characters as usize) {
+            let message = format!("A tag has 1 to {maximum_characters} characters and no control characters.");
+            return Err(Error::argument(subject, message));
         }
-        refuse_value(tag, "tags")?;
+        refuse_value(tag, subject)?;
     }
     let mut tags = tags.to_vec();
     tags.sort();
@@ -213,41 +156,6 @@ fn too_long(text: &str, maximum_characters: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOW: i64 = 1_700_000_000;
-
-    #[test]
-    fn expiry_is_bounded() {
-        let opaque = |lifetime| expires_at(lifetime, TokenFormat::Opaque, None, NOW);
-        let jwt = |lifetime| expires_at(lifetime, TokenFormat::Jwt, None, NOW);
-        assert_eq!(opaque(Lifetime::Default).unwrap(), Some(NOW + 90 * 86_400));
-        assert_eq!(opaque(Lifetime::Never).unwrap(), None);
-        assert_eq!(opaque(Lifetime::Until(2_147_483_648)).unwrap(), Some(2_147_483_648));
-        assert_eq!(opaque(Lifetime::Until(MAXIMUM_SECONDS)).unwrap(), Some(MAXIMUM_SECONDS));
-        for refused in [
-            Lifetime::Until(NOW),
-            Lifetime::Until(-1),
-            Lifetime::Until(MAXIMUM_SECONDS + 1),
-            Lifetime::Seconds(0),
-            Lifetime::Seconds(-5),
-            Lifetime::Seconds(i64::MAX),
-        ] {
-            assert_eq!(opaque(refused).unwrap_err().code(), ErrorCode::InvalidArgument, "{refused:?}");
-        }
-        assert_eq!(jwt(Lifetime::Never).unwrap_err().code(), ErrorCode::NotPermitted);
-        assert_eq!(jwt(Lifetime::Until(MAXIMUM_SECONDS)).unwrap_err().code(), ErrorCode::NotPermitted);
-        assert_eq!(jwt(Lifetime::Seconds(400 * 86_400)).unwrap(), Some(NOW + 400 * 86_400));
-        assert_eq!(jwt(Lifetime::Seconds(400 * 86_400 + 1)).unwrap_err().code(), ErrorCode::NotPermitted);
-    }
-
-    #[test]
-    fn expiry_comes_after_the_beginning() {
-        let later = Some(NOW + 100);
-        let ends = |lifetime| expires_at(lifetime, TokenFormat::Opaque, later, NOW);
-        assert_eq!(ends(Lifetime::Seconds(10)).unwrap(), Some(NOW + 110));
-        assert!(ends(Lifetime::Until(NOW + 100)).is_err());
-        assert!(expires_at(Lifetime::Default, TokenFormat::Opaque, Some(-1), NOW).is_err());
-    }
 
     #[test]
     fn tags_and_text_are_bounded() {

@@ -1,17 +1,39 @@
 //! The rules, as pure functions: every input is an argument, the time included.
 //!
-//! `grant` says what may be granted, `admit` what a token admits, `role` which rights a role brings. The crate's
-//! page says where a new condition goes.
+//! | file | says |
+//! | --- | --- |
+//! | [`profile`] | the built-in profiles, and what a profile may say |
+//! | `terms` | what a token is granted under a profile |
+//! | `expiry` | when it is over |
+//! | `permit` | who may do what, and whose tokens one sees and changes |
+//! | `role` | which rights a role brings |
+//! | `bound` | what is left of a token's rights and organisations at each use |
+//! | `admit` | what a token admits |
+//! | `grant` | the limits of names, tags and free text |
+//!
+//! The crate's page says where a new condition goes.
 
 mod admit;
+mod bound;
+mod expiry;
 mod grant;
+mod permit;
+pub mod profile;
 mod role;
+mod terms;
 
 pub use admit::{AccessContext, Evidence, outcome};
+pub use bound::{Organizations, Standing, bound, bound_organizations};
+pub use expiry::{DEFAULT_LIFETIME_SECONDS, Lifetime, expires_at, expiry, migrated_expiry, warn_after};
 pub use grant::{
-    DEFAULT_LIFETIME_SECONDS, Lifetime, MAXIMUM_REMARK_CHARACTERS, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS,
-    audiences, expires_at, issuer, name, reason, remark, roles, signing, tags,
+    MAXIMUM_REMARK_CHARACTERS, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS, audiences, issuer, name, reason,
+    remark, roles, signing, tags,
 };
-pub use role::Rights;
+pub use permit::{
+    ADMINISTRATOR, Acting, ActingToken, MAXIMUM_OPERATION_CHARACTERS, Operation, READER, TokenFacts, Who, may_change,
+    may_grant, may_see, permitted,
+};
+pub use role::{Rights, role_name};
+pub use terms::{Asked, Grantee, Terms, check_tag_change, terms};
 
 pub(crate) use grant::known_roles;

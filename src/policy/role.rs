@@ -2,7 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Role, fold_name};
+use crate::error::{Error, Result};
+use crate::model::{Name, Role, fold_name};
+
+use super::grant;
+
+/// `text` as the name of a role: under the rules of [`super::name`], and without a comma, which parts role names in
+/// the documented systems' lists.
+pub fn role_name(text: &str, subject: &'static str) -> Result<Name> {
+    if text.contains(',') {
+        return Err(Error::argument(subject, "The name of a role holds no comma."));
+    }
+    grant::name(text, subject)
+}
 
 /// A set of roles closed under inclusion: who has Administrator has Operator and Reader too.
 ///
@@ -16,6 +28,7 @@ pub struct Rights {
 impl Rights {
     /// All that `held` brings, given every role of the store.
     pub fn of(held: &[String], all: &[Role]) -> Self {
+        let known: BTreeMap<String, &Role> = all.iter().map(|role| (fold_name(&role.name), role)).collect();
         let mut rights = Self::default();
         let mut waiting: Vec<(String, bool)> = held.iter().map(|name| (fold_name(name), false)).collect();
         while let Some((key, included)) = waiting.pop() {
@@ -23,7 +36,7 @@ impl Rights {
                 *known_as_included |= included;
                 continue;
             }
-            let Some(role) = all.iter().find(|role| fold_name(&role.name) == key) else { continue };
+            let Some(role) = known.get(&key) else { continue };
             rights.roles.insert(key, (role.name.clone(), included));
             waiting.extend(role.includes.iter().map(|name| (fold_name(name), true)));
         }
@@ -45,6 +58,11 @@ impl Rights {
     /// Whether the role of this name is in the set.
     pub fn include(&self, name: &str) -> bool {
         self.roles.contains_key(&fold_name(name))
+    }
+
+    /// Whether every role of the set is in `other`.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.roles.keys().all(|key| other.roles.contains_key(key))
     }
 
     /// The names that say it all: those that no other role of the set includes. Sorted.

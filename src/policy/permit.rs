@@ -1,0 +1,324 @@
+//! Who may do what: one table of operations, and whose tokens one may see and change.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::Profile;
+
+use super::{Organizations, Rights};
+
+/// The role that may do everything.
+pub const ADMINISTRATOR: &str = "Administrator";
+/// The role that may see the lists of a store. Operator and Administrator include it.
+pub const READER: &str = "Reader";
+
+/// The most characters of an operation's name.
+pub const MAXIMUM_OPERATION_CHARACTERS: usize = 64;
+
+/// Something that can be done, by a name that never changes its meaning: `noun.verb`.
+///
+/// Tessera's own are the constants here. An application names its own, and asks [`permitted`] in the same way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Operation(Cow<'static, str>);
+
+/// What an operation needs of the one who acts. The local owner may do everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Nothing more: it is about one's own tokens, which [`may_see`] and [`may_change`] judge.
+    Own,
+    /// The role Reader.
+    Reader,
+    /// The role Administrator.
+    Administrator,
+}
+
+macro_rules! operations {
+    ($($constant:ident = $name:literal needs $need:ident: $text:literal;)+) => {
+        impl Operation {
+            $(#[doc = concat!("`", $name, "`: ", $text)]
+            pub const $constant: Self = Self(Cow::Borrowed($name));)+
+
+            /// Every operation of Tessera's own.
+            pub const ALL: &'static [Self] = &[$(Self::$constant,)+];
+        }
+
+        /// The table of permissions.
+        const NEEDS: &[(&str, Need)] = &[$(($name, Need::$need),)+];
+    };
+}
+
+operations! {
+    TOKEN_GRANT = "token.grant" needs Own: "grant a token.";
+    TOKEN_READ = "token.read" needs Own: "see a token, or list tokens.";
+    TOKEN_UPDATE = "token.update" needs Own: "change a token's remark or tags.";
+    TOKEN_DISABLE = "token.disable" needs Own: "switch a token off for now.";
+    TOKEN_ENABLE = "token.enable" needs Own: "switch a token on again.";
+    TOKEN_REVOKE = "token.revoke" needs Own: "revoke a token.";
+    TOKEN_REMOVE = "token.remove" needs Own: "take a token off the list.";
+    TOKEN_ROTATE = "token.rotate" needs Own: "give a token a successor.";
+    TOKEN_IMPORT = "token.import" needs Administrator: "bring tokens over from elsewhere.";
+    TOKEN_EXPORT = "token.export" needs Administrator: "write tokens' records and digests to a file.";
+    TOKEN_FIND = "token.find" needs Administrator: "look for values of tokens in files.";
+    IDENTITY_CREATE = "identity.create" needs Administrator: "make an identity.";
+    IDENTITY_READ = "identity.read" needs Reader: "see identities.";
+    IDENTITY_UPDATE = "identity.update" needs Administrator: "change an identity.";
+    IDENTITY_REMOVE = "identity.remove" needs Administrator: "remove an identity.";
+    ROLE_CREATE = "role.create" needs Administrator: "make a role.";
+    ROLE_READ = "role.read" needs Reader: "see roles.";
+    ROLE_UPDATE = "role.update" needs Administrator: "change a role.";
+    ROLE_REMOVE = "role.remove" needs Administrator: "remove a role.";
+    ORGANIZATION_CREATE = "organization.create" needs Administrator: "make an organisation.";
+    ORGANIZATION_READ = "organization.read" needs Reader: "see organisations.";
+    ORGANIZATION_UPDATE = "organization.update" needs Administrator: "change an organisation and its members.";
+    ORGANIZATION_REMOVE = "organization.remove" needs Administrator: "remove an organisation.";
+    PROFILE_CREATE = "profile.create" needs Administrator: "make a profile.";
+    PROFILE_READ = "profile.read" needs Reader: "see profiles.";
+    PROFILE_UPDATE = "profile.update" needs Administrator: "change a profile.";
+    PROFILE_REMOVE = "profile.remove" needs Administrator: "remove a profile.";
+    KEY_CREATE = "key.create" needs Administrator: "make a signing key.";
+    KEY_READ = "key.read" needs Reader: "see signing keys and export their public halves.";
+    KEY_REVOKE = "key.revoke" needs Administrator: "revoke a signing key.";
+    KEY_REMOVE = "key.remove" needs Administrator: "remove a signing key.";
+    KEY_IMPORT = "key.import" needs Administrator: "bring a signing key of one's own.";
+    STORE_READ = "store.read" needs Reader: "see a store's size, schema and counts.";
+    STORE_CHECK = "store.check" needs Administrator: "check a store's integrity.";
+    STORE_BACKUP = "store.backup" needs Administrator: "back a store up.";
+    STORE_RESTORE = "store.restore" needs Administrator: "restore a store from a backup.";
+    STORE_OPTIMIZE = "store.optimize" needs Administrator: "clean a store up.";
+    AUDIT_READ = "audit.read" needs Administrator: "read the audit log.";
+    AUDIT_CHECK = "audit.check" needs Administrator: "check the audit log's chain.";
+    SESSION_CREATE = "session.create" needs Own: "sign in for a session.";
+    JWT_MINT = "jwt.mint" needs Administrator: "make a JWT by hand with a key of the store.";
+}
+
+impl Operation {
+    /// Takes `name` as an operation, Tessera's own or an application's: words of `a` to `z` and `0` to `9` with dots
+    /// between them, at least two, in lower case, where words after the first may hold a hyphen, and at most
+    /// [`MAXIMUM_OPERATION_CHARACTERS`]. Others are refused with [`ErrorCode::InvalidArgument`].
+    pub fn parse(name: &str) -> Result<Self> {
+        let is_word = |word: &str, hyphen: bool| {
+            let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || (hyphen && byte == b'-');
+            !word.is_empty() && word.bytes().all(is_part)
+        };
+        let well_formed = name.len() <= MAXIMUM_OPERATION_CHARACTERS
+            && name
+                .split_once('.')
+                .is_some_and(|(noun, verbs)| is_word(noun, false) && verbs.split('.').all(|verb| is_word(verb, true)));
+        if !well_formed {
+            return Err(Error::argument(
+                "operation",
+                "An operation's name is words of a to z and 0 to 9 with dots between them, such as token.grant, and \
+                 has at most 64 characters; words after the first may hold a hyphen.",
+            ));
+        }
+        Ok(Self(Cow::Owned(name.to_owned())))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn need(&self) -> Need {
+        // What an application names, it permits by its own rules; here only denied operations have a say in it.
+        NEEDS.iter().find(|(name, _)| *name == self.0).map_or(Need::Own, |(_, need)| *need)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// One who acts, with what it may do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acting {
+    /// Who it is.
+    pub who: Who,
+    /// Its rights; a token's are cut to what bounds it. The local owner needs none.
+    pub rights: Rights,
+    /// The organisations that it belongs to, or as a token has access to.
+    pub organizations: Organizations,
+    /// The names of the organisations that it administers, itself or as a token the identity it speaks for.
+    pub administers: Vec<String>,
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// The store's local owner.
+    LocalOwner,
+    /// The identity of this number in the store.
+    Identity(i64),
+    /// A token.
+    Token(ActingToken),
+}
+
+/// What is asked of a token that acts, beside its rights.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ActingToken {
+    /// Its number in the store.
+    pub sequence: i64,
+    /// The number of the identity that it speaks for.
+    pub identity: i64,
+    /// When it is over, in seconds since 1970; none: never.
+    pub expires_at: Option<i64>,
+    /// The operations that its profile denies to every token.
+    pub denied_operations: Vec<Operation>,
+    /// The only operations that it was granted for; empty: any.
+    pub allowed_operations: Vec<Operation>,
+    /// The list of organisations that it was granted with; none: all that its bound has, now and later.
+    pub chosen_organizations: Option<Vec<String>>,
+}
+
+impl Acting {
+    /// The store's local owner, who may do everything.
+    pub fn local_owner() -> Self {
+        Self {
+            who: Who::LocalOwner,
+            rights: Rights::default(),
+            organizations: Organizations::Every,
+            administers: Vec::new(),
+        }
+    }
+
+    /// Whether it counts as Administrator: the local owner, and who has that role.
+    pub fn is_administrator(&self) -> bool {
+        self.who == Who::LocalOwner || self.rights.include(ADMINISTRATOR)
+    }
+
+    /// The number of the identity for which it acts; none: the local owner.
+    pub fn identity(&self) -> Option<i64> {
+        match &self.who {
+            Who::LocalOwner => None,
+            Who::Identity(identity) => Some(*identity),
+            Who::Token(token) => Some(token.identity),
+        }
+    }
+
+    /// The token that acts, where one does.
+    pub fn token(&self) -> Option<&ActingToken> {
+        match &self.who {
+            Who::Token(token) => Some(token),
+            _ => None,
+        }
+    }
+}
+
+/// Refuses an operation that `acting` may not do at all, with [`ErrorCode::NotPermitted`]: one that a token is denied,
+/// whatever its roles, and one that needs a role that it has not.
+///
+/// For operations on a token ask [`may_change`] too, and for its grant [`may_grant`].
+pub fn permitted(acting: &Acting, operation: &Operation) -> Result<()> {
+    if let Some(token) = acting.token() {
+        let denied = token.denied_operations.contains(operation);
+        if denied || !(token.allowed_operations.is_empty() || token.allowed_operations.contains(operation)) {
+            return refused(format!(
+                "This token may not do {operation}, whatever its roles. Act as the identity itself, with its password."
+            ));
+        }
+    }
+    let role = match operation.need() {
+        Need::Own => return Ok(()),
+        Need::Reader if acting.rights.include(READER) => return Ok(()),
+        _ if acting.is_administrator() => return Ok(()),
+        Need::Reader => READER,
+        Need::Administrator => ADMINISTRATOR,
+    };
+    refused(format!("The operation {operation} needs the role {role}, which the one who acts does not have."))
+}
+
+/// What [`may_see`] and [`may_change`] ask of a token.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenFacts<'a> {
+    /// Its number in the store.
+    pub sequence: i64,
+    /// The number of the identity that it speaks for.
+    pub identity: i64,
+    /// The number of the identity that granted it; none: the local owner did.
+    pub creator: Option<i64>,
+    /// The number of the token that granted it, where one did.
+    pub granted_by: Option<i64>,
+    /// The organisations that it has access to now.
+    pub organizations: &'a Organizations,
+    /// What it was granted, with all that its roles bring.
+    pub held: &'a Rights,
+    /// Whether its profile lets nobody but its identity be granted its tokens.
+    pub owner_only: bool,
+}
+
+/// Whether `acting` may see the token: it is its own, or it administers an organisation that the token has access to,
+/// or it is an Administrator. One's own are those that speak for one, and those that one granted.
+pub fn may_see(acting: &Acting, token: &TokenFacts<'_>) -> bool {
+    acting.is_administrator() || is_own(acting, token) || administers(acting, token)
+}
+
+/// Refuses an operation on a token that `acting` may not do: as [`permitted`], then with [`ErrorCode::NotFound`] for a
+/// token that it may not see, as if there were none, and with [`ErrorCode::NotPermitted`]:
+///
+/// - to one who only administers an organisation of the token, anything but to see and to revoke it;
+/// - a rotation, which gives out a value, by a token that is not the one it is about, or what granted it, or that of an
+///   Administrator with all the roles that it holds: a token wins nothing by it;
+/// - a rotation by anyone else than the identity that the token speaks for, where its profile is for owners only.
+pub fn may_change(acting: &Acting, token: &TokenFacts<'_>, operation: &Operation) -> Result<()> {
+    permitted(acting, operation)?;
+    if !may_see(acting, token) {
+        return Err(Error::new(ErrorCode::NotFound, "There is no such token.").about("token"));
+    }
+    let may_anything = acting.is_administrator() || is_own(acting, token);
+    if !may_anything && ![Operation::TOKEN_READ, Operation::TOKEN_REVOKE].contains(operation) {
+        return refused(
+            "One who administers an organisation may see and revoke its tokens, and do nothing else with them.",
+        );
+    }
+    if *operation == Operation::TOKEN_ROTATE {
+        if token.owner_only && acting.identity() != Some(token.identity) {
+            return refused("Under this profile only the identity that the token speaks for may rotate it.");
+        }
+        let wins_nothing = acting.token().is_none_or(|own| {
+            own.sequence == token.sequence
+                || token.granted_by == Some(own.sequence)
+                || (acting.is_administrator() && token.held.is_within(&acting.rights))
+        });
+        if !wins_nothing {
+            return refused("A token may rotate itself and the tokens that it granted, and no other.");
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a grant by `acting` to the identity of the number `to`, with [`ErrorCode::NotPermitted`]: as
+/// [`permitted`]; to another identity, unless by an Administrator; and to another identity by anyone, where the
+/// profile is for owners only.
+///
+/// Ask before an identity that does not exist is reported: `to` is then none, and the answer is the same as for one
+/// that exists.
+pub fn may_grant(acting: &Acting, profile: &Profile, to: Option<i64>) -> Result<()> {
+    permitted(acting, &Operation::TOKEN_GRANT)?;
+    let is_own = acting.identity().is_some() && acting.identity() == to;
+    if profile.settings.owner_only && !is_own {
+        return refused(format!(
+            "Under the profile {} everyone grants tokens to themselves only, administrators too. Act as the identity.",
+            profile.name
+        ));
+    }
+    if !is_own && !acting.is_administrator() {
+        return refused("Only an Administrator may grant a token to someone else.");
+    }
+    Ok(())
+}
+
+fn is_own(acting: &Acting, token: &TokenFacts<'_>) -> bool {
+    acting.identity().is_some_and(|identity| identity == token.identity || Some(identity) == token.creator)
+}
+
+fn administers(acting: &Acting, token: &TokenFacts<'_>) -> bool {
+    // A token administers no organisation to which it has no access itself.
+    acting.administers.iter().any(|name| acting.organizations.include(name) && token.organizations.include(name))
+}
+
+fn refused(message: impl Into<Cow<'static, str>>) -> Result<()> {
+    Err(Error::new(ErrorCode::NotPermitted, message).about("operation"))
+}
