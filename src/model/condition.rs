@@ -16,10 +16,10 @@ pub struct Conditions {
     /// The domain that requests must come from, itself or one below it. No read of a token gives it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referrer: Option<String>,
-    /// The networks that requests must come from, in CIDR form; empty: any that is not denied.
+    /// The networks that requests must come from, as CIDR or single addresses; empty: any that is not denied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_addresses: Vec<String>,
-    /// The networks that requests must not come from, in CIDR form. They win over the allowed ones.
+    /// The networks that requests must not come from, likewise. They win over the allowed ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub denied_addresses: Vec<String>,
     /// The HTTP methods that the token may be used with; empty: all.

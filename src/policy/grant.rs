@@ -137,7 +137,7 @@ fn free_text(text: Option<&str>, subject: &'static str) -> Result<Option<String>
 }
 
 /// Refuses text that holds a token's value, which someone has mixed up with it: it would be stored and shown.
-fn refuse_value(text: &str, subject: &'static str) -> Result<()> {
+pub(super) fn refuse_value(text: &str, subject: &'static str) -> Result<()> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
     let mut words = text.split(|character| !is_part(character));
     let holds_value = words.any(|word| {

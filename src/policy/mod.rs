@@ -9,12 +9,14 @@
 //! | `role` | which rights a role brings |
 //! | `bound` | what is left of a token's rights and organisations at each use |
 //! | `admit` | what a token admits |
+//! | [`condition`] | the conditions on a token's use, and what they admit |
 //! | `grant` | the limits of names, tags and free text |
 //!
 //! The crate's page says where a new condition goes.
 
 mod admit;
 mod bound;
+pub mod condition;
 mod expiry;
 mod grant;
 mod permit;
