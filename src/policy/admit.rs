@@ -23,11 +23,8 @@ pub struct Evidence<'a> {
     pub rights: &'a Rights,
 }
 
-/// The first of the checks that fails, in their documented order, or `Valid`.
-///
-/// Malformed and Unknown come before: there is a token by now.
-pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
-    let Evidence { token, rights } = evidence;
+/// What the checks come to that ask the token alone, of no request: whether it is good at all at `now_seconds`.
+pub fn standing_outcome(token: &Token, now_seconds: i64) -> Outcome {
     // Opaque tokens have none: the store that granted them checks them.
     let skew = if token.format == TokenFormat::Jwt { CLOCK_SKEW_SECONDS } else { 0 };
     // Retirement ends a token as exactly as revocation does; expiry is asked below, where the clocks of others count.
@@ -42,6 +39,18 @@ pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: 
     }
     if token.expires_at.is_some_and(|expires_at| now_seconds >= expires_at.saturating_add(skew)) {
         return Outcome::Expired;
+    }
+    Outcome::Valid
+}
+
+/// The first of the checks that fails, in their documented order, or `Valid`.
+///
+/// Malformed and Unknown come before: there is a token by now.
+pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
+    let Evidence { token, rights } = evidence;
+    let standing = standing_outcome(token, now_seconds);
+    if standing != Outcome::Valid {
+        return standing;
     }
     if let Some(audience) = context.audience
         && !token.audiences.is_empty()

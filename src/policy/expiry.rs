@@ -138,6 +138,19 @@ pub(super) fn is_limited(kind: JwtKind) -> bool {
     !matches!(kind, JwtKind::PowerShellUniversal | JwtKind::UniversalDashboard)
 }
 
+/// From when on the checks of a token are to warn: the second that was asked for, or else the profile's.
+///
+/// Refuses one outside 1970 to 9999, and one that is not before the token's end, with
+/// [`ErrorCode::InvalidArgument`].
+pub fn chosen_warning(asked: Option<i64>, profiles: Option<i64>, expires_at: Option<i64>) -> Result<Option<i64>> {
+    let Some(asked) = asked else { return Ok(profiles) };
+    if !(0..=MAXIMUM_SECONDS).contains(&asked) || expires_at.is_none_or(|expires_at| asked >= expires_at) {
+        let message = "The time from which to warn lies between 1970-01-01 and the token's expiry.";
+        return Err(Error::argument("warnAfter", message));
+    }
+    Ok(Some(asked))
+}
+
 /// From when on the checks of a token that begins at `begins_at` warn that it is about to expire; none: never.
 pub fn warn_after(settings: &ProfileSettings, begins_at: i64, expires_at: Option<i64>) -> Option<i64> {
     let warned_from = expires_at?.saturating_sub(settings.warning_seconds?);

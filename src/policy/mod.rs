@@ -24,9 +24,9 @@ pub mod profile;
 mod role;
 mod terms;
 
-pub use admit::{AccessContext, Evidence, outcome};
+pub use admit::{AccessContext, Evidence, outcome, standing_outcome};
 pub use bound::{Organizations, Standing, bound, bound_organizations};
-pub use expiry::{DEFAULT_LIFETIME_SECONDS, Lifetime, expires_at, expiry, migrated_expiry, warn_after};
+pub use expiry::{DEFAULT_LIFETIME_SECONDS, Lifetime, chosen_warning, expires_at, expiry, migrated_expiry, warn_after};
 pub use grant::{
     MAXIMUM_REMARK_CHARACTERS, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS, audiences, issuer, name, reason,
     remark, roles, signing, tags,

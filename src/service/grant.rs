@@ -1,10 +1,10 @@
 //! Granting tokens.
 
 use crate::crypto::keyring::Keyring;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::format::opaque;
-use crate::model::{Actor, AuditSubject, Conditions, Name, Token, TokenFormat, TokenId};
-use crate::policy::{self, Lifetime};
+use crate::model::{Actor, AuditSubject, Conditions, Profile, Token, TokenFormat, TokenId};
+use crate::policy::{self, Asked, Grantee, Lifetime, Operation, Organizations};
 use crate::secret::Secret;
 use crate::store::{NewToken, StoredDigest};
 
@@ -59,89 +59,169 @@ pub struct Grant {
 impl Session<'_> {
     /// Grants a token to an identity, durably before this returns.
     ///
-    /// Errors: `NotFound` for the identity, a role or a key; `NotPermitted` for a role that the identity does
-    /// not have and for a JWT that would live too long; `InvalidArgument` for what is outside its limits.
+    /// Errors: `NotFound` for the identity, a profile, a role, an organisation or a key; `NotPermitted` for what the
+    /// profile or the rights of the one who acts do not allow; `InvalidArgument` for what is outside its limits.
     pub fn grant(&self, request: &GrantRequest) -> Result<Grant> {
         let now_seconds = self.now_seconds();
-        let identity = self.named_identity(&request.identity, "identity")?;
-        let audiences = policy::audiences(&request.audiences)?;
-        let format = request.format.unwrap_or(TokenFormat::Opaque);
-        policy::signing(format, request.key_id.as_deref())?;
-        let draft = Draft {
-            name: request.name.as_deref().map(|name| policy::name(name, "name")).transpose()?,
-            roles: policy::roles(request.roles.as_deref(), &identity.roles, &self.store.roles()?)?,
-            tags: policy::tags(&request.tags)?,
-            remark: policy::remark(request.remark.as_deref())?,
-            expires_at: policy::expires_at(request.lifetime, format, request.not_before, now_seconds)?,
+        let (rules, acting) = self.permit(&Operation::TOKEN_GRANT)?;
+        let profile = rules.profile(request.profile.as_deref().unwrap_or("Default"), "profile")?;
+        let identity_name = policy::name(&request.identity, "identity")?;
+        let found = self.store.identity(&identity_name)?.map(|(identity, _)| identity);
+        // Before an identity that is not there is told from one that is.
+        policy::may_grant(&acting, &profile, found.as_ref().map(|identity| identity.id))?;
+        let identity = found.ok_or_else(|| no_such_identity(identity_name.as_str()))?;
+        let organizations = self.known_organizations(request.organizations.as_deref())?;
+        let asked = Asked {
+            name: request.name.as_deref(),
+            format: request.format,
+            roles: request.roles.as_deref(),
+            organizations: organizations.as_deref(),
+            tags: &request.tags,
+            lifetime: request.lifetime,
+            not_before: request.not_before,
+            subject: request.conditions.subject.as_deref(),
+            server: None,
         };
-        let (id, value, digest, key_id, audiences) = match format {
-            TokenFormat::Opaque => {
-                let (id, value) = opaque::mint(opaque::DEFAULT_PREFIX)?;
-                let digest = digest_of(&self.keyring, &value);
-                (id, value, Some(digest), None, audiences)
-            }
-            TokenFormat::Jwt => {
-                let signed = self.sign_access_token(request, &identity, audiences, &draft, now_seconds)?;
-                (signed.id, signed.value, None, Some(signed.key_id), signed.audiences)
-            }
+        let grantee = Grantee {
+            id: identity.id,
+            roles: &identity.roles,
+            organizations: &Organizations::of(&identity.organizations),
         };
-        let event = self.event("token.grant", AuditSubject::Token, id.to_string());
+        let terms = policy::terms(&profile, &asked, &grantee, &acting, &rules.roles, now_seconds)?;
+        policy::signing(terms.format, request.key_id.as_deref())?;
+        let conditions =
+            policy::condition::check(&Conditions { subject: terms.subject.clone(), ..request.conditions.clone() })?;
+        policy::known_roles(&conditions.required_roles, &rules.roles)?;
+        let warn_after = policy::chosen_warning(request.warn_after, terms.warn_after, terms.expires_at)?;
+        let name = terms.name.as_deref().map(|name| policy::name(name, "name")).transpose()?;
+        let minted = self.mint_value(&Minting {
+            profile: &profile,
+            format: terms.format,
+            identity: &identity.name,
+            roles: &terms.roles,
+            audiences: policy::audiences(&request.audiences)?,
+            key_id: request.key_id.as_deref(),
+            not_before: request.not_before,
+            expires_at: terms.expires_at,
+        })?;
+        let event = self.event(&Operation::TOKEN_GRANT, AuditSubject::Token, minted.id.to_string());
         let new = NewToken {
-            id,
-            digest,
+            id: minted.id,
+            digest: minted.digest,
             salted: None,
-            value_sealed: None,
-            format,
-            profile: request.profile.clone().unwrap_or_else(|| "Default".to_owned()),
+            value_sealed: minted.value_sealed,
+            format: terms.format,
+            profile: profile.name.clone(),
             identity_id: identity.id,
-            name: draft.name,
-            roles: draft.roles,
-            tags: draft.tags,
-            remark: draft.remark,
-            key_id,
-            audiences,
-            organizations: request.organizations.clone(),
-            conditions: request.conditions.clone(),
+            name,
+            roles: terms.roles,
+            tags: terms.tags,
+            remark: policy::remark(request.remark.as_deref())?,
+            key_id: minted.key_id,
+            audiences: minted.audiences,
+            organizations: terms.organizations,
+            conditions,
             is_decoy: request.is_decoy,
             created_by: self.actor().name().to_owned(),
-            creator_id: match self.actor() {
-                Actor::Identity { id, .. } => Some(*id),
-                Actor::LocalOwner | Actor::Token { .. } => None,
-            },
+            creator_id: acting.identity(),
             parent: match self.actor() {
                 Actor::Token { id, .. } => Some(id.clone()),
                 Actor::LocalOwner | Actor::Identity { .. } => None,
             },
             created_at: now_seconds,
             not_before: request.not_before,
-            expires_at: draft.expires_at,
-            warn_after: request.warn_after,
+            expires_at: terms.expires_at,
+            warn_after,
             succeeds: None,
             awaits_first_use: false,
         };
         let token = self.store.insert_token(new, event)?;
-        Ok(Grant { token, value })
+        Ok(Grant { token, value: minted.value })
+    }
+
+    /// The value of a token whose profile keeps values, as it was granted.
+    ///
+    /// `NotPermitted` where the profile keeps none: then it was told once, and is not known any more.
+    pub fn kept_value(&self, id: &str) -> Result<Secret> {
+        let id = super::token::known_form(id)?;
+        let record = self.permitted_token(&id, &Operation::TOKEN_READ)?;
+        let kept = record.value_sealed.ok_or_else(|| {
+            let message = "The token's profile keeps no values: its value was told once, when it was granted.";
+            Error::new(ErrorCode::NotPermitted, message).about("id")
+        })?;
+        self.keyring.unwrap(&kept, id.as_str(), VALUE_PURPOSE)
+    }
+
+    /// The organisations of these names as the store has them; `NotFound` for one that it has not.
+    fn known_organizations(&self, names: Option<&[String]>) -> Result<Option<Vec<String>>> {
+        let Some(names) = names else { return Ok(None) };
+        if names.len() > MAXIMUM_ORGANIZATIONS {
+            return Err(Error::argument("organizations", "A token may have a list of at most 64 organizations."));
+        }
+        let known = names.iter().map(|name| {
+            let name = policy::role_name(name, "organizations")?;
+            self.store.organization(name.as_str())?.map(|found| found.name).ok_or_else(|| {
+                let message = format!("There is no organization named {}.", name.as_str());
+                Error::new(ErrorCode::NotFound, message).about("organizations")
+            })
+        });
+        known.collect::<Result<Vec<_>>>().map(Some)
+    }
+
+    /// Makes a value and what the store is to keep of it.
+    pub(super) fn mint_value(&self, minting: &Minting<'_>) -> Result<MintedValue> {
+        let settings = &minting.profile.settings;
+        let mut minted = match minting.format {
+            TokenFormat::Opaque => {
+                let (id, value) = opaque::mint(&settings.prefix)?;
+                let digest = Some(digest_of(&self.keyring, &value));
+                let audiences = minting.audiences.clone();
+                MintedValue { id, value, digest, value_sealed: None, key_id: None, audiences }
+            }
+            TokenFormat::Jwt => self.sign_token(minting)?,
+        };
+        if settings.keeps_values {
+            minted.value_sealed = Some(self.keyring.wrap(&minted.value, minted.id.as_str(), VALUE_PURPOSE)?);
+        }
+        Ok(minted)
     }
 }
 
-/// What the rules made of a request.
-pub(super) struct Draft {
-    name: Option<Name>,
-    roles: Vec<String>,
-    tags: Vec<String>,
-    remark: Option<String>,
+/// What a kept value is sealed for; it opens as nothing else.
+const VALUE_PURPOSE: &str = "token-value";
+
+/// The most organisations of a token's list.
+const MAXIMUM_ORGANIZATIONS: usize = 64;
+
+/// What a value is made of.
+pub(super) struct Minting<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) format: TokenFormat,
+    /// The name of the identity that the token speaks for.
+    pub(super) identity: &'a str,
+    pub(super) roles: &'a [String],
+    pub(super) audiences: Vec<String>,
+    pub(super) key_id: Option<&'a str>,
+    pub(super) not_before: Option<i64>,
     pub(super) expires_at: Option<i64>,
 }
 
-/// A signed JWT that is to be stored.
-pub(super) struct Signed {
+/// A new value, and what the store is to keep of it.
+pub(super) struct MintedValue {
     pub(super) id: TokenId,
     pub(super) value: Secret,
-    pub(super) key_id: String,
+    pub(super) digest: Option<StoredDigest>,
+    pub(super) value_sealed: Option<Vec<u8>>,
+    pub(super) key_id: Option<String>,
     pub(super) audiences: Vec<String>,
 }
 
-fn digest_of(keyring: &Keyring, value: &Secret) -> StoredDigest {
+/// The digest by which the store finds a value.
+pub(super) fn digest_of(keyring: &Keyring, value: &Secret) -> StoredDigest {
     let pepper = keyring.current();
     StoredDigest { bytes: pepper.digest(value.as_bytes()), pepper_id: Some(pepper.id()) }
+}
+
+fn no_such_identity(name: &str) -> Error {
+    Error::new(ErrorCode::NotFound, format!("There is no identity named {name}.")).about("identity")
 }

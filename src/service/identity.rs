@@ -2,8 +2,8 @@
 
 use crate::crypto::password::{self, PasswordCheck};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Actor, AuditSubject, Identity, IdentityFilter, Name, Role, fold_name};
-use crate::policy;
+use crate::model::{Actor, AuditSubject, Identity, IdentityFilter, Name, fold_name};
+use crate::policy::{self, Operation};
 use crate::store::{IdentityChange, NewIdentity};
 
 use super::{Engine, Session};
@@ -17,24 +17,27 @@ impl Session<'_> {
     /// `AlreadyExists` when the name is taken (names compare without regard to case), `NotFound` when a role
     /// is missing.
     pub fn create_identity(&self, name: &str, roles: &[String], password: Option<&[u8]>) -> Result<Identity> {
+        self.permit(&Operation::IDENTITY_CREATE)?;
         let name = policy::name(name, "name")?;
         if name.folded() == fold_name(Actor::LOCAL_OWNER) {
             return Err(Error::argument("name", "This name stands for the store's local owner."));
         }
         let roles = policy::known_roles(roles, &self.store.roles()?)?;
         let password_hash = password.map(password::hash).transpose()?;
-        let event = self.event("identity.create", AuditSubject::Identity, name.as_str().to_owned());
+        let event = self.event(&Operation::IDENTITY_CREATE, AuditSubject::Identity, name.as_str().to_owned());
         let created_at = self.now_seconds();
         self.store.insert_identity(NewIdentity { name, roles, password_hash, source: None, created_at }, event)
     }
 
     /// The identity of this name; `NotFound` when there is none. Names compare without regard to case.
     pub fn identity(&self, name: &str) -> Result<Identity> {
+        self.permit(&Operation::IDENTITY_READ)?;
         self.named_identity(name, "name")
     }
 
     /// The identities that pass the filter, in the order of their names, at most `filter.limit` (1 to 1,000).
     pub fn identities(&self, filter: &IdentityFilter) -> Result<Vec<Identity>> {
+        self.permit(&Operation::IDENTITY_READ)?;
         bounded_pattern(filter.name.as_deref(), "name")?;
         bounded_page(filter.limit)?;
         self.store.identities(filter)
@@ -49,6 +52,7 @@ impl Session<'_> {
         roles: Option<&[String]>,
         password: Option<Option<&[u8]>>,
     ) -> Result<Identity> {
+        self.permit(&Operation::IDENTITY_UPDATE)?;
         let name = policy::name(name, "name")?;
         let roles = match roles {
             Some(roles) => Some(policy::known_roles(roles, &self.store.roles()?)?),
@@ -59,22 +63,18 @@ impl Session<'_> {
             Some(None) => Some(None),
             None => None,
         };
-        let event = self.event("identity.update", AuditSubject::Identity, name.as_str().to_owned());
+        let event = self.event(&Operation::IDENTITY_UPDATE, AuditSubject::Identity, name.as_str().to_owned());
         self.store.update_identity(&name, IdentityChange { roles, password_hash }, event)
     }
 
     /// Removes an identity and revokes its tokens at one stroke. Gives how many it revoked, or none when there
     /// is no such identity.
     pub fn remove_identity(&self, name: &str) -> Result<Option<u64>> {
+        self.permit(&Operation::IDENTITY_REMOVE)?;
         let revocation = self.revocation(Some("The identity was removed.".to_owned()));
         let name = policy::name(name, "name")?;
-        let event = self.event("identity.remove", AuditSubject::Identity, name.as_str().to_owned());
+        let event = self.event(&Operation::IDENTITY_REMOVE, AuditSubject::Identity, name.as_str().to_owned());
         self.store.remove_identity(&name, revocation, event)
-    }
-
-    /// Every role of the store.
-    pub fn roles(&self) -> Result<Vec<Role>> {
-        self.store.roles()
     }
 }
 

@@ -8,11 +8,12 @@ use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::json::{self, Integer, Object, Value};
 use crate::format::jwt::{self, Expectations, Inspection, JwtVerdict, Keys, MintOptions};
-use crate::model::{Algorithm, Identity, JwtKind, Outcome, TokenId};
+use crate::model::{Algorithm, JwtKind, Outcome, TokenId};
+use crate::policy::Operation;
 use crate::secret::Secret;
 use crate::store::TokenRecord;
 
-use super::grant::{Draft, GrantRequest, Signed};
+use super::grant::{MintedValue, Minting, digest_of};
 use super::{Engine, Session};
 
 /// A JWT to make by hand. It is not a token of the store: nothing is kept of it.
@@ -93,6 +94,7 @@ impl Session<'_> {
     /// `InvalidArgument` for a `jti` in the form of a granted token's id, and for a kind whose tokens name no
     /// key, which only the caller's own key can sign.
     pub fn mint_jwt(&self, request: &MintRequest) -> Result<Minted> {
+        self.permit(&Operation::JWT_MINT)?;
         if !request.kind.names_keys() {
             return Err(Error::argument(
                 "kind",
@@ -104,42 +106,52 @@ impl Session<'_> {
         mint(claims, &ready.material, request, Some(self.issuer()), self.now_seconds())
     }
 
-    /// Signs the JWT that a grant is to store.
-    pub(super) fn sign_access_token(
-        &self,
-        request: &GrantRequest,
-        identity: &Identity,
-        audiences: Vec<String>,
-        draft: &Draft,
-        now_seconds: i64,
-    ) -> Result<Signed> {
-        let ready = self.key_to_grant(request.key_id.as_deref())?;
-        let audiences = if audiences.is_empty() { vec![self.issuer().to_owned()] } else { audiences };
+    /// Signs the JWT that a grant is to store. One of a kind that names its key is found by its id; one of another kind
+    /// by its digest, and is signed by the one key of its profile.
+    pub(super) fn sign_token(&self, minting: &Minting<'_>) -> Result<MintedValue> {
+        let kind = minting.profile.settings.jwt_kind;
         let text = random::base62(TokenId::LENGTH)?;
         let id = TokenId::parse(&text)
             .ok_or_else(|| Error::new(ErrorCode::Internal, "A new token id is not in the form of one."))?;
         let mut claims = Object::default();
-        claims.set("sub", string(&identity.name));
-        claims.set(
-            "aud",
-            match audiences.as_slice() {
-                [one] => string(one),
-                several => Value::Array(several.iter().map(|audience| string(audience)).collect()),
-            },
-        );
-        claims.set("jti", string(id.as_str()));
-        claims.set("nbf", seconds(request.not_before.unwrap_or(now_seconds)));
-        if let Some(expires_at) = draft.expires_at {
+        claims.set("nbf", seconds(minting.not_before.unwrap_or_else(|| self.now_seconds())));
+        if let Some(expires_at) = minting.expires_at {
             claims.set("exp", seconds(expires_at));
         }
-        let options = MintOptions {
-            kind: JwtKind::AccessToken,
-            issuer: Some(self.issuer()),
-            now_seconds,
-            lifetime_seconds: None,
+        let mut audiences = minting.audiences.clone();
+        let (ready, issuer) = if kind.names_keys() {
+            if audiences.is_empty() {
+                audiences.push(self.issuer().to_owned());
+            }
+            claims.set("sub", string(minting.identity));
+            claims.set("jti", string(id.as_str()));
+            (self.key_to_grant(minting.key_id)?, Some(self.issuer()))
+        } else {
+            claims.set(jwt::NAME_CLAIM, string(minting.identity));
+            match minting.roles {
+                [] => {}
+                [one] => claims.set(jwt::ROLE_CLAIM, string(one)),
+                several => claims.set(jwt::ROLE_CLAIM, strings(several)),
+            }
+            (self.key_of_profile(&minting.profile.name, minting.key_id)?, None)
         };
+        match audiences.as_slice() {
+            [] => {}
+            [one] => claims.set("aud", string(one)),
+            several => claims.set("aud", strings(several)),
+        }
+        let options = MintOptions { kind, issuer, now_seconds: self.now_seconds(), lifetime_seconds: None };
         let minted = jwt::mint(claims, &ready.material, &options)?;
-        Ok(Signed { id, value: minted.value, key_id: ready.key.key_id.clone(), audiences })
+        let digest = (!kind.names_keys()).then(|| digest_of(&self.keyring, &minted.value));
+        let key_id = Some(ready.key.key_id.clone());
+        Ok(MintedValue {
+            id,
+            value: minted.value,
+            digest,
+            value_sealed: None,
+            key_id,
+            audiences: minted.claims.audiences,
+        })
     }
 }
 
@@ -268,6 +280,10 @@ fn told(token: &[u8], verdict: JwtVerdict, wanted: Option<Algorithm>) -> Verifie
 
 fn string<'a>(text: &str) -> Value<'a> {
     Value::String(Cow::Owned(text.to_owned()))
+}
+
+fn strings<'a>(texts: &[String]) -> Value<'a> {
+    Value::Array(texts.iter().map(|text| string(text)).collect())
 }
 
 fn seconds<'a>(seconds: i64) -> Value<'a> {

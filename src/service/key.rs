@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::crypto::signing::SigningKeyMaterial;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::jwt::is_key_id;
-use crate::model::{Algorithm, AuditSubject, SigningKey};
-use crate::policy;
+use crate::model::{Algorithm, AuditSubject, SigningKey, fold_name};
+use crate::policy::{self, Operation};
 use crate::store::{KeyRecord, NewKey};
 
 use super::{Engine, Session};
@@ -43,15 +43,20 @@ pub(super) type ReadyKeys = Arc<HashMap<String, Arc<ReadyKey>>>;
 impl Session<'_> {
     /// Makes a signing key for `algorithm`. RSA keys take a second or so.
     pub fn create_key(&self, algorithm: Algorithm) -> Result<SigningKey> {
-        let material = SigningKeyMaterial::generate(algorithm)?;
+        self.permit(&Operation::KEY_CREATE)?;
+        self.keep_key(SigningKeyMaterial::generate(algorithm)?, None)
+    }
+
+    /// Puts a key into the store. `profile`: whose tokens alone it is to sign.
+    pub(super) fn keep_key(&self, material: SigningKeyMaterial, profile: Option<&str>) -> Result<SigningKey> {
         let key_id = material
             .key_id()
             .ok_or_else(|| Error::new(ErrorCode::Internal, "A new signing key has no key id."))?
             .to_owned();
-        let event = self.event("key.create", AuditSubject::Key, key_id.clone());
+        let event = self.event(&Operation::KEY_CREATE, AuditSubject::Key, key_id.clone());
         let new = NewKey {
-            algorithm,
-            profile: None,
+            algorithm: material.algorithm(),
+            profile: profile.map(str::to_owned),
             private_sealed: self.keyring.wrap(material.private(), &key_id, SEAL_PURPOSE)?,
             created_at: self.now_seconds(),
             key_id,
@@ -61,29 +66,33 @@ impl Session<'_> {
 
     /// Every signing key, in the order of their making.
     pub fn keys(&self) -> Result<Vec<SigningKey>> {
+        self.permit(&Operation::KEY_READ)?;
         Ok(self.store.keys()?.into_iter().map(|record| record.key).collect())
     }
 
     /// Revokes a key: it signs no more, and every token that it signed is revoked with it, durably before this
     /// returns. Gives the key, and whether this call changed it.
     pub fn revoke_key(&self, key_id: &str, reason: Option<&str>) -> Result<(SigningKey, bool)> {
+        self.permit(&Operation::KEY_REVOKE)?;
         let reason = policy::reason(reason)?.unwrap_or_else(|| "The signing key was revoked.".to_owned());
         let key_id = known_form(key_id)?;
-        let event = self.event("key.revoke", AuditSubject::Key, key_id.to_owned());
+        let event = self.event(&Operation::KEY_REVOKE, AuditSubject::Key, key_id.to_owned());
         self.store.revoke_key(key_id, self.revocation(Some(reason)), event)
     }
 
     /// Removes a key and revokes the tokens that it signed. Gives how many, or none when there is no such key.
     pub fn remove_key(&self, key_id: &str) -> Result<Option<u64>> {
+        self.permit(&Operation::KEY_REMOVE)?;
         let revocation = self.revocation(Some("The signing key was removed.".to_owned()));
         let key_id = known_form(key_id)?;
-        let event = self.event("key.remove", AuditSubject::Key, key_id.to_owned());
+        let event = self.event(&Operation::KEY_REMOVE, AuditSubject::Key, key_id.to_owned());
         self.store.remove_key(key_id, revocation, event)
     }
 
     /// The public halves of the active keys, or of the one key with `key_id`. A secret has none to give:
     /// asking for one by name is `NotPermitted`.
     pub fn export_keys(&self, key_id: Option<&str>, kind: KeyExport) -> Result<String> {
+        self.permit(&Operation::KEY_READ)?;
         let key_id = key_id.map(known_form).transpose()?;
         let ready = self.ready_keys()?;
         let mut chosen: Vec<&ReadyKey> = match key_id {
@@ -108,11 +117,32 @@ impl Session<'_> {
         })
     }
 
+    /// The one key of a profile whose tokens do not name theirs; it is made when it is needed.
+    pub(super) fn key_of_profile(&self, profile: &str, key_id: Option<&str>) -> Result<Arc<ReadyKey>> {
+        let find = |ready: &ReadyKeys| {
+            let fits = |ready: &&Arc<ReadyKey>| {
+                ready.key.profile.as_deref().is_some_and(|own| fold_name(own) == fold_name(profile))
+                    && ready.key.revoked_at.is_none()
+                    && key_id.is_none_or(|key_id| ready.key.key_id == key_id)
+            };
+            ready.values().filter(fits).max_by_key(|ready| ready.sequence).cloned()
+        };
+        if let Some(found) = find(&self.ready_keys()?) {
+            return Ok(found);
+        }
+        if key_id.is_some() {
+            return Err(no_such_key());
+        }
+        self.keep_key(SigningKeyMaterial::generate(Algorithm::HS256)?, Some(profile))?;
+        find(&self.ready_keys()?).ok_or_else(no_such_key)
+    }
+
     /// The key for a grant; the store's first one is made when it is needed.
     pub(super) fn key_to_grant(&self, key_id: Option<&str>) -> Result<Arc<ReadyKey>> {
         match self.key_to_sign(key_id, None) {
             Err(error) if key_id.is_none() && error.code() == ErrorCode::NotFound => {
-                let key = self.create_key(Algorithm::ES256)?;
+                // Whoever may grant may have the store's first key made: without one there is nothing to sign with.
+                let key = self.keep_key(SigningKeyMaterial::generate(Algorithm::ES256)?, None)?;
                 self.key_to_sign(Some(&key.key_id), None)
             }
             found => found,
@@ -124,7 +154,10 @@ impl Engine {
     /// The key to sign with: the one with `key_id`, or the newest active one; of `algorithm`, where it is given.
     pub(super) fn key_to_sign(&self, key_id: Option<&str>, algorithm: Option<Algorithm>) -> Result<Arc<ReadyKey>> {
         let ready = self.ready_keys()?;
-        let fits = |ready: &ReadyKey| algorithm.is_none_or(|algorithm| ready.key.algorithm == algorithm);
+        // A key of a profile signs for that alone.
+        let fits = |ready: &ReadyKey| {
+            ready.key.profile.is_none() && algorithm.is_none_or(|algorithm| ready.key.algorithm == algorithm)
+        };
         match key_id {
             Some(key_id) => {
                 let ready = ready.get(known_form(key_id)?).ok_or_else(no_such_key)?;

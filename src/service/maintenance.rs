@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::policy::Operation;
 use crate::store::StoreCounts;
 
 use super::Session;
@@ -25,6 +26,7 @@ pub struct StoreStatus {
 impl Session<'_> {
     /// What the store is and holds now.
     pub fn status(&self) -> Result<StoreStatus> {
+        self.permit(&Operation::STORE_READ)?;
         Ok(StoreStatus {
             path: self.path.clone(),
             store_id: self.facts.store_id.clone(),
@@ -38,6 +40,7 @@ impl Session<'_> {
     ///
     /// Damage so great that it cannot be read through is the error `StoreCorrupt`.
     pub fn problems(&self) -> Result<Vec<String>> {
+        self.permit(&Operation::STORE_CHECK)?;
         let mut found = self.store.problems()?;
         for record in self.store.keys()? {
             if self.unseal(&record).is_err() {
@@ -51,6 +54,7 @@ impl Session<'_> {
     ///
     /// The key file is never copied: keep it apart, or the copy is a leak. `AlreadyExists` when there is a file.
     pub fn backup(&self, path: &Path) -> Result<u64> {
+        self.permit(&Operation::STORE_BACKUP)?;
         if path.as_os_str().is_empty() {
             return Err(Error::argument("path", "Name the file to write the backup to."));
         }

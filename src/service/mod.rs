@@ -8,6 +8,10 @@ mod key;
 mod key_file;
 mod maintenance;
 mod open;
+mod organization;
+mod profile;
+mod role;
+mod rules;
 mod session;
 mod token;
 mod validate;
@@ -27,6 +31,7 @@ use crate::store::{Store, StoreFacts};
 
 use self::cache::VerdictCache;
 use self::key::KeySet;
+use self::rules::KeptRules;
 
 /// An open store. It may be used from any number of threads at once. Its use cases are those of a [`Session`]: each is
 /// done for someone, and recorded.
@@ -38,6 +43,7 @@ pub struct Engine {
     path: std::path::PathBuf,
     verdicts: VerdictCache,
     keys: KeySet,
+    rules: KeptRules,
 }
 
 impl Engine {

@@ -15,6 +15,7 @@ use crate::store::{SqliteStore, Store, StoreFacts};
 
 use super::cache::VerdictCache;
 use super::key::KeySet;
+use super::rules::KeptRules;
 use super::{Engine, key_file};
 
 /// How to open a store.
@@ -76,6 +77,7 @@ impl Engine {
             created_at: clock.now_seconds(),
             store_id,
         })?;
+        store.complete_profiles(policy::profile::built_in().to_vec())?;
         recognise(&keyring, store.as_ref(), &facts, clock.now_seconds())?;
         if options.issuer.is_some_and(|issuer| issuer != facts.issuer) {
             return Err(Error::argument(
@@ -83,7 +85,16 @@ impl Engine {
                 "The store has another issuer; it is chosen once, when the store is made.",
             ));
         }
-        Ok(Self { store, keyring, clock, facts, path, verdicts: VerdictCache::default(), keys: KeySet::default() })
+        Ok(Self {
+            store,
+            keyring,
+            clock,
+            facts,
+            path,
+            verdicts: VerdictCache::default(),
+            keys: KeySet::default(),
+            rules: KeptRules::default(),
+        })
     }
 }
 

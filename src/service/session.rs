@@ -1,10 +1,15 @@
 //! Acting: who may call the use cases, and what is recorded of it.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
-use crate::model::{Actor, AuditSubject, NewAuditEvent, Revocation};
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Actor, AuditSubject, NewAuditEvent, Outcome, Revocation, TokenId};
+use crate::policy::{self, AccessContext, Acting, ActingToken, Operation, Organizations, TokenFacts, Who};
+use crate::store::TokenRecord;
 
 use super::Engine;
+use super::rules::Rules;
 
 /// The use cases of a store, for one who acts.
 ///
@@ -25,6 +30,37 @@ impl Engine {
     pub fn session<'a>(&'a self, actor: &'a Actor) -> Session<'a> {
         Session { engine: self, actor }
     }
+
+    /// Who an identity's name and password (1 to 1,024 bytes) stand for, to act as from then on.
+    ///
+    /// `NotPermitted` for a wrong password, an unknown identity and one without a password alike, after the same work.
+    pub fn sign_in(&self, name: &str, password: &[u8]) -> Result<Actor> {
+        if self.verify_password(name, password)? {
+            let identity = self.named_identity(name, "identity")?;
+            return Ok(Actor::Identity { id: identity.id, name: identity.name });
+        }
+        Err(Error::new(ErrorCode::NotPermitted, "The name and the password do not go together.").about("password"))
+    }
+
+    /// Who a token's value stands for, to act as from then on. It is a use of the token.
+    ///
+    /// `NotPermitted` for a token that a check refuses, with the outcome's name.
+    pub fn sign_in_with_token(&self, value: &[u8], context: AccessContext<'_>) -> Result<Actor> {
+        let verdict = self.validate(value, context);
+        match (verdict.outcome, verdict.token) {
+            (Outcome::Valid, Some(token)) => {
+                Ok(Actor::Token { id: token.id.clone(), identity: token.identity.clone() })
+            }
+            (Outcome::StoreUnavailable, _) => Err(Error::new(
+                ErrorCode::StoreUnavailable,
+                "The store cannot be read, so the token cannot be checked.",
+            )),
+            (outcome, _) => {
+                let message = format!("The token is refused: {}.", outcome.name());
+                Err(Error::new(ErrorCode::NotPermitted, message).about("token"))
+            }
+        }
+    }
 }
 
 impl Deref for Session<'_> {
@@ -41,16 +77,102 @@ impl Session<'_> {
         self.actor
     }
 
+    /// Who acts, with what that one may do now. `NotPermitted` for an identity that was removed and a token that is
+    /// not good any more.
+    pub(super) fn acting(&self, rules: &Rules) -> Result<Acting> {
+        match self.actor {
+            Actor::LocalOwner => Ok(Acting::local_owner()),
+            Actor::Identity { id, .. } => {
+                let Some(identity) = self.store.identity_by_id(*id)? else {
+                    let message = "The identity for which this session acts was removed. Sign in as another.";
+                    return Err(Error::new(ErrorCode::NotPermitted, message).about("identity"));
+                };
+                Ok(Acting {
+                    who: Who::Identity(*id),
+                    rights: rules.rights(&identity.roles),
+                    organizations: Organizations::of(&identity.organizations),
+                    administers: self.store.organizations_administered_by(*id)?,
+                })
+            }
+            Actor::Token { id, .. } => self.acting_token(id, rules),
+        }
+    }
+
+    fn acting_token(&self, id: &TokenId, rules: &Rules) -> Result<Acting> {
+        let refused = |outcome: Outcome| {
+            let message =
+                format!("The token for which this session acts is refused: {}. Sign in anew.", outcome.name());
+            Err(Error::new(ErrorCode::NotPermitted, message).about("token"))
+        };
+        let Some(record) = self.store.token_by_id(id)? else { return refused(Outcome::Unknown) };
+        let outcome = policy::standing_outcome(&record.token, self.now_seconds());
+        if outcome != Outcome::Valid {
+            return refused(outcome);
+        }
+        let reach = self.reach(&record, rules)?;
+        let profile = rules.profile(&record.token.profile, "profile")?;
+        let operations =
+            |names: &[String]| names.iter().map(|name| Operation::parse(name)).collect::<Result<Vec<Operation>>>();
+        Ok(Acting {
+            who: Who::Token(ActingToken {
+                sequence: record.token.sequence,
+                identity: record.identity_id,
+                expires_at: record.token.expires_at,
+                denied_operations: operations(&profile.settings.denied_operations)?,
+                allowed_operations: operations(&record.conditions.operations)?,
+                chosen_organizations: record.token.organizations.clone(),
+            }),
+            rights: reach.rights,
+            organizations: reach.organizations,
+            administers: self.store.organizations_administered_by(record.identity_id)?,
+        })
+    }
+
+    /// Refuses what this actor may not do at all; gives the rules and who acts, for what is asked next.
+    pub(super) fn permit(&self, operation: &Operation) -> Result<(Arc<Rules>, Acting)> {
+        let rules = self.rules()?;
+        let acting = self.acting(&rules)?;
+        policy::permitted(&acting, operation)?;
+        Ok((rules, acting))
+    }
+
+    /// The token with this id, when this actor may do `operation` with it. A token that it may not see is as one that
+    /// is not there: `NotFound`.
+    pub(super) fn permitted_token(&self, id: &TokenId, operation: &Operation) -> Result<TokenRecord> {
+        let (rules, acting) = self.permit(operation)?;
+        let Some(record) = self.store.token_by_id(id)? else { return Err(super::token::no_such_token(id)) };
+        let reach = self.reach(&record, &rules)?;
+        let profile = rules.profile(&record.token.profile, "profile")?;
+        let granted_by = match &record.token.parent {
+            Some(parent) => self.store.token_by_id(parent)?.map(|parent| parent.token.sequence),
+            None => None,
+        };
+        let facts = TokenFacts {
+            sequence: record.token.sequence,
+            identity: record.identity_id,
+            creator: record.creator_id,
+            granted_by,
+            organizations: &reach.organizations,
+            held: &rules.rights(&record.token.roles),
+            owner_only: profile.settings.owner_only,
+        };
+        match policy::may_change(&acting, &facts, operation) {
+            // In the very words of one that is not there.
+            Err(error) if error.code() == ErrorCode::NotFound => Err(super::token::no_such_token(id)),
+            permitted => permitted.map(|()| record),
+        }
+    }
+
     /// The audit event of something that this actor does now.
     pub(super) fn event(
         &self,
-        event: &str,
+        operation: &Operation,
         subject_kind: AuditSubject,
         subject: impl Into<Option<String>>,
     ) -> NewAuditEvent {
         NewAuditEvent {
             at: self.now_seconds(),
-            event: event.to_owned(),
+            event: operation.as_str().to_owned(),
             actor: self.actor.name().to_owned(),
             actor_kind: self.actor.kind(),
             subject_kind,

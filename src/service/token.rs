@@ -1,39 +1,42 @@
 //! Granted tokens: find, list, mark, revoke, remove.
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{AuditSubject, Token, TokenFilter, TokenId};
-use crate::policy;
+use crate::model::{AuditSubject, Token, TokenFilter, TokenId, Viewer};
+use crate::policy::{self, Operation};
 use crate::store::TokenChange;
 
 use super::Session;
 use super::identity::{bounded_page, bounded_pattern};
 
 impl Session<'_> {
-    /// The token with this id; `NotFound` when there is none.
+    /// The token with this id; `NotFound` when there is none, and when this actor may not see it.
     pub fn token(&self, id: &str) -> Result<Token> {
-        let id = known_form(id)?;
-        match self.store.token_by_id(&id)? {
-            Some(record) => Ok(record.token),
-            None => Err(no_such_token(&id)),
-        }
+        self.permitted_token(&known_form(id)?, &Operation::TOKEN_READ).map(|record| record.token)
     }
 
-    /// The tokens that pass the filter, in the order of their making, at most `filter.limit` (1 to 1,000).
+    /// The tokens that pass the filter and that this actor may see, in the order of their making, at most
+    /// `filter.limit` (1 to 1,000).
     pub fn tokens(&self, filter: &TokenFilter) -> Result<Vec<Token>> {
+        let (_, acting) = self.permit(&Operation::TOKEN_READ)?;
         bounded_pattern(filter.name.as_deref(), "name")?;
         bounded_pattern(filter.identity.as_deref(), "identity")?;
         bounded_page(filter.limit)?;
-        self.store.tokens(filter, self.now_seconds())
+        let viewer = acting.identity().filter(|_| !acting.is_administrator());
+        let visible_to = viewer.map(|identity_id| Viewer { identity_id });
+        self.store.tokens(&TokenFilter { visible_to, ..filter.clone() }, self.now_seconds())
     }
 
-    /// Changes the remark (at most 1,024 characters; empty: none) or the tags of a token; all else is fixed.
+    /// Changes the remark (at most 1,024 characters; empty: none) or the tags of a token; all else is fixed, and its
+    /// tags too, where its profile says so.
     pub fn update_token(&self, id: &str, new_remark: Option<&str>, tags: Option<&[String]>) -> Result<Token> {
+        let id = known_form(id)?;
+        let record = self.permitted_token(&id, &Operation::TOKEN_UPDATE)?;
+        let profile = self.rules()?.profile(&record.token.profile, "profile")?;
         let change = TokenChange {
             remark: new_remark.map(|text| policy::remark(Some(text))).transpose()?,
-            tags: tags.map(policy::tags).transpose()?,
+            tags: tags.map(|tags| policy::check_tag_change(&profile, tags)).transpose()?,
         };
-        let id = known_form(id)?;
-        let event = self.event("token.update", AuditSubject::Token, id.to_string());
+        let event = self.event(&Operation::TOKEN_UPDATE, AuditSubject::Token, id.to_string());
         self.store.update_token(&id, change, event)
     }
 
@@ -43,19 +46,24 @@ impl Session<'_> {
     pub fn revoke_token(&self, id: &str, reason: Option<&str>) -> Result<(Token, bool)> {
         let revocation = self.revocation(policy::reason(reason)?);
         let id = known_form(id)?;
-        let event = self.event("token.revoke", AuditSubject::Token, id.to_string());
+        self.permitted_token(&id, &Operation::TOKEN_REVOKE)?;
+        let event = self.event(&Operation::TOKEN_REVOKE, AuditSubject::Token, id.to_string());
         self.store.revoke_token(&id, revocation, event)
     }
 
     /// Removes a token from the list, which ends it as well. Whether there was one.
     pub fn remove_token(&self, id: &str) -> Result<bool> {
         let id = known_form(id)?;
-        let event = self.event("token.remove", AuditSubject::Token, id.to_string());
+        match self.permitted_token(&id, &Operation::TOKEN_REMOVE) {
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(false),
+            permitted => permitted?,
+        };
+        let event = self.event(&Operation::TOKEN_REMOVE, AuditSubject::Token, id.to_string());
         self.store.remove_token(&id, event)
     }
 }
 
-fn known_form(id: &str) -> Result<TokenId> {
+pub(super) fn known_form(id: &str) -> Result<TokenId> {
     TokenId::parse(id).ok_or_else(bad_form)
 }
 
@@ -64,6 +72,6 @@ fn bad_form() -> Error {
     Error::argument("id", "A token's id has 12 characters of 0-9, A-Z and a-z.")
 }
 
-fn no_such_token(id: &TokenId) -> Error {
+pub(super) fn no_such_token(id: &TokenId) -> Error {
     Error::new(ErrorCode::NotFound, format!("There is no token with the id {id}.")).about("id")
 }

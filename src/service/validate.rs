@@ -6,7 +6,7 @@ use crate::crypto::digest;
 use crate::error::Result;
 use crate::format::{jwt, opaque};
 use crate::model::{Outcome, Verdict};
-use crate::policy::{self, AccessContext, Evidence, Rights};
+use crate::policy::{self, AccessContext, Evidence};
 use crate::store::TokenRecord;
 
 use super::Engine;
@@ -61,9 +61,8 @@ impl Engine {
         } else {
             self.find_jwt(value)?
         };
-        let all = self.store.roles().map_err(|_| Outcome::StoreUnavailable)?;
-        let bound = Rights::of(&record.identity.roles, &all);
-        let rights = Rights::of(&record.token.roles, &all).cut_to(&bound, &all);
+        let rules = self.rules().map_err(|_| Outcome::StoreUnavailable)?;
+        let rights = self.reach(&record, &rules).map_err(|_| Outcome::StoreUnavailable)?.rights;
         let known = Arc::new(Known { version, roles: rights.names().into(), rights, token: Arc::new(record.token) });
         self.verdicts.keep(current_digest, Arc::clone(&known));
         Ok(known)

@@ -14,8 +14,8 @@ pub use sqlite::SqliteStore;
 
 use crate::error::Result;
 use crate::model::{
-    Algorithm, Conditions, Identity, IdentityFilter, Name, NewAuditEvent, Revocation, Role, RotationStage, SigningKey,
-    Token, TokenFilter, TokenFormat, TokenId,
+    Algorithm, Conditions, Identity, IdentityFilter, Name, NewAuditEvent, Organization, OrganizationMember, Profile,
+    ProfileSettings, Revocation, Role, RotationStage, SigningKey, Token, TokenFilter, TokenFormat, TokenId,
 };
 
 // Records with digests or password hashes have no `Debug`, so that none is shown by mistake.
@@ -146,6 +146,17 @@ pub struct IdentityChange {
     pub password_hash: Option<Option<String>>,
 }
 
+/// Which organisations to list. A page is ordered by name.
+#[derive(Debug, Clone, Default)]
+pub struct OrganizationFilter {
+    /// A name, with `*` for any characters and `?` for one.
+    pub name: Option<String>,
+    /// Only organisations whose name sorts after this one: the last of the page before.
+    pub after_name: Option<String>,
+    /// At most so many, 1 to 1,000.
+    pub limit: u32,
+}
+
 /// What to change of a token; none leaves as it is.
 #[derive(Debug, Clone, Default)]
 pub struct TokenChange {
@@ -273,6 +284,48 @@ pub trait Store: Send + Sync {
 
     /// Every role, in the order of its making.
     fn roles(&self) -> Result<Vec<Role>>;
+
+    /// Inserts a role; `AlreadyExists` when the name is taken, `NotFound` when an included role is missing.
+    fn insert_role(&self, role: Role, event: NewAuditEvent) -> Result<()>;
+    /// Gives a role other inclusions; `NotFound` when it or one of them is missing, `Conflict` for a circle.
+    fn update_role(&self, name: &str, includes: Vec<String>, event: NewAuditEvent) -> Result<()>;
+    /// Removes a role that is not built in, from all that have it. Whether there was one.
+    fn remove_role(&self, name: &str, event: NewAuditEvent) -> Result<bool>;
+
+    /// Every profile, in the order of its making.
+    fn profiles(&self) -> Result<Vec<Profile>>;
+    /// Writes the settings of the built-in profiles, unless the store has them.
+    fn complete_profiles(&self, built_in: Vec<Profile>) -> Result<()>;
+    /// Inserts a profile; `AlreadyExists` when the name is taken.
+    fn insert_profile(&self, profile: Profile, created_at: i64, event: NewAuditEvent) -> Result<()>;
+    /// Gives a profile that is not built in other settings; `NotFound` when there is none.
+    fn update_profile(&self, name: &str, settings: ProfileSettings, event: NewAuditEvent) -> Result<Profile>;
+    /// Removes a profile that is not built in; `Conflict` when tokens or keys follow it. Whether there was one.
+    fn remove_profile(&self, name: &str, event: NewAuditEvent) -> Result<bool>;
+
+    /// The organisation of this name.
+    fn organization(&self, name: &str) -> Result<Option<Organization>>;
+    /// Organisations that pass the filter, in the order of their folded names.
+    fn organizations(&self, filter: &OrganizationFilter) -> Result<Vec<Organization>>;
+    /// The names of the organisations that an identity administers, sorted.
+    fn organizations_administered_by(&self, identity_id: i64) -> Result<Vec<String>>;
+    /// Inserts an organisation; `AlreadyExists` when the name is taken, `NotFound` when a member is no identity.
+    fn insert_organization(
+        &self,
+        name: &Name,
+        members: Vec<OrganizationMember>,
+        created_at: i64,
+        event: NewAuditEvent,
+    ) -> Result<Organization>;
+    /// Gives an organisation other members; `NotFound` when it or one of them is missing.
+    fn update_organization(
+        &self,
+        name: &str,
+        members: Vec<OrganizationMember>,
+        event: NewAuditEvent,
+    ) -> Result<Organization>;
+    /// Removes an organisation, and the access that tokens have to it by their lists. Whether there was one.
+    fn remove_organization(&self, name: &str, event: NewAuditEvent) -> Result<bool>;
 
     /// Every signing key, in the order of its making.
     fn keys(&self) -> Result<Vec<KeyRecord>>;

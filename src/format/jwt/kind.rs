@@ -69,9 +69,9 @@ pub(super) enum ClaimType {
 }
 
 /// The claim URIs of Microsoft's identity libraries.
-pub(super) const NAME_CLAIM: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
+pub(crate) const NAME_CLAIM: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
 pub(super) const HASH_CLAIM: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/hash";
-pub(super) const ROLE_CLAIM: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
+pub(crate) const ROLE_CLAIM: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
 
 const DAY_SECONDS: i64 = 86_400;
 

@@ -3,12 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Identity, IdentityFilter, Name, Revocation, Role, fold_name};
+use crate::model::{Identity, IdentityFilter, Name, Revocation, fold_name};
 use crate::store::{IdentityChange, NewIdentity};
 
-use super::failure;
 use super::text::{like, split};
 use super::tokens::revoke_where;
+use super::{failure, roles};
 
 /// An identity as one row. A role's name holds no comma.
 const SELECT: &str = "
@@ -118,31 +118,14 @@ pub(super) fn remove(connection: &Connection, name: &Name, revocation: &Revocati
     })())
 }
 
-pub(super) fn roles(connection: &Connection) -> rusqlite::Result<Vec<Role>> {
-    connection
-        .prepare_cached(
-            "SELECT r.name, r.built_in,
-                    (SELECT group_concat(i.name, ',' ORDER BY i.role_id)
-                       FROM role_inclusion n JOIN role i ON i.role_id = n.included_role_id WHERE n.role_id = r.role_id)
-             FROM role r ORDER BY r.role_id",
-        )?
-        .query_map([], |row| Ok(Role { name: row.get(0)?, built_in: row.get(1)?, includes: split(row.get(2)?, ',') }))?
-        .collect()
-}
-
-fn set_roles(connection: &Connection, identity_id: i64, roles: &[String]) -> Result<()> {
+fn set_roles(connection: &Connection, identity_id: i64, held: &[String]) -> Result<()> {
     failure::context(
         connection
             .prepare_cached("DELETE FROM identity_role WHERE identity_id = ?1")
             .and_then(|mut statement| statement.execute([identity_id])),
     )?;
-    for role in roles {
-        let role_id: Option<i64> = failure::context(
-            connection
-                .prepare_cached("SELECT role_id FROM role WHERE name_key = ?1")
-                .and_then(|mut statement| statement.query_row([fold_name(role)], |row| row.get(0)).optional()),
-        )?;
-        let role_id = role_id.ok_or_else(|| failure::no_such_role(role))?;
+    for role in held {
+        let role_id = roles::number(connection, role)?.ok_or_else(|| failure::no_such_role(role))?;
         failure::context(
             connection
                 .prepare_cached("INSERT OR IGNORE INTO identity_role VALUES (?1, ?2)")

@@ -10,6 +10,9 @@ mod file;
 mod identities;
 mod keys;
 mod maintenance;
+mod organizations;
+mod profiles;
+mod roles;
 mod schema;
 mod text;
 mod tokens;
@@ -26,14 +29,16 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{
-    Identity, IdentityFilter, Name, NewAuditEvent, Revocation, Role, SigningKey, Token, TokenFilter, TokenId,
+    Identity, IdentityFilter, Name, NewAuditEvent, Organization, OrganizationMember, Profile, ProfileSettings,
+    Revocation, Role, SigningKey, Token, TokenFilter, TokenId,
 };
 
 use self::file::FileKey;
 use self::schema::FileKind;
 use self::writer::Writer;
 use super::{
-    IdentityChange, KeyRecord, NewIdentity, NewKey, NewToken, Store, StoreCounts, StoreFacts, TokenChange, TokenRecord,
+    IdentityChange, KeyRecord, NewIdentity, NewKey, NewToken, OrganizationFilter, Store, StoreCounts, StoreFacts,
+    TokenChange, TokenRecord,
 };
 
 /// How long a writer waits for another process's transaction before it gives up.
@@ -306,7 +311,92 @@ impl Store for SqliteStore {
     }
 
     fn roles(&self) -> Result<Vec<Role>> {
-        self.read(identities::roles)
+        self.read(roles::list)
+    }
+
+    fn insert_role(&self, role: Role, event: NewAuditEvent) -> Result<()> {
+        self.record(event, move |connection| roles::insert(connection, &role).map(|()| ((), true)))
+    }
+
+    fn update_role(&self, name: &str, includes: Vec<String>, event: NewAuditEvent) -> Result<()> {
+        let name = name.to_owned();
+        self.record(event, move |connection| roles::update(connection, &name, &includes).map(|()| ((), true)))
+    }
+
+    fn remove_role(&self, name: &str, event: NewAuditEvent) -> Result<bool> {
+        let name = name.to_owned();
+        self.record(event, move |connection| roles::remove(connection, &name).map(|removed| (removed, removed)))
+    }
+
+    fn profiles(&self) -> Result<Vec<Profile>> {
+        self.read(profiles::list)
+    }
+
+    fn complete_profiles(&self, built_in: Vec<Profile>) -> Result<()> {
+        if self.read(profiles::are_complete)? {
+            return Ok(());
+        }
+        self.write(move |connection| profiles::complete(connection, &built_in))
+    }
+
+    fn insert_profile(&self, profile: Profile, created_at: i64, event: NewAuditEvent) -> Result<()> {
+        self.record(event, move |connection| profiles::insert(connection, &profile, created_at).map(|()| ((), true)))
+    }
+
+    fn update_profile(&self, name: &str, settings: ProfileSettings, event: NewAuditEvent) -> Result<Profile> {
+        let name = name.to_owned();
+        self.record(event, move |connection| {
+            profiles::update(connection, &name, &settings).map(|profile| (profile, true))
+        })
+    }
+
+    fn remove_profile(&self, name: &str, event: NewAuditEvent) -> Result<bool> {
+        let name = name.to_owned();
+        self.record(event, move |connection| profiles::remove(connection, &name).map(|removed| (removed, removed)))
+    }
+
+    fn organization(&self, name: &str) -> Result<Option<Organization>> {
+        self.read(|connection| organizations::by_name(connection, name))
+    }
+
+    fn organizations(&self, filter: &OrganizationFilter) -> Result<Vec<Organization>> {
+        self.read(|connection| organizations::list(connection, filter))
+    }
+
+    fn organizations_administered_by(&self, identity_id: i64) -> Result<Vec<String>> {
+        self.read(|connection| organizations::administered_by(connection, identity_id))
+    }
+
+    fn insert_organization(
+        &self,
+        name: &Name,
+        members: Vec<OrganizationMember>,
+        created_at: i64,
+        event: NewAuditEvent,
+    ) -> Result<Organization> {
+        let name = name.clone();
+        self.record(event, move |connection| {
+            organizations::insert(connection, &name, &members, created_at).map(|made| (made, true))
+        })
+    }
+
+    fn update_organization(
+        &self,
+        name: &str,
+        members: Vec<OrganizationMember>,
+        event: NewAuditEvent,
+    ) -> Result<Organization> {
+        let name = name.to_owned();
+        self.record(event, move |connection| {
+            organizations::update(connection, &name, &members).map(|changed| (changed, true))
+        })
+    }
+
+    fn remove_organization(&self, name: &str, event: NewAuditEvent) -> Result<bool> {
+        let name = name.to_owned();
+        self.record(event, move |connection| {
+            failure::context(organizations::remove(connection, &name)).map(|removed| (removed, removed))
+        })
     }
 
     fn keys(&self) -> Result<Vec<KeyRecord>> {

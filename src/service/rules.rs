@@ -1,0 +1,125 @@
+//! The roles and profiles of a store, read once and kept for as long as the store does not change.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{Profile, Role, fold_name};
+use crate::policy::{self, Organizations, Rights, Standing};
+use crate::store::{Member, TokenRecord};
+
+use super::Engine;
+
+/// The most tokens that granted one another in a line. A token further down may do nothing.
+const MAXIMUM_LINE: usize = 16;
+
+/// The roles and profiles of a store, as of one state of it.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    /// Every role.
+    pub(super) roles: Vec<Role>,
+    /// The profiles by their folded names.
+    profiles: HashMap<String, Arc<Profile>>,
+}
+
+impl Rules {
+    /// The profile of this name, which is taken from the argument `subject`.
+    pub(super) fn profile(&self, name: &str, subject: &'static str) -> Result<Arc<Profile>> {
+        match self.profiles.get(&fold_name(name)) {
+            Some(profile) => Ok(Arc::clone(profile)),
+            None => {
+                let name = policy::name(name, subject)?;
+                let message = format!("There is no profile named {}.", name.as_str());
+                Err(Error::new(ErrorCode::NotFound, message).about(subject))
+            }
+        }
+    }
+
+    /// All that the roles of these names bring.
+    pub(super) fn rights(&self, held: &[String]) -> Rights {
+        Rights::of(held, &self.roles)
+    }
+}
+
+/// The rules as of a state of the store that [`crate::store::Store::change_counter`] names.
+#[derive(Default)]
+pub(super) struct KeptRules {
+    kept: RwLock<(u64, Arc<Rules>)>,
+}
+
+/// What a token may do and reach now.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    pub(super) rights: Rights,
+    pub(super) organizations: Organizations,
+}
+
+impl Engine {
+    /// The rules as of now.
+    pub(super) fn rules(&self) -> Result<Arc<Rules>> {
+        // Read before the rules are, so that what is kept is at least as new as its number. Zero is never one.
+        let version = self.store.change_counter()?;
+        {
+            let kept = self.rules.kept.read().unwrap_or_else(PoisonError::into_inner);
+            if kept.0 == version {
+                return Ok(Arc::clone(&kept.1));
+            }
+        }
+        let profiles = self.store.profiles()?;
+        let rules = Arc::new(Rules {
+            roles: self.store.roles()?,
+            profiles: profiles.into_iter().map(|profile| (fold_name(&profile.name), Arc::new(profile))).collect(),
+        });
+        *self.rules.kept.write().unwrap_or_else(PoisonError::into_inner) = (version, Arc::clone(&rules));
+        Ok(rules)
+    }
+
+    /// What the token of `record` may do and reach now: what it was granted, cut to what bounds it.
+    pub(super) fn reach(&self, record: &TokenRecord, rules: &Rules) -> Result<Reach> {
+        self.reach_in_line(record, rules, MAXIMUM_LINE)
+    }
+
+    fn reach_in_line(&self, record: &TokenRecord, rules: &Rules, left: usize) -> Result<Reach> {
+        let nothing = || Reach { rights: Rights::default(), organizations: Organizations::none() };
+        let granted_by = match &record.token.parent {
+            None => None,
+            // Bounded, because a file that was tampered with may hold a circle.
+            Some(_) if left == 0 => return Ok(nothing()),
+            Some(parent) => match self.store.token_by_id(parent)? {
+                Some(parent) => Some(self.reach_in_line(&parent, rules, left - 1)?),
+                None => return Ok(nothing()),
+            },
+        };
+        let profile = rules.profile(&record.token.profile, "profile")?;
+        let bounded_by = profile.settings.bounded_by;
+        let rights = |member: &Member| rules.rights(&member.roles);
+        let (identity, creator) = (rights(&record.identity), record.creator.as_ref().map(rights));
+        let organizations = |member: &Member| {
+            if member.is_removed { Organizations::none() } else { Organizations::of(&member.organizations) }
+        };
+        Ok(Reach {
+            rights: policy::bound(
+                bounded_by,
+                &rules.rights(&record.token.roles),
+                standing(&record.identity, &identity),
+                match (&record.creator, &creator) {
+                    (Some(creator), Some(rights)) => standing(creator, rights),
+                    _ => Standing::LocalOwner,
+                },
+                granted_by.as_ref().map(|reach| &reach.rights),
+                &rules.roles,
+            ),
+            organizations: policy::bound_organizations(
+                bounded_by,
+                record.token.organizations.as_deref(),
+                &organizations(&record.identity),
+                &record.creator.as_ref().map_or(Organizations::Every, organizations),
+                granted_by.as_ref().map(|reach| &reach.organizations),
+            ),
+        })
+    }
+}
+
+fn standing<'a>(member: &Member, rights: &'a Rights) -> Standing<'a> {
+    if member.is_removed { Standing::Gone } else { Standing::Has(rights) }
+}
