@@ -322,3 +322,157 @@ fn administers(acting: &Acting, token: &TokenFacts<'_>) -> bool {
 fn refused(message: impl Into<Cow<'static, str>>) -> Result<()> {
     Err(Error::new(ErrorCode::NotPermitted, message).about("operation"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ProfileSettings, Role};
+
+    fn all() -> Vec<Role> {
+        let role = |name: &str, includes: &[&str]| Role {
+            name: name.to_owned(),
+            includes: includes.iter().map(|&name| name.to_owned()).collect(),
+            built_in: true,
+        };
+        vec![
+            role("Administrator", &["Operator"]),
+            role("Operator", &["Reader"]),
+            role("Reader", &[]),
+            role("Other", &[]),
+        ]
+    }
+
+    fn rights(roles: &[&str]) -> Rights {
+        Rights::of(&roles.iter().map(|&name| name.to_owned()).collect::<Vec<_>>(), &all())
+    }
+
+    fn identity(identity: i64, roles: &[&str]) -> Acting {
+        Acting {
+            who: Who::Identity(identity),
+            rights: rights(roles),
+            organizations: Organizations::none(),
+            administers: vec![],
+        }
+    }
+
+    fn token(own: ActingToken, roles: &[&str]) -> Acting {
+        Acting { who: Who::Token(own), ..identity(0, roles) }
+    }
+
+    #[test]
+    fn names_of_operations_are_fixed() {
+        let names: Vec<_> = Operation::ALL.iter().map(Operation::as_str).collect();
+        assert_eq!(
+            names.join(" "),
+            "token.grant token.read token.update token.disable token.enable token.revoke token.remove token.rotate \
+             token.import token.export token.find identity.create identity.read identity.update identity.remove \
+             role.create role.read role.update role.remove organization.create organization.read organization.update \
+             organization.remove profile.create profile.read profile.update profile.remove key.create key.read \
+             key.revoke key.remove key.import store.read store.check store.backup store.restore store.optimize \
+             audit.read audit.check session.create jwt.mint"
+        );
+        for operation in Operation::ALL {
+            assert_eq!(&Operation::parse(operation.as_str()).unwrap(), operation);
+        }
+    }
+
+    #[test]
+    fn an_application_names_its_own_operations() {
+        for good in ["ldap.create", "a.b", "0.1", "report.run-all", "a.b.c-d", &format!("a.{}", "b".repeat(62))] {
+            assert_eq!(Operation::parse(good).unwrap().to_string(), good);
+        }
+        for bad in ["", "ldap", ".", "a.", ".a", "a..b", "A.b", "a.B", "a-b.c", "a b.c", "a.é", "a.b\n", "a_b.c"] {
+            assert!(Operation::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(Operation::parse(&format!("a.{}", "b".repeat(63))).is_err());
+    }
+
+    #[test]
+    fn the_table_of_permissions() {
+        let own = "token.grant token.read token.update token.disable token.enable token.revoke token.remove \
+                   token.rotate session.create";
+        let lists = "identity.read role.read organization.read profile.read key.read store.read";
+        for operation in Operation::ALL {
+            let name = operation.as_str();
+            let is_own = own.split(' ').any(|own| own == name);
+            let is_list = lists.split(' ').any(|list| list == name);
+            for (acting, expected) in [
+                (Acting::local_owner(), true),
+                (identity(1, &["Administrator"]), true),
+                (identity(1, &["Operator"]), is_own || is_list),
+                (identity(1, &["Reader"]), is_own || is_list),
+                (identity(1, &["Other"]), is_own),
+                (identity(1, &[]), is_own),
+                (token(ActingToken::default(), &["Administrator"]), true),
+                (token(ActingToken::default(), &[]), is_own),
+            ] {
+                assert_eq!(permitted(&acting, operation).is_ok(), expected, "{name} by {acting:?}");
+            }
+        }
+        let error = permitted(&identity(1, &[]), &Operation::KEY_CREATE).unwrap_err();
+        assert_eq!((error.code(), error.subject()), (ErrorCode::NotPermitted, Some("operation")));
+        assert!(error.message().contains("key.create") && error.message().contains("Administrator"), "{error}");
+    }
+
+    #[test]
+    fn a_token_does_what_it_was_granted_for_and_nothing_denied() {
+        let run = Operation::parse("report.run").unwrap();
+        let limited = ActingToken {
+            denied_operations: vec![Operation::TOKEN_GRANT],
+            allowed_operations: vec![run.clone(), Operation::TOKEN_GRANT],
+            ..ActingToken::default()
+        };
+        let acting = token(limited, &["Administrator"]);
+        assert!(permitted(&acting, &run).is_ok());
+        assert!(permitted(&acting, &Operation::TOKEN_GRANT).is_err(), "denied wins over allowed");
+        assert!(permitted(&acting, &Operation::TOKEN_READ).is_err(), "not among the allowed");
+        assert!(permitted(&identity(1, &[]), &run).is_ok(), "an application's own rules judge its operations");
+    }
+
+    #[test]
+    fn invisible_and_unknown_look_alike() {
+        let facts = TokenFacts {
+            sequence: 5,
+            identity: 1,
+            creator: None,
+            granted_by: None,
+            organizations: &Organizations::none(),
+            held: &rights(&[]),
+            owner_only: false,
+        };
+        let error = may_change(&identity(2, &["Operator"]), &facts, &Operation::TOKEN_REVOKE).unwrap_err();
+        assert_eq!((error.code(), error.message()), (ErrorCode::NotFound, "There is no such token."));
+        // What the acting one may not do at all is no matter of the token.
+        let error = may_change(&identity(2, &["Operator"]), &facts, &Operation::TOKEN_EXPORT).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::NotPermitted);
+        // Nor is it told by a grant whether the other identity exists.
+        let profile = Profile { name: "Mine".into(), built_in: false, settings: ProfileSettings::default() };
+        let grant = |to| may_grant(&identity(2, &["Operator"]), &profile, to);
+        assert_eq!(grant(Some(1)).unwrap_err(), grant(None).unwrap_err());
+        assert!(grant(Some(2)).is_ok());
+        assert!(may_grant(&Acting::local_owner(), &profile, None).is_ok(), "an administrator is told");
+    }
+
+    #[test]
+    fn a_token_wins_nothing_by_rotating() {
+        let own = ActingToken { sequence: 5, identity: 1, ..ActingToken::default() };
+        let rotate = |roles: &[&str], sequence, granted_by, held: &[&str]| {
+            let facts = TokenFacts {
+                sequence,
+                identity: 1,
+                creator: Some(1),
+                granted_by,
+                organizations: &Organizations::none(),
+                held: &rights(held),
+                owner_only: false,
+            };
+            may_change(&token(own.clone(), roles), &facts, &Operation::TOKEN_ROTATE).is_ok()
+        };
+        assert!(rotate(&["Reader"], 5, None, &["Administrator"]), "itself");
+        assert!(rotate(&["Reader"], 6, Some(5), &["Reader"]), "what it granted");
+        assert!(!rotate(&["Reader"], 6, None, &["Administrator"]), "another of the same identity, with more roles");
+        assert!(!rotate(&["Reader"], 6, None, &["Reader"]), "another of the same identity");
+        assert!(rotate(&["Administrator"], 6, None, &["Reader"]), "any, by an administrator's");
+        assert!(!rotate(&["Administrator"], 6, None, &["Other"]), "not even then one with other roles");
+    }
+}

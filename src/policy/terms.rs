@@ -245,3 +245,215 @@ fn has(bound: Standing<'_>, role: &str) -> bool {
 fn refused<T>(subject: &'static str, message: impl Into<Cow<'static, str>>) -> Result<T> {
     Err(Error::new(ErrorCode::NotPermitted, message).about(subject))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+
+    use super::*;
+    use crate::model::ProfileSettings;
+    use crate::policy::{ActingToken, bound, bound_organizations};
+
+    const NOW: i64 = 1_700_000_000;
+    const ADAM: i64 = 1;
+
+    /// Three roles that include each other, and two custom ones of which one includes a built-in role.
+    fn all() -> Vec<Role> {
+        let role =
+            |name: &str, includes: &[&str], built_in| Role { name: name.into(), includes: list(includes), built_in };
+        vec![
+            role("Administrator", &["Operator"], true),
+            role("Operator", &["Reader"], true),
+            role("Reader", &[], true),
+            role("Auditor", &["Reader"], false),
+            role("Other", &[], false),
+        ]
+    }
+
+    fn list(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn profile(change: impl FnOnce(&mut ProfileSettings)) -> Profile {
+        let mut settings = ProfileSettings::default();
+        change(&mut settings);
+        Profile { name: "Mine".into(), built_in: false, settings }
+    }
+
+    fn acting(who: Who, roles: &[String], organizations: &Organizations) -> Acting {
+        Acting { who, rights: Rights::of(roles, &all()), organizations: organizations.clone(), administers: vec![] }
+    }
+
+    fn by_adam(profile: &Profile, held: &[&str], asked: &Asked<'_>) -> Result<Terms> {
+        let (roles, organizations) = (list(held), Organizations::none());
+        let grantee = Grantee { id: ADAM, roles: &roles, organizations: &organizations };
+        terms(profile, asked, &grantee, &acting(Who::Identity(ADAM), &roles, &organizations), &all(), NOW)
+    }
+
+    #[test]
+    fn default_roles_are_asked_for_when_none_are() {
+        let own = profile(|settings| settings.default_roles = Some(list(&["reader"])));
+        assert_eq!(by_adam(&own, &["Operator"], &Asked::default()).unwrap().roles, ["Reader"]);
+        let refused = by_adam(&own, &["Other"], &Asked::default()).unwrap_err();
+        assert_eq!((refused.code(), refused.subject()), (ErrorCode::NotPermitted, Some("role")));
+        let explicit = list(&["Operator"]);
+        let asked = Asked { roles: Some(&explicit), ..Asked::default() };
+        assert_eq!(by_adam(&own, &["Operator"], &asked).unwrap().roles, ["Operator"]);
+    }
+
+    #[test]
+    fn all_roles_are_those_that_the_identity_holds_itself() {
+        // Reader comes with Auditor today; it stays when Auditor is changed tomorrow.
+        let terms = by_adam(&profile(|_| ()), &["auditor", "Reader"], &Asked::default()).unwrap();
+        assert_eq!(terms.roles, ["Auditor", "Reader"]);
+    }
+
+    #[test]
+    fn a_form_that_the_profile_does_not_have_is_refused() {
+        let jwts = profile(|settings| {
+            settings.format = TokenFormat::Jwt;
+            settings.allows_other_format = false;
+        });
+        assert_eq!(by_adam(&jwts, &[], &Asked::default()).unwrap().format, TokenFormat::Jwt);
+        let asked = Asked { format: Some(TokenFormat::Opaque), ..Asked::default() };
+        assert_eq!(by_adam(&jwts, &[], &asked).unwrap_err().subject(), Some("format"));
+    }
+
+    #[test]
+    fn a_warning_comes_before_the_expiry_that_was_granted() {
+        let warned = profile(|settings| settings.warning_seconds = Some(3_600));
+        let terms = by_adam(&warned, &[], &Asked { lifetime: Lifetime::Seconds(7_200), ..Asked::default() }).unwrap();
+        assert_eq!((terms.expires_at, terms.warn_after), (Some(NOW + 7_200), Some(NOW + 3_600)));
+    }
+
+    #[test]
+    fn a_token_is_outlived_only_by_what_an_administrators_token_grants() {
+        let end = |role: &str, lifetime| {
+            let roles = list(&[role]);
+            let own = ActingToken { identity: ADAM, expires_at: Some(NOW + 60), ..ActingToken::default() };
+            let grantee = Grantee { id: ADAM, roles: &roles, organizations: &Organizations::none() };
+            let asked = Asked { lifetime, ..Asked::default() };
+            let acting = acting(Who::Token(own), &roles, &Organizations::none());
+            terms(&profile(|_| ()), &asked, &grantee, &acting, &all(), NOW).map(|terms| terms.expires_at)
+        };
+        assert_eq!(end("Operator", Lifetime::Default).unwrap(), Some(NOW + 60));
+        assert!(end("Operator", Lifetime::Never).is_err() && end("Operator", Lifetime::Seconds(61)).is_err());
+        assert_eq!(end("Administrator", Lifetime::Never).unwrap(), None);
+    }
+
+    fn subset(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
+        proptest::sample::subsequence(of, 0..=of.len()).prop_map(|names| list(&names))
+    }
+
+    fn roles() -> impl Strategy<Value = Vec<String>> {
+        subset(&["Administrator", "Operator", "Reader", "Auditor", "Other"])
+    }
+
+    fn organizations() -> impl Strategy<Value = Vec<String>> {
+        subset(&["North", "South", "West"])
+    }
+
+    fn bounds() -> impl Strategy<Value = BoundedBy> {
+        proptest::sample::select(&[BoundedBy::Identity, BoundedBy::Creator, BoundedBy::Both, BoundedBy::Neither][..])
+    }
+
+    fn names(organizations: &Organizations) -> Vec<String> {
+        organizations.names().unwrap_or_else(|| list(&["North", "South", "West", "any other"]))
+    }
+
+    /// What is random in a case: a token of Adam's, what it asks for, and what becomes of the roles afterwards.
+    #[derive(Debug, Clone)]
+    struct Family {
+        parent: Vec<String>,
+        list: Option<Vec<String>>,
+        belongs: Vec<String>,
+        held: Vec<String>,
+        by: BoundedBy,
+        asked: Option<Vec<String>>,
+        asked_organizations: Option<Vec<String>>,
+        later: Vec<String>,
+        belongs_later: Vec<String>,
+    }
+
+    #[test]
+    fn what_a_token_grants_is_never_more_than_itself() {
+        let option = proptest::option::of::<BoxedStrategy<Vec<String>>>;
+        let cases = (
+            (roles(), option(organizations().boxed()), organizations(), roles(), bounds()),
+            (option(roles().boxed()), option(organizations().boxed()), roles(), organizations()),
+        )
+            .prop_map(
+                |((parent, list, belongs, held, by), (asked, asked_organizations, later, belongs_later))| Family {
+                    parent,
+                    list,
+                    belongs,
+                    held,
+                    by,
+                    asked,
+                    asked_organizations,
+                    later,
+                    belongs_later,
+                },
+            );
+        let outcome = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(100_000) })
+            .run(&cases, |family| check_family(&family));
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    }
+
+    fn check_family(family: &Family) -> std::result::Result<(), TestCaseError> {
+        let all = all();
+        let belongs = Organizations::of(&family.belongs);
+        // The token that grants: Adam's, under the profile Default.
+        let parent = |held: &[String], belongs: &Organizations| {
+            let own = Rights::of(held, &all);
+            let rights = Rights::of(&family.parent, &all);
+            let by = BoundedBy::Identity;
+            let now = bound(by, &rights, Standing::Has(&own), Standing::LocalOwner, None, &all);
+            let access = bound_organizations(by, family.list.as_deref(), belongs, &Organizations::Every, None);
+            (now, access)
+        };
+        let (rights, access) = parent(&family.held, &belongs);
+        let own = ActingToken { identity: ADAM, chosen_organizations: family.list.clone(), ..ActingToken::default() };
+        let acting = Acting { who: Who::Token(own), rights, organizations: access, administers: vec![] };
+        let grantee = Grantee { id: ADAM, roles: &family.held, organizations: &belongs };
+        let asked = Asked {
+            roles: family.asked.as_deref(),
+            organizations: family.asked_organizations.as_deref(),
+            ..Asked::default()
+        };
+        let mine = profile(|settings| settings.bounded_by = family.by);
+        let Ok(granted) = terms(&mine, &asked, &grantee, &acting, &all, NOW) else {
+            // Nothing that is within the token, the identity and the list is refused.
+            let roles = family.asked.iter().flatten().all(|role| acting.rights.include(role));
+            let places = family.asked_organizations.iter().flatten().all(|name| acting.organizations.include(name));
+            prop_assert!(!(roles && places), "refused for nothing");
+            return Ok(());
+        };
+        let child = Rights::of(&granted.roles, &all);
+        prop_assert!(child.is_within(&acting.rights), "more rights at the grant: {:?}", granted.roles);
+        // Whatever becomes of Adam's roles and organisations, the child never has more than its parent.
+        for (held, belongs) in
+            [(&family.held, belongs.clone()), (&family.later, Organizations::of(&family.belongs_later))]
+        {
+            let (parent_rights, parent_access) = parent(held, &belongs);
+            let own = Rights::of(held, &all);
+            let standing = Standing::Has(&own);
+            let now = bound(family.by, &child, standing, standing, Some(&parent_rights), &all);
+            prop_assert!(now.is_within(&parent_rights), "more rights at use: {:?}", now.names());
+            let chosen = granted.organizations.as_deref();
+            let access = bound_organizations(family.by, chosen, &belongs, &belongs, Some(&parent_access));
+            prop_assert!(
+                names(&access).iter().all(|name| parent_access.include(name)),
+                "more organisations: {access:?}"
+            );
+            if family.by != BoundedBy::Neither {
+                prop_assert!(now.is_within(&own), "more rights than its bound");
+                // A list keeps a child within its parent's, even where nobody cuts it to that at use.
+                let alone = bound_organizations(family.by, chosen, &belongs, &belongs, None);
+                prop_assert!(names(&alone).iter().all(|name| parent_access.include(name)), "more by itself: {alone:?}");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! Document: AppNeta APM, "API Access Tokens".
+
+use tessera_native::error::ErrorCode;
+use tessera_native::model::{BoundedBy, CreatorRemoved, TokenFormat};
+use tessera_native::policy::{
+    Acting, Asked, Lifetime, Operation, Organizations, Standing, TokenFacts, bound, bound_organizations,
+    check_tag_change, may_change, may_see,
+};
+
+use crate::support::*;
+
+const DOCUMENT: &str = "AppNeta";
+
+#[test]
+fn who_generates() {
+    // "Token generation is available to all users except those with custom roles."
+    let profile = profile(DOCUMENT);
+    for (topic, held, acting, allowed) in [
+        ("a reader", &["Reader"][..], identity(ADAM, &["Reader"]), true),
+        ("an administrator", &["Administrator"], identity(ADAM, &["Administrator"]), true),
+        ("without any role", &[], identity(ADAM, &[]), true),
+        ("with a custom role", &["policy"], identity(ADAM, &["policy"]), false),
+        ("with a custom role among others", &["Reader", "policy"], identity(ADAM, &["Reader", "policy"]), false),
+        ("an administrator for one with a custom role", &["policy"], identity(EVE, &["Administrator"]), false),
+        ("an administrator with a custom role", &["Reader"], identity(EVE, &["Administrator", "policy"]), false),
+    ] {
+        let granted = grant_to(&profile, held, &acting, &named()).map(drop);
+        assert_eq!(granted, if allowed { Ok(()) } else { not_permitted("identity") }, "{DOCUMENT}: by {topic}");
+    }
+}
+
+#[test]
+fn permissions_at_creation() {
+    // "Token permissions are less than or equal to those of the user that created it."
+    let profile = profile(DOCUMENT);
+    let (reader, administrator) = (identity(EVE, &["Reader"]), identity(EVE, &["Administrator"]));
+    for (topic, held, acting, asked, expected) in [
+        ("equal", &["Operator"], identity(ADAM, &["Operator"]), Some(["Operator"]), Ok(list(&["Operator"]))),
+        ("less", &["Operator"], identity(ADAM, &["Operator"]), Some(["Reader"]), Ok(list(&["Reader"]))),
+        ("more", &["Operator"], identity(ADAM, &["Operator"]), Some(["Administrator"]), not_permitted("role")),
+        ("unsaid: all", &["Operator"], identity(ADAM, &["Operator"]), None, Ok(list(&["Operator"]))),
+        ("more than whom it is for", &["Operator"], administrator, Some(["Administrator"]), not_permitted("role")),
+        ("for another, by a reader", &["Operator"], reader, Some(["Reader"]), not_permitted("operation")),
+    ] {
+        let asked = asked.map(|names| list(&names));
+        let granted = grant_to(&profile, held, &acting, &Asked { roles: asked.as_deref(), ..named() });
+        assert_eq!(granted.map(|terms| terms.roles), expected, "{DOCUMENT}: permissions at creation, {topic}");
+    }
+}
+
+#[test]
+fn permissions_at_each_use() {
+    // The creator loses a role: so does the token. Both bound it.
+    let by = profile(DOCUMENT).settings.bounded_by;
+    assert_eq!(by, BoundedBy::Both, "{DOCUMENT}: what bounds a token");
+    let held = rights(&["Operator"]);
+    for (topic, own, creators, expected) in [
+        ("nothing changed", &["Operator"][..], &["Operator"][..], &["Operator"][..]),
+        ("the creator lost a role", &["Operator"], &["Reader"], &["Reader"]),
+        ("the creator lost all", &["Operator"], &[], &[]),
+        ("the identity lost a role", &["Reader"], &["Operator"], &["Reader"]),
+        ("both won one", &["Administrator"], &["Administrator"], &["Operator"]),
+    ] {
+        let (own, creators) = (rights(own), rights(creators));
+        let now = bound(by, &held, Standing::Has(&own), Standing::Has(&creators), None, &all());
+        assert_eq!(now.names(), expected, "{DOCUMENT}: permissions at use, {topic}");
+    }
+    let own = rights(&["Operator"]);
+    let by_owner = bound(by, &held, Standing::Has(&own), Standing::LocalOwner, None, &all());
+    assert_eq!(by_owner.names(), ["Operator"], "{DOCUMENT}: permissions at use, created by the local owner");
+    assert!(bound(by, &held, Standing::Has(&own), Standing::Gone, None, &all()).names().is_empty());
+}
+
+#[test]
+fn no_user_information() {
+    // "the authentication token does not carry any user information".
+    let profile = profile(DOCUMENT);
+    for (asked, expected) in [(None, Ok(TokenFormat::Opaque)), (Some(TokenFormat::Jwt), not_permitted("format"))] {
+        let granted = grant(&profile, &["Reader"], &Asked { format: asked, ..named() }).map(|terms| terms.format);
+        assert_eq!(granted, expected, "{DOCUMENT}: form of the value");
+    }
+}
+
+#[test]
+fn name_and_expiration() {
+    // "Enter a token name. Specify an expiration date (or Never)."
+    let profile = profile(DOCUMENT);
+    assert_eq!(grant(&profile, &[], &Asked::default()).map(drop), invalid("name"), "{DOCUMENT}: name");
+    let midnight = NOW - NOW % DAY;
+    for (topic, lifetime, expected) in [
+        ("a date", Lifetime::On(midnight + DAY), Ok(Some(NOW + DAY))),
+        ("a time", Lifetime::Until(NOW + 1), Ok(Some(NOW + 1))),
+        ("Never", Lifetime::Never, Ok(None)),
+    ] {
+        let granted = grant(&profile, &["Reader"], &for_time(lifetime)).map(|terms| terms.expires_at);
+        assert_eq!(granted, expected, "{DOCUMENT}: expiration, {topic}");
+    }
+}
+
+#[test]
+fn organisations() {
+    let profile = profile(DOCUMENT);
+    let by = profile.settings.bounded_by;
+    let set = |names: &[&str]| Organizations::of(&list(names));
+    // At creation: all now and in future, or a list of those that one has.
+    for (topic, asked, expected) in [
+        ("any in the future", None, Ok(None)),
+        ("selected", Some(&["north"][..]), Ok(Some(list(&["north"])))),
+        ("one that the user does not have", Some(&["North", "West"]), not_permitted("organization")),
+    ] {
+        let asked = asked.map(list);
+        let granted = grant(&profile, &["Reader"], &Asked { organizations: asked.as_deref(), ..named() });
+        assert_eq!(granted.map(|terms| terms.organizations), expected, "{DOCUMENT}: organisations, {topic}");
+    }
+    // At use: what the user has by then.
+    let selected = list(&["North", "South"]);
+    for (topic, chosen, has, expected) in [
+        ("dynamic: a new one is included", None, &["North", "West"][..], &["North", "West"][..]),
+        ("dynamic: a lost one is not", None, &["North"], &["North"]),
+        ("static: a new one is not accessible", Some(&selected[..]), &["North", "South", "West"], &["North", "South"]),
+        ("static: a lost one is lost", Some(&selected[..]), &["South", "West"], &["South"]),
+    ] {
+        let user = set(has);
+        let access = bound_organizations(by, chosen, &user, &user, None).names().unwrap();
+        assert_eq!(access, expected, "{DOCUMENT}: organisations, {topic}");
+        let gone = bound_organizations(by, chosen, &user, &Organizations::none(), None);
+        assert_eq!(gone.names().unwrap(), [""; 0], "{DOCUMENT}: organisations, the creator is gone");
+    }
+}
+
+#[test]
+fn tokens_cannot_be_modified() {
+    // "A token cannot be modified once it is created. You must revoke it then create a new one."
+    let tags = check_tag_change(&profile(DOCUMENT), &list(&["new"]));
+    assert_eq!(attempt(tags), not_permitted("tags"), "{DOCUMENT}: a token cannot be modified");
+}
+
+#[test]
+fn the_creator_is_deleted() {
+    let settings = profile(DOCUMENT).settings;
+    assert_eq!(settings.creator_removed, CreatorRemoved::Revoke, "{DOCUMENT}: tokens go with their creator");
+    assert!(settings.expired_is_revoked, "{DOCUMENT}: the token is revoked automatically at expiration");
+    assert_eq!(settings.remove_revoked_after_seconds, None, "{DOCUMENT}: a revoked token stays on the list");
+    assert_eq!(settings.remove_expired_after_seconds, None, "{DOCUMENT}: a revoked token stays on the list");
+}
+
+#[test]
+fn who_views_and_revokes() {
+    // "A user can view the tokens they created. An Organization Admin can view tokens they created as well as token
+    // associated with organizations they control." And so for revoking.
+    let administers = |organization: &str, member_of: &[&str]| Acting {
+        administers: list(&[organization]),
+        organizations: Organizations::of(&list(member_of)),
+        ..identity(EVE, &["Reader"])
+    };
+    let denied = not_permitted("operation");
+    let unknown = || Err((ErrorCode::NotFound, "token".to_owned()));
+    for (topic, acting, sees, revokes, disables) in [
+        ("who created it", identity(ADAM, &[]), true, Ok(()), Ok(())),
+        ("nobody else", identity(EVE, &["Operator"]), false, unknown(), unknown()),
+        ("an administrator of its organisation", administers("North", &["north"]), true, Ok(()), denied.clone()),
+        ("an administrator of another", administers("South", &["South"]), false, unknown(), unknown()),
+        ("one who no longer belongs to it", administers("North", &["South"]), false, unknown(), unknown()),
+        ("an administrator of the system", identity(EVE, &["Administrator"]), true, Ok(()), Ok(())),
+    ] {
+        let told = with_facts(ADAM, Some(ADAM), |facts: &TokenFacts<'_>| {
+            (
+                may_see(&acting, facts),
+                attempt(may_change(&acting, facts, &Operation::TOKEN_REVOKE)),
+                attempt(may_change(&acting, facts, &Operation::TOKEN_DISABLE)),
+            )
+        });
+        assert_eq!(told, (sees, revokes, disables), "{DOCUMENT}: view and revoke, {topic}");
+    }
+    // Made for another: both its creator and the one it speaks for have it on their list.
+    assert!(
+        with_facts(EVE, Some(ADAM), |facts| may_see(&identity(ADAM, &[]), facts)),
+        "{DOCUMENT}: created for another"
+    );
+}
+
+#[test]
+fn the_observer_endpoint() {
+    // "Tokens cannot be used to call the observer API endpoint for creating, viewing, or deleting an observer URL."
+    let endpoints = profile(DOCUMENT).settings.denied_endpoints;
+    assert_eq!(endpoints.len(), 1, "{DOCUMENT}: observer endpoint");
+    assert_eq!(endpoints[0].path, "/api/v3/observer/**", "{DOCUMENT}: observer endpoint, with all under it");
+    assert!(endpoints[0].methods.is_empty(), "{DOCUMENT}: observer endpoint, whatever the method");
+}

@@ -1,0 +1,142 @@
+//! Document: an enterprise system's "Security and Tokens".
+
+use tessera_native::clock::MAXIMUM_SECONDS;
+use tessera_native::model::TokenFormat;
+use tessera_native::policy::{Acting, Asked, Lifetime, Operation, TokenFacts, check_tag_change, may_change, may_grant};
+
+use crate::support::*;
+
+const DOCUMENT: &str = "Enterprise";
+const USER: &[&str] = &["REST API", "Reader"];
+
+#[test]
+fn only_own_tokens() {
+    // "users are only able to create their own tokens (including administrators)".
+    let profile = profile(DOCUMENT);
+    for (topic, acting, to, expected) in [
+        ("one's own", identity(ADAM, USER), Some(ADAM), Ok(())),
+        ("another's", identity(EVE, USER), Some(ADAM), not_permitted("operation")),
+        ("another's, by an administrator", identity(EVE, &["Administrator"]), Some(ADAM), not_permitted("operation")),
+        ("another's, by the local owner", Acting::local_owner(), Some(ADAM), not_permitted("operation")),
+        ("of nobody, by the local owner", Acting::local_owner(), None, not_permitted("operation")),
+        ("one's own, by an administrator", identity(ADAM, &["Administrator"]), Some(ADAM), Ok(())),
+    ] {
+        assert_eq!(attempt(may_grant(&acting, &profile, to)), expected, "{DOCUMENT}: create {topic}");
+    }
+    // A successor is a token that is created too, with a value that its maker gets to see.
+    let rotate = |acting: &Acting| {
+        with_facts(ADAM, Some(ADAM), |facts| {
+            let facts = TokenFacts { owner_only: profile.settings.owner_only, ..*facts };
+            attempt(may_change(acting, &facts, &Operation::TOKEN_ROTATE))
+        })
+    };
+    assert_eq!(rotate(&identity(ADAM, USER)), Ok(()), "{DOCUMENT}: rotate one's own");
+    assert_eq!(rotate(&identity(EVE, &["Administrator"])), not_permitted("operation"), "{DOCUMENT}: rotate another's");
+    assert_eq!(rotate(&Acting::local_owner()), not_permitted("operation"), "{DOCUMENT}: rotate another's");
+}
+
+#[test]
+fn required_role() {
+    // "users must be assigned to the REST API role".
+    let profile = profile(DOCUMENT);
+    for (topic, held, expected) in [
+        ("with it", USER, Ok(list(&["Reader", "REST API"]))),
+        ("without it", &["Reader"], not_permitted("identity")),
+        ("administrators too", &["Administrator"], not_permitted("identity")),
+        ("without any", &[], not_permitted("identity")),
+    ] {
+        let granted = grant(&profile, held, &named()).map(|terms| terms.roles);
+        assert_eq!(granted, expected, "{DOCUMENT}: REST API role, {topic}");
+    }
+}
+
+#[test]
+fn name_is_required() {
+    let profile = profile(DOCUMENT);
+    for (topic, name, expected) in [
+        ("given", Some("nightly"), Ok(Some("nightly".to_owned()))),
+        ("left out", None, invalid("name")),
+        ("empty", Some(""), invalid("name")),
+        ("blank", Some("  "), invalid("name")),
+    ] {
+        let granted = grant(&profile, USER, &Asked { name, ..Asked::default() }).map(|terms| terms.name);
+        assert_eq!(granted, expected, "{DOCUMENT}: name, {topic}");
+    }
+}
+
+#[test]
+fn expiration() {
+    let profile = profile(DOCUMENT);
+    let midnight = NOW - NOW % DAY;
+    for (topic, lifetime, expected) in [
+        ("default: two weeks", Lifetime::Default, Ok(Some(NOW + 14 * DAY))),
+        ("is required", Lifetime::Never, not_permitted("noExpiry")),
+        ("at least one day", Lifetime::Seconds(DAY), Ok(Some(NOW + DAY))),
+        ("a second less than a day", Lifetime::Seconds(DAY - 1), not_permitted("expiresIn")),
+        ("tomorrow at this time", Lifetime::Until(NOW + DAY), Ok(Some(NOW + DAY))),
+        ("tomorrow at midnight is too early", Lifetime::Until(midnight + DAY), not_permitted("expiresAt")),
+        ("tomorrow's date takes the time of day of creation", Lifetime::On(midnight + DAY), Ok(Some(NOW + DAY))),
+        ("a later date", Lifetime::On(midnight + 30 * DAY), Ok(Some(NOW + 30 * DAY))),
+        ("today's date", Lifetime::On(midnight), invalid("expiresAt")),
+        // "setting the expiration date to 2038-01-19 or later creates an invalid token": not here.
+        ("2038-01-19", Lifetime::On(2_147_472_000), Ok(Some(2_147_472_000 + NOW % DAY))),
+        ("2038-01-19T03:14:07Z", Lifetime::Until(2_147_483_647), Ok(Some(2_147_483_647))),
+        ("2038-01-19T03:14:08Z", Lifetime::Until(2_147_483_648), Ok(Some(2_147_483_648))),
+        ("2106-02-07", Lifetime::On(4_294_944_000), Ok(Some(4_294_944_000 + NOW % DAY))),
+        ("2106-02-07T06:28:16Z", Lifetime::Until(4_294_967_296), Ok(Some(4_294_967_296))),
+        ("9999-12-31", Lifetime::On(253_402_214_400), Ok(Some(253_402_214_400 + NOW % DAY))),
+        ("9999-12-31T23:59:59Z", Lifetime::Until(MAXIMUM_SECONDS), Ok(Some(MAXIMUM_SECONDS))),
+        ("10000-01-01", Lifetime::On(253_402_300_800), invalid("expiresAt")),
+    ] {
+        let granted = grant(&profile, USER, &for_time(lifetime)).map(|terms| terms.expires_at);
+        assert_eq!(granted, expected, "{DOCUMENT}: expiration, {topic}");
+    }
+}
+
+#[test]
+fn subject() {
+    let own = tessera_native::policy::profile::check("Mine", &{
+        let mut settings = profile(DOCUMENT).settings;
+        settings.default_subject = Some("https://profile.example/".to_owned());
+        settings
+    })
+    .unwrap();
+    let built_in = profile(DOCUMENT);
+    let site = Some("https://www.tokenexample.com/");
+    for (topic, profile, subject, server, expected) in [
+        ("the base URI by default", &built_in, None, site, site),
+        ("without a server there is none", &built_in, None, None, None),
+        ("the profile's before the server's", &own, None, site, Some("https://profile.example/")),
+        ("the profile's", &own, None, None, Some("https://profile.example/")),
+        ("can be blank", &built_in, Some(""), site, None),
+        ("can be blank over the profile's", &own, Some(""), None, None),
+        (
+            "more specific",
+            &built_in,
+            Some("https://www.tokenexample.com/locations"),
+            site,
+            Some("https://www.tokenexample.com/locations"),
+        ),
+    ] {
+        let granted = grant(profile, USER, &Asked { subject, server, ..named() }).unwrap();
+        assert_eq!(granted.subject.as_deref(), expected, "{DOCUMENT}: subject, {topic}");
+    }
+}
+
+#[test]
+fn only_the_remark_is_editable() {
+    let tags = check_tag_change(&profile(DOCUMENT), &list(&["new"]));
+    assert_eq!(attempt(tags), not_permitted("tags"), "{DOCUMENT}: a token is immutable but for its remark");
+    let remark = |acting: &Acting| {
+        with_facts(ADAM, Some(ADAM), |facts| attempt(may_change(acting, facts, &Operation::TOKEN_UPDATE)))
+    };
+    assert_eq!(remark(&identity(ADAM, USER)), Ok(()), "{DOCUMENT}: remark, by its owner");
+}
+
+#[test]
+fn both_forms_of_value() {
+    for (asked, expected) in [(None, TokenFormat::Opaque), (Some(TokenFormat::Jwt), TokenFormat::Jwt)] {
+        let granted = grant(&profile(DOCUMENT), USER, &Asked { format: asked, ..named() }).unwrap();
+        assert_eq!(granted.format, expected, "{DOCUMENT}: the referrer is kept for both forms of value");
+    }
+}
