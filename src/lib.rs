@@ -63,6 +63,12 @@
 //!   The way out: `SELECT` and `token` in `store/sqlite/tokens.rs`, the record in `ffi/wire.rs`, `Token.cs`, and the
 //!   module's `GrantedToken.cs` and `Tessera.Format.ps1xml`. .NET refuses an answer with a member it does not know,
 //!   so neither side can be forgotten.
+//! - **A setting of profiles**: the member in `model/profile.rs`, its limits in `check` of `policy/profile.rs` with a
+//!   case in the tests there, and the rule where it belongs: `policy/terms.rs` for a grant, `policy/expiry.rs` for its
+//!   end, `policy/bound.rs` for what a token may do at each use. Where a document states the rule, a case in
+//!   `tests/rules` names it.
+//! - **An operation**: a line of the table in `policy/permit.rs`, which says who may do it; the use case asks
+//!   [`policy::permitted`] or, for a token, [`policy::may_change`].
 //! - **A cmdlet**: a file in `module/Commands/` with a class over `StoreCmdlet`, which calls the .NET API through
 //!   `Attempt` and holds no rule of its own; errors come from `Errors.cs`, secrets are `SecretText`. Its name goes into
 //!   `module/Tessera.psd1`, `tests/dotnet/ModuleManifestTests.cs` and the README's table; a new kind of object gets its

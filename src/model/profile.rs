@@ -62,7 +62,7 @@ pub struct ProfileSettings {
     /// Whether values are kept, sealed under the store's wrapping key, so that later reads give them again.
     /// Otherwise only digests are kept.
     pub keeps_values: bool,
-    /// The operations that no token may do, whatever its roles: names in the form `noun.verb`.
+    /// The operations that no token may do, whatever its roles: names as `policy::Operation` has them.
     pub denied_operations: Vec<String>,
     /// The endpoints that no token may call, whatever its roles.
     pub denied_endpoints: Vec<Endpoint>,

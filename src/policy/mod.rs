@@ -35,7 +35,7 @@ pub use permit::{
     ADMINISTRATOR, Acting, ActingToken, MAXIMUM_OPERATION_CHARACTERS, Operation, READER, TokenFacts, Who, may_change,
     may_grant, may_see, permitted,
 };
-pub use role::{Rights, role_name};
+pub use role::{Rights, included_roles, role_name};
 pub use terms::{Asked, Grantee, Terms, check_tag_change, terms};
 
 pub(crate) use grant::known_roles;
