@@ -7,8 +7,11 @@ use serde_json::{Map, Value};
 use crate::clock::MAXIMUM_SECONDS;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::{jwt, opaque};
-use crate::model::{BoundedBy, CreatorRemoved, Endpoint, JwtKind, Profile, ProfileSettings, TokenFormat, fold_name};
+use crate::model::{
+    BoundedBy, Conditions, CreatorRemoved, Endpoint, JwtKind, Profile, ProfileSettings, TokenFormat, fold_name,
+};
 
+use super::condition;
 use super::expiry::{in_words, is_limited};
 use super::grant::{self, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS};
 use super::role::role_name;
@@ -152,8 +155,9 @@ pub fn check(name: &str, settings: &ProfileSettings) -> Result<Profile> {
         let message = "This profile comes with every store and cannot be changed. Copy it under a name of your own.";
         return Err(Error::new(ErrorCode::NotPermitted, message).about("name"));
     }
+    let mut settings = settings.clone();
     opaque::check_prefix(&settings.prefix)?;
-    check_lifetimes(settings)?;
+    check_lifetimes(&settings)?;
     for (subject, seconds, least) in [
         ("removeExpiredAfterSeconds", settings.remove_expired_after_seconds, 0),
         ("removeRevokedAfterSeconds", settings.remove_revoked_after_seconds, 0),
@@ -174,9 +178,16 @@ pub fn check(name: &str, settings: &ProfileSettings) -> Result<Profile> {
         return Err(Error::argument("maximumTagCharacters", "The longest tag has 1 to 64 characters."));
     }
     grant::tags_up_to(settings.maximum_tag_characters, settings.default_tag.as_slice(), "defaultTag")?;
+    settings.denied_operations = condition::operations(&settings.denied_operations, "deniedOperations")?;
     if settings.denied_endpoints.len() > MAXIMUM_DENIED_ENDPOINTS {
         return Err(Error::argument("deniedEndpoints", "A profile may deny at most 64 endpoints."));
     }
+    settings.denied_endpoints =
+        settings.denied_endpoints.iter().map(condition::check_endpoint).collect::<Result<_>>()?;
+    let subject = settings.default_subject.take();
+    settings.default_subject = condition::check(&Conditions { subject, ..Conditions::default() })
+        .map_err(|error| error.about("defaultSubject"))?
+        .subject;
     if let Some(prefix) = &settings.foreign_prefix {
         let is_visible = prefix.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_visible || !(1..=MAXIMUM_FOREIGN_PREFIX_CHARACTERS).contains(&prefix.len()) {
@@ -184,7 +195,7 @@ pub fn check(name: &str, settings: &ProfileSettings) -> Result<Profile> {
             return Err(Error::argument("foreignPrefix", message));
         }
     }
-    Ok(Profile { name: name.as_str().to_owned(), built_in: false, settings: settings.clone() })
+    Ok(Profile { name: name.as_str().to_owned(), built_in: false, settings })
 }
 
 fn check_lifetimes(settings: &ProfileSettings) -> Result<()> {
@@ -268,4 +279,191 @@ pub fn changed(base: &ProfileSettings, changes: Map<String, Value>) -> Result<Pr
         })?;
     }
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn named(name: &str) -> ProfileSettings {
+        built_in().into_iter().find(|profile| profile.name == name).unwrap().settings
+    }
+
+    fn changes(changes: Value) -> Map<String, Value> {
+        let Value::Object(changes) = changes else { panic!("{changes}") };
+        changes
+    }
+
+    #[test]
+    fn names_of_profiles_and_settings_are_fixed() {
+        assert_eq!(
+            built_in().map(|profile| profile.name),
+            ["Default", "PowerShellUniversal", "UniversalDashboard", "Rubrik", "Enterprise", "AppNeta"]
+        );
+        assert!(built_in().iter().all(|profile| profile.built_in));
+        let text = serde_json::to_string(&named("AppNeta")).unwrap();
+        assert_eq!(
+            text,
+            r#"{"format":"Opaque","allowsOtherFormat":false,"jwtKind":"AccessToken","prefix":"tsr","#.to_owned()
+                + r#""defaultLifetimeSeconds":7776000,"minimumLifetimeSeconds":1,"maximumLifetimeSeconds":null,"#
+                + r#""allowsNever":true,"ownerOnly":false,"requiredRole":null,"refusesCustomRoles":true,"#
+                + r#""requiresRoles":false,"nameRequired":true,"maximumTagCharacters":64,"defaultTag":null,"#
+                + r#""defaultRoles":null,"tagsEditable":false,"keepsValues":false,"deniedOperations":[],"#
+                + r#""deniedEndpoints":[{"path":"/api/v3/observer/**"}],"boundedBy":"Both","#
+                + r#""creatorRemoved":"Revoke","expiredIsRevoked":true,"removeExpiredAfterSeconds":null,"#
+                + r#""removeRevokedAfterSeconds":null,"warningSeconds":null,"defaultSubject":null,"#
+                + r#""subjectFromServer":false,"reuseRevokesFamily":false,"foreignPrefix":null}"#
+        );
+    }
+
+    #[test]
+    fn settings_survive_json_and_unknown_ones_are_refused() {
+        for profile in built_in() {
+            let text = serde_json::to_string(&profile.settings).unwrap();
+            assert_eq!(serde_json::from_str::<ProfileSettings>(&text).unwrap(), profile.settings, "{}", profile.name);
+        }
+        assert_eq!(serde_json::from_str::<ProfileSettings>("{}").unwrap(), ProfileSettings::default());
+        let never: ProfileSettings = serde_json::from_str(r#"{"defaultLifetimeSeconds":null}"#).unwrap();
+        assert_eq!(never.default_lifetime_seconds, None, "null is none, and not the default");
+        assert!(serde_json::from_str::<ProfileSettings>(r#"{"maximumLifetime":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_copy_of_each_built_in_profile_may_be_made() {
+        for profile in built_in() {
+            let copy = check("Mine", &profile.settings).unwrap();
+            assert!(!copy.built_in && copy.name == "Mine");
+            // The normal form differs in the order of lists at most.
+            assert_eq!(check("Mine", &copy.settings).unwrap(), copy, "{}", profile.name);
+            let refused = check(&profile.name.to_lowercase(), &profile.settings).unwrap_err();
+            assert_eq!((refused.code(), refused.subject()), (ErrorCode::NotPermitted, Some("name")));
+        }
+    }
+
+    #[test]
+    fn settings_have_limits_and_agree_with_each_other() {
+        let jwt = json!({ "format": "Jwt", "allowsNever": false });
+        let cases = [
+            ("Default", json!({ "prefix": "a_b" }), Ok(())),
+            ("Default", json!({ "prefix": "" }), Err("prefix")),
+            ("Default", json!({ "prefix": "Tsr" }), Err("prefix")),
+            ("Default", json!({ "prefix": "abcdefghijklmnopq" }), Err("prefix")),
+            ("Default", json!({ "defaultLifetimeSeconds": 0 }), Err("defaultLifetimeSeconds")),
+            ("Default", json!({ "defaultLifetimeSeconds": MAXIMUM_SECONDS + 1 }), Err("defaultLifetimeSeconds")),
+            ("Default", json!({ "defaultLifetimeSeconds": MAXIMUM_SECONDS }), Ok(())),
+            ("Default", json!({ "defaultLifetimeSeconds": null }), Ok(())),
+            ("Default", json!({ "defaultLifetimeSeconds": null, "allowsNever": false }), Err("defaultLifetimeSeconds")),
+            ("Default", json!({ "minimumLifetimeSeconds": 0 }), Err("minimumLifetimeSeconds")),
+            ("Default", json!({ "minimumLifetimeSeconds": 90 * DAY_SECONDS + 1 }), Err("defaultLifetimeSeconds")),
+            ("Default", json!({ "maximumLifetimeSeconds": YEAR_SECONDS }), Err("allowsNever")),
+            ("Default", json!({ "maximumLifetimeSeconds": YEAR_SECONDS, "allowsNever": false }), Ok(())),
+            (
+                "Default",
+                json!({ "maximumLifetimeSeconds": DAY_SECONDS, "allowsNever": false }),
+                Err("defaultLifetimeSeconds"),
+            ),
+            (
+                "Enterprise",
+                json!({ "maximumLifetimeSeconds": 60, "defaultLifetimeSeconds": 60 }),
+                Err("maximumLifetimeSeconds"),
+            ),
+            ("Enterprise", json!({ "maximumLifetimeSeconds": 14 * DAY_SECONDS }), Ok(())),
+            ("Default", json!({ "format": "Jwt" }), Ok(())),
+            ("Default", json!({ "format": "Jwt", "allowsOtherFormat": false }), Err("allowsNever")),
+            ("Default", json!({ "format": "Jwt", "defaultLifetimeSeconds": null }), Err("defaultLifetimeSeconds")),
+            ("Default", json!({ "format": "Jwt", "defaultLifetimeSeconds": 400 * DAY_SECONDS }), Ok(())),
+            (
+                "Default",
+                json!({ "format": "Jwt", "defaultLifetimeSeconds": 400 * DAY_SECONDS + 1 }),
+                Err("defaultLifetimeSeconds"),
+            ),
+            ("PowerShellUniversal", json!({ "defaultLifetimeSeconds": 3_650 * DAY_SECONDS }), Ok(())),
+            ("UniversalDashboard", json!({ "maximumLifetimeSeconds": 3_650 * DAY_SECONDS }), Ok(())),
+            ("PowerShellUniversal", json!({ "allowsNever": true }), Err("allowsNever")),
+            ("Default", json!({ "requiredRole": "REST API" }), Ok(())),
+            ("Default", json!({ "requiredRole": "REST,API" }), Err("requiredRole")),
+            ("Default", json!({ "requiredRole": "" }), Err("requiredRole")),
+            ("Default", json!({ "defaultRoles": [] }), Ok(())),
+            ("Default", json!({ "defaultRoles": ["Reader", " "] }), Err("defaultRoles")),
+            ("Default", json!({ "defaultRoles": vec!["Reader"; 65] }), Err("defaultRoles")),
+            ("Default", json!({ "maximumTagCharacters": 0 }), Err("maximumTagCharacters")),
+            ("Default", json!({ "maximumTagCharacters": 65 }), Err("maximumTagCharacters")),
+            ("Rubrik", json!({ "maximumTagCharacters": 8 }), Err("defaultTag")),
+            ("Rubrik", json!({ "defaultTag": "a\nb" }), Err("defaultTag")),
+            ("Default", json!({ "deniedOperations": ["ldap.create", "report.run-all"] }), Ok(())),
+            ("Default", json!({ "deniedOperations": ["LDAP"] }), Err("deniedOperations")),
+            ("Default", json!({ "deniedEndpoints": [{ "path": "/a/*/b/**", "methods": ["get"] }] }), Ok(())),
+            ("Default", json!({ "deniedEndpoints": [{ "path": "a" }] }), Err("deniedEndpoints")),
+            ("Default", json!({ "deniedEndpoints": vec![json!({ "path": "/a" }); 65] }), Err("deniedEndpoints")),
+            ("Default", json!({ "removeExpiredAfterSeconds": -1 }), Err("removeExpiredAfterSeconds")),
+            ("Default", json!({ "removeRevokedAfterSeconds": -1 }), Err("removeRevokedAfterSeconds")),
+            ("Default", json!({ "removeRevokedAfterSeconds": 0 }), Ok(())),
+            ("Default", json!({ "warningSeconds": 0 }), Err("warningSeconds")),
+            ("Default", json!({ "warningSeconds": DAY_SECONDS }), Ok(())),
+            ("Default", json!({ "defaultSubject": "https://example.com/" }), Ok(())),
+            ("Default", json!({ "defaultSubject": "/locations" }), Err("defaultSubject")),
+            ("Default", json!({ "foreignPrefix": "ghp_" }), Ok(())),
+            ("Default", json!({ "foreignPrefix": "" }), Err("foreignPrefix")),
+            ("Default", json!({ "foreignPrefix": "a b" }), Err("foreignPrefix")),
+            ("Default", json!({ "foreignPrefix": "x".repeat(65) }), Err("foreignPrefix")),
+            ("Default", jwt, Ok(())),
+        ];
+        for (base, change, expected) in cases {
+            let settings = changed(&named(base), changes(change.clone())).unwrap();
+            let checked = check("Mine", &settings);
+            match expected {
+                Ok(()) => assert!(checked.is_ok(), "{base} with {change}: {checked:?}"),
+                Err(subject) => {
+                    let error = checked.unwrap_err();
+                    let told = (error.code(), error.subject());
+                    assert_eq!(told, (ErrorCode::InvalidArgument, Some(subject)), "{base} with {change}: {error}");
+                }
+            }
+        }
+        for bad in ["", " Mine", "a\nb", &"x".repeat(257)] {
+            assert_eq!(check(bad, &ProfileSettings::default()).unwrap_err().subject(), Some("name"), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn settings_come_out_in_their_normal_form() {
+        let change = json!({
+            "deniedOperations": ["b.c", "a.b", "b.c"],
+            "deniedEndpoints": [{ "path": "/a", "methods": ["post", "get"] }],
+            "defaultSubject": "HTTPS://Example.com:443",
+        });
+        let checked = check("Mine", &changed(&named("Default"), changes(change)).unwrap()).unwrap();
+        assert_eq!(checked.settings.denied_operations, ["a.b", "b.c"]);
+        assert_eq!(checked.settings.denied_endpoints[0].methods, ["GET", "POST"]);
+        assert_eq!(checked.settings.default_subject.as_deref(), Some("https://example.com/"));
+    }
+
+    #[test]
+    fn a_change_touches_what_it_names_and_nothing_else() {
+        let enterprise = named("Enterprise");
+        let longer = changed(&enterprise, changes(json!({ "maximumLifetimeSeconds": YEAR_SECONDS }))).unwrap();
+        let expected = ProfileSettings { maximum_lifetime_seconds: Some(YEAR_SECONDS), ..enterprise.clone() };
+        assert_eq!(longer, expected);
+        let none = changed(&longer, changes(json!({ "maximumLifetimeSeconds": null, "requiredRole": null }))).unwrap();
+        assert_eq!(none, ProfileSettings { required_role: None, ..enterprise.clone() });
+        assert_eq!(changed(&enterprise, Map::new()).unwrap(), enterprise);
+        let unknown = changed(&enterprise, changes(json!({ "lifetime": 1 }))).unwrap_err();
+        assert_eq!((unknown.code(), unknown.subject()), (ErrorCode::InvalidArgument, Some("settings")));
+        for bad in [
+            json!({ "prefix": 5 }),
+            json!({ "prefix": null }),
+            json!({ "nameRequired": "secret" }),
+            json!({ "format": "secret" }),
+            json!({ "maximumTagCharacters": -1 }),
+            json!({ "defaultLifetimeSeconds": 1.5 }),
+            json!({ "deniedEndpoints": [{ "path": "/a", "verbs": [] }] }),
+        ] {
+            let error = changed(&enterprise, changes(bad.clone())).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidArgument);
+            assert_eq!(error.subject(), bad.as_object().unwrap().keys().next().map(String::as_str));
+            assert!(!error.message().contains("secret"), "{error}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Document: an enterprise system's "Security and Tokens".
 
 use tessera_native::clock::MAXIMUM_SECONDS;
-use tessera_native::model::TokenFormat;
+use tessera_native::model::{Conditions, TokenFormat};
+use tessera_native::policy::condition::Compiled;
 use tessera_native::policy::{Acting, Asked, Lifetime, Operation, TokenFacts, check_tag_change, may_change, may_grant};
 
 use crate::support::*;
@@ -121,6 +122,56 @@ fn subject() {
         let granted = grant(profile, USER, &Asked { subject, server, ..named() }).unwrap();
         assert_eq!(granted.subject.as_deref(), expected, "{DOCUMENT}: subject, {topic}");
     }
+}
+
+#[test]
+fn reach_of_the_subject() {
+    // "If the base URI is unchanged, the token will be valid for the entire URI site. If ... more specific ..., the
+    // token would be limited to the URI's "locations" resource."
+    let admits = |subject: &str, uri: &str| {
+        let conditions = Conditions { subject: Some(subject.to_owned()), ..Conditions::default() };
+        Compiled::new(&conditions).unwrap().admits_path(Some(uri))
+    };
+    let site = "https://www.tokenexample.com/";
+    for (topic, subject, path, expected) in [
+        ("the entire site", "", "", true),
+        ("the entire site", "", "locations/7", true),
+        ("the resource", "locations", "locations", true),
+        ("what is under the resource", "locations", "locations/7?page=2", true),
+        ("what begins alike", "locations", "locations2", false),
+        ("the site beside the resource", "locations", "", false),
+        ("the way back out", "locations", "locations/../admin", false),
+        ("the way back out, encoded", "locations", "locations/%2e%2e/admin", false),
+    ] {
+        let admitted = admits(&format!("{site}{subject}"), &format!("{site}{path}"));
+        assert_eq!(admitted, expected, "{DOCUMENT}: subject, {topic}: {path}");
+    }
+    assert!(
+        !admits(site, "https://other.example/") && !admits(site, "http://www.tokenexample.com/"),
+        "{DOCUMENT}: site"
+    );
+}
+
+#[test]
+fn referrer() {
+    // "limit token validation to "Referrer" domains that end with the given value".
+    let admits = |condition: Option<&str>, referrer: Option<&str>| {
+        let conditions = Conditions { referrer: condition.map(str::to_owned), ..Conditions::default() };
+        Compiled::new(&conditions).unwrap().admits_referrer(referrer)
+    };
+    for (topic, referrer, expected) in [
+        ("the domain", Some("https://example.com/page"), true),
+        ("one that ends with it", Some("https://app.example.com/"), true),
+        ("one that ends like it", Some("https://badexample.com/"), false),
+        ("one that begins with it", Some("https://example.com.evil.org/"), false),
+        ("none", None, false),
+    ] {
+        assert_eq!(admits(Some("example.com"), referrer), expected, "{DOCUMENT}: referrer, {topic}");
+    }
+    for referrer in [None, Some("https://anywhere.example/")] {
+        assert!(admits(None, referrer), "{DOCUMENT}: referrer, left blank it is valid for all");
+    }
+    assert!(admits(Some(""), None), "{DOCUMENT}: referrer, left blank it is valid for all");
 }
 
 #[test]
