@@ -11,6 +11,7 @@ mod path;
 mod referrer;
 mod subject;
 mod uri;
+mod within;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ pub use method::MAXIMUM_METHODS;
 pub use operation::{MAXIMUM_OPERATIONS, operations};
 pub use subject::MAXIMUM_SUBJECT_BYTES;
 pub use uri::MAXIMUM_URI_BYTES;
+pub use within::{list_within, within};
 
 /// The most uses that a token may be given: 2^53, up to which every JSON reader counts exactly.
 pub const MAXIMUM_USES: u64 = 1 << 53;
