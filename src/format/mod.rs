@@ -5,9 +5,11 @@
 //! - [`jwt`]: JSON Web Tokens, behind a strict front end of our own.
 //! - [`key`]: keys that a caller brings: secrets, PEM, JWK.
 //! - [`json`]: the strict JSON that the latter two rest on.
+//! - [`scan`]: the first two wherever they stand in other bytes.
 
 pub(crate) mod base64url;
 pub mod json;
 pub mod jwt;
 pub mod key;
 pub mod opaque;
+pub mod scan;

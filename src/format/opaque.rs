@@ -91,21 +91,30 @@ pub fn parse(value: &[u8]) -> Option<Parsed<'_>> {
 ///
 /// The work grows with the text's length: for text of which the length is bounded.
 pub fn is_within(text: &[u8]) -> bool {
-    let underscores = text.iter().enumerate().filter(|(_, byte)| **byte == b'_').map(|(place, _)| place);
-    underscores.into_iter().any(|place| {
-        let end = place + 1 + TAIL_CHARACTERS;
-        let mut starts = place.saturating_sub(MAXIMUM_PREFIX_CHARACTERS)..place;
-        starts.any(|start| text.get(start..end).is_some_and(|candidate| parse(candidate).is_some()))
-    })
+    let mut ends = memchr::memchr_iter(b'_', text).map(|place| place + 1 + TAIL_CHARACTERS);
+    ends.any(|end| text.get(..end).is_some_and(|head| ending_with(head).next().is_some()))
 }
+
+/// The values that end where `text` does, each with the place at which it begins.
+pub(crate) fn ending_with(text: &[u8]) -> impl Iterator<Item = (usize, Parsed<'_>)> {
+    let separator = text.len().saturating_sub(1 + TAIL_CHARACTERS);
+    let starts = separator.saturating_sub(MAXIMUM_PREFIX_CHARACTERS)..separator;
+    starts.filter_map(|start| parse(&text[start..]).map(|parsed| (start, parsed)))
+}
+
+/// Whether a prefix may have the character.
+pub(crate) fn is_prefix_character(character: u8) -> bool {
+    matches!(character, b'a'..=b'z' | b'0'..=b'9' | b'_')
+}
+
+/// The characters behind the `_` that ends the prefix.
+pub(crate) const TAIL_CHARACTERS: usize = TokenId::LENGTH + SECRET_CHARACTERS + CHECK_CHARACTERS;
 
 const SECRET_CHARACTERS: usize = 32;
 const CHECK_CHARACTERS: usize = 6;
-const TAIL_CHARACTERS: usize = TokenId::LENGTH + SECRET_CHARACTERS + CHECK_CHARACTERS;
 
 fn is_prefix(prefix: &[u8]) -> bool {
-    (1..=MAXIMUM_PREFIX_CHARACTERS).contains(&prefix.len())
-        && prefix.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    (1..=MAXIMUM_PREFIX_CHARACTERS).contains(&prefix.len()) && prefix.iter().copied().all(is_prefix_character)
 }
 
 fn check_of(checked: &[u8]) -> [u8; CHECK_CHARACTERS] {
