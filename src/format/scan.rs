@@ -65,7 +65,8 @@ pub enum CandidateKind {
 pub struct Patterns {
     /// The prefixes of opaque values; none: any.
     pub prefixes: Option<Vec<String>>,
-    /// How values of other systems begin. An empty text is left out: everything begins with it.
+    /// How values of other systems begin. Left out are an empty text, with which everything begins, and one that is
+    /// as long as the longest value.
     pub foreign_prefixes: Vec<String>,
 }
 
@@ -104,7 +105,8 @@ impl Scanner {
 
     /// `window_bytes` must be more than `BEHIND + AHEAD`, or nothing moves on.
     fn with_window(patterns: Patterns, window_bytes: usize) -> Self {
-        let foreign = patterns.foreign_prefixes.into_iter().filter(|prefix| !prefix.is_empty());
+        let is_usable = |prefix: &String| (1..MAXIMUM_VALUE_CHARACTERS).contains(&prefix.len());
+        let foreign = patterns.foreign_prefixes.into_iter().filter(is_usable);
         Self {
             prefixes: patterns.prefixes,
             foreign: foreign.map(ForeignPrefix::new).collect(),
@@ -294,7 +296,7 @@ impl ForeignPrefix {
             while let Some(offset) = text.get(from..end).and_then(|text| finder.find(text)) {
                 let place = from + offset;
                 from = place + 1;
-                let room = MAXIMUM_VALUE_CHARACTERS.saturating_sub(self.prefix.len());
+                let room = MAXIMUM_VALUE_CHARACTERS - self.prefix.len();
                 let rest = || reader.after(place + needle - 1).take(room).take_while(|it| is_bearer(*it));
                 // Counted first: a list that grows leaves copies behind.
                 let length = rest().count();

@@ -1,6 +1,7 @@
 //! The use cases, a file for each subject, over a store, its key and a clock.
 
 mod cache;
+mod file_scan;
 mod grant;
 mod identity;
 mod jwt;
@@ -16,6 +17,9 @@ mod session;
 mod token;
 mod validate;
 
+pub use file_scan::{
+    FileScan, FileScanEvent, FileScanNext, FileScanOptions, FileScanProgress, MAXIMUM_SCAN_THREADS, NotRead,
+};
 pub use grant::{Grant, GrantRequest};
 pub use jwt::{MintRequest, Minted, VerifiedJwt, VerifyRequest, mint_with, verify_with};
 pub use key::KeyExport;

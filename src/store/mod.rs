@@ -11,6 +11,7 @@ mod sqlite;
 use std::path::Path;
 
 pub use sqlite::SqliteStore;
+pub(crate) use sqlite::{Opened, open_for_reading};
 
 use crate::error::Result;
 use crate::model::{

@@ -330,7 +330,7 @@ fn values_of_other_systems_are_found_by_how_they_begin() {
 fn lines_are_counted_by_line_feeds() {
     let value = opaque_one();
     for (text, line) in [
-        (format!("{value}"), 1),
+        (value.clone(), 1),
         (format!("\n{value}"), 2),
         (format!("a\r\nb\r\n{value}\r\n"), 3),
         (format!("a\rb\r{value}"), 1),

@@ -136,10 +136,8 @@ pub(super) fn create_private(path: &Path) -> Result<()> {
 /// The key of the file at `path`.
 #[cfg(unix)]
 fn key(path: &Path) -> Result<FileKey> {
-    use std::os::unix::fs::MetadataExt;
-    let found =
-        fs::metadata(path).map_err(|_| wrong_path("The store's file was taken away while it was being opened."))?;
-    Ok(FileKey { device_and_inode: (found.dev(), found.ino()) })
+    let found = fs::metadata(path).and_then(|found| key_of(path, &found));
+    found.map_err(|_| wrong_path("The store's file was taken away while it was being opened."))
 }
 
 #[cfg(not(unix))]
@@ -147,22 +145,51 @@ fn key(path: &Path) -> Result<FileKey> {
     Ok(FileKey { path: path.to_owned() })
 }
 
+/// The key of any file, which was looked at already.
+#[cfg(unix)]
+pub(super) fn key_of(_path: &Path, found: &fs::Metadata) -> io::Result<FileKey> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(FileKey { device_and_inode: (found.dev(), found.ino()) })
+}
+
+#[cfg(not(unix))]
+pub(super) fn key_of(path: &Path, _found: &fs::Metadata) -> io::Result<FileKey> {
+    Ok(FileKey { path: fs::canonicalize(path)? })
+}
+
+/// The keys of the store's file at `path` and of those that SQLite puts beside it, as far as they are there.
+pub(super) fn keys_of_store(path: &Path) -> impl Iterator<Item = FileKey> {
+    ["", "-wal", "-shm"].into_iter().filter_map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        fs::metadata(&name).and_then(|found| key_of(Path::new(&name), &found)).ok()
+    })
+}
+
 /// Refuses a file that something in this process holds open: two copies of SQLite in one process undo each
 /// other's locks and so damage the file. Known on Linux only; elsewhere the documentation has to do.
 pub(super) fn refuse_held(wanted: &FileKey) -> Result<()> {
-    #[cfg(target_os = "linux")]
-    for entry in fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
-        if key(&entry.path()).is_ok_and(|held| held == *wanted) {
-            return Err(Error::new(
-                ErrorCode::StoreHeldElsewhere,
-                "Something else in this process, perhaps another SQLite library, holds the store's file open; two at \
-                 once would damage it. Close it there first.",
-            )
-            .about("path"));
-        }
+    if !is_held(wanted) {
+        return Ok(());
     }
-    let _ = wanted;
-    Ok(())
+    Err(Error::new(
+        ErrorCode::StoreHeldElsewhere,
+        "Something else in this process, perhaps another SQLite library, holds the store's file open; two at \
+         once would damage it. Close it there first.",
+    )
+    .about("path"))
+}
+
+/// Whether this process has a descriptor of the file. Known on Linux only.
+#[cfg(target_os = "linux")]
+pub(super) fn is_held(wanted: &FileKey) -> bool {
+    let descriptors = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    descriptors.map(|descriptor| key(&descriptor.path())).any(|held| held.is_ok_and(|held| held == *wanted))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_held(_wanted: &FileKey) -> bool {
+    false
 }
 
 /// Refuses the file systems on which POSIX locks are not reliable: NFS, SMB, FUSE, 9P.

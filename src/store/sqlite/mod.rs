@@ -12,6 +12,7 @@ mod keys;
 mod maintenance;
 mod organizations;
 mod profiles;
+mod reading;
 mod roles;
 mod schema;
 mod text;
@@ -21,7 +22,7 @@ mod writer;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -32,6 +33,8 @@ use crate::model::{
     Identity, IdentityFilter, Name, NewAuditEvent, Organization, OrganizationMember, Profile, ProfileSettings,
     Revocation, Role, SigningKey, Token, TokenFilter, TokenId,
 };
+
+pub(crate) use self::reading::{Opened, open_for_reading};
 
 use self::file::FileKey;
 use self::schema::FileKind;
@@ -47,10 +50,32 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The oldest SQLite that keeps every commit: earlier ones can lose some when the log is reset.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// The stores that this process has open, by file. A dead entry belongs to a store that is closing.
-static OPEN: Mutex<Option<HashMap<FileKey, Weak<SqliteStore>>>> = Mutex::new(None);
-/// Tells waiting openers that a store has closed.
+/// The files that matter to SQLite's locks, of which a process has one for all that opens a file.
+static FILES: LazyLock<Mutex<Files>> = LazyLock::new(Mutex::default);
+/// Tells waiting openers that a store has closed, or a file that was being read.
 static CLOSED: Condvar = Condvar::new();
+
+#[derive(Default)]
+struct Files {
+    /// The stores that this process has open, with their paths. A dead entry belongs to a store that is closing.
+    stores: HashMap<FileKey, (PathBuf, Weak<SqliteStore>)>,
+    /// The files that are being read by others than SQLite, each as often as it is; see [`reading`].
+    reading: Vec<FileKey>,
+}
+
+impl Files {
+    /// Whether a store may not yet be opened there.
+    fn is_busy(&self, path: &Path, key: &FileKey) -> bool {
+        self.stores.get(key).is_some_and(|(_, store)| store.strong_count() == 0)
+            || (!self.reading.is_empty() && file::keys_of_store(path).any(|key| self.reading.contains(&key)))
+    }
+
+    /// Whether the file is one of an open store.
+    fn is_of_a_store(&self, key: &FileKey) -> bool {
+        self.stores.contains_key(key)
+            || self.stores.values().any(|(path, _)| file::keys_of_store(path).any(|own| own == *key))
+    }
+}
 
 /// A store in a SQLite file.
 pub struct SqliteStore {
@@ -83,20 +108,21 @@ impl SqliteStore {
             ));
         }
         let (path, key) = file::find_or_create(path, create)?;
-        let is_closing = |open: &mut Option<HashMap<_, Weak<Self>>>| {
-            open.get_or_insert_default().get(&key).is_some_and(|store| store.strong_count() == 0)
-        };
-        let (mut open, waited) =
-            CLOSED.wait_timeout_while(lock(&OPEN), BUSY_TIMEOUT, is_closing).unwrap_or_else(PoisonError::into_inner);
+        let is_busy = |files: &mut Files| files.is_busy(&path, &key);
+        let (mut files, waited) =
+            CLOSED.wait_timeout_while(lock(&FILES), BUSY_TIMEOUT, is_busy).unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() {
-            return Err(Error::new(ErrorCode::StoreBusy, "The store is still closing. Try again."));
+            return Err(Error::new(
+                ErrorCode::StoreBusy,
+                "The store is still closing, or its file is being searched. Try again.",
+            ));
         }
-        if let Some(store) = open.get_or_insert_default().get(&key).and_then(Weak::upgrade) {
+        if let Some(store) = files.stores.get(&key).and_then(|(_, store)| store.upgrade()) {
             return Ok(store);
         }
         file::refuse_held(&key)?;
-        let store = Arc::new(Self::connect(path, key.clone(), create)?);
-        open.get_or_insert_default().insert(key, Arc::downgrade(&store));
+        let store = Arc::new(Self::connect(path.clone(), key.clone(), create)?);
+        files.stores.insert(key, (path, Arc::downgrade(&store)));
         Ok(store)
     }
 
@@ -180,9 +206,7 @@ impl Drop for SqliteStore {
         drop(self.writer.take());
         self.readers.clear();
         *lock(&self.probe) = None;
-        if let Some(open) = lock(&OPEN).as_mut() {
-            open.remove(&self.key);
-        }
+        lock(&FILES).stores.remove(&self.key);
         CLOSED.notify_all();
     }
 }
