@@ -202,9 +202,9 @@ impl Token {
             TokenState::Revoked
         } else if self.disabled.is_some() {
             TokenState::Disabled
-        } else if self.rotation_stage.is_some() && !is_over {
-            TokenState::Pending
-        } else if self.not_before.is_some_and(|not_before| now_seconds < not_before) {
+        } else if (self.rotation_stage.is_some() && !is_over)
+            || self.not_before.is_some_and(|not_before| now_seconds < not_before)
+        {
             TokenState::Pending
         } else if is_over {
             TokenState::Expired
