@@ -20,7 +20,7 @@
 //!     lifetime: Lifetime::Seconds(30 * 86_400),
 //!     ..Default::default()
 //! })?;
-//! let request = AccessContext { role: Some("Reader"), audience: None };
+//! let request = AccessContext { role: Some("Reader"), ..AccessContext::default() };
 //! assert_eq!(engine.validate(grant.value.as_bytes(), request).outcome, Outcome::Valid);
 //! engine.owner().revoke_token(grant.token.id.as_str(), Some("no longer needed"))?;
 //! assert_eq!(engine.validate(grant.value.as_bytes(), request).outcome, Outcome::Revoked);
@@ -51,10 +51,10 @@
 //! - **A condition on the use of tokens** (an address, a path, a time of day). What a token carries is a column (next
 //!   point). What a request brings goes into [`policy::AccessContext`]; the rule is a line in `policy/admit.rs`, at
 //!   its place in the documented order of checks, with its own [`model::Outcome`] and a case in the tests there. Then
-//!   the way to it: both exports of a check in `ffi/token.rs` (`tessera_token_validate`, and `tessera_token_verdict`,
-//!   which describes the same check) take the input through `access_context`; `cargo run --example
-//!   generate-bindings`; both calls in `bindings/Tessera/Native/NativeCalls.cs`; the member in `AccessContext.cs` and
-//!   its encoding in `TokenStore.Validation.cs`; the parameter in `module/Commands/TestTesseraTokenCommand.cs`.
+//!   the way to it: the member of `AccessRequest` in `ffi/token.rs` and its line in `access_context`; `cargo run
+//!   --example generate-bindings`; the same member of `NativeAccessRequest` in
+//!   `bindings/Tessera/Native/NativeCalls.cs`; the member in `AccessContext.cs` and its encoding in
+//!   `TokenStore.Validation.cs`; the parameter in `module/Commands/TestTesseraTokenCommand.cs`.
 //! - **A column of the store**: a new numbered file in `store/migrations/`, named in `store/sqlite/schema.rs` (a file
 //!   that was released is never changed), and the member in [`model`].
 //!   The way in: [`store::NewToken`] and its `INSERT` in `store/sqlite/tokens.rs`, [`service::GrantRequest`], its limit

@@ -154,7 +154,7 @@ fn a_token_has_at_most_what_its_identity_has_now() {
     let engine = &fixture.engine;
     let grant = fixture.grant();
     let may = |role: &str| {
-        let context = AccessContext { role: Some(role), audience: None };
+        let context = AccessContext { role: Some(role), ..AccessContext::default() };
         engine.validate(grant.value.as_bytes(), context).outcome
     };
     assert_eq!((may("Reader"), may("OPERATOR")), (Outcome::Valid, Outcome::Valid));
@@ -278,7 +278,7 @@ fn every_algorithm_signs_tokens_that_check() {
             .unwrap();
         assert_eq!(fixture.check(&grant), Outcome::Valid, "{algorithm:?}");
         let at = |audience| {
-            let context = AccessContext { role: None, audience: Some(audience) };
+            let context = AccessContext { audience: Some(audience), ..AccessContext::default() };
             engine.validate(grant.value.as_bytes(), context).outcome
         };
         assert_eq!((at("jobs"), at("other")), (Outcome::Valid, Outcome::AudienceDenied));

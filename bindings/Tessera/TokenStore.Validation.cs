@@ -12,7 +12,6 @@ public sealed partial class TokenStore
     private const int StackBytes = 1_024;
 
     private const int MostBytesPerChar = 3;
-    private const int MostNameBytes = TesseraLimits.NameCharacters * 4;
 
     /// <summary>Checks a token's value: whether it is good for a request, for whom it speaks, and what it may
     /// do.</summary>
@@ -83,94 +82,139 @@ public sealed partial class TokenStore
             return new Verdict { Outcome = Outcome.Malformed };
         }
 
-        Span<byte> roleBytes = stackalloc byte[context.Role is null ? 0 : MostNameBytes];
-        Span<byte> audienceBytes = stackalloc byte[context.Audience is null ? 0 : MostNameBytes];
-        ReadOnlySpan<byte> role = EncodeName(context.Role, roleBytes, "role");
-        ReadOnlySpan<byte> audience = EncodeName(context.Audience, audienceBytes, "audience");
-
-        using StoreHandle.Lease lease = Borrow();
-        uint code = NativeCalls.TokenValidate(lease.Store, utf8Value, role, audience, out NativeValidation answer);
-        if (code != 0)
+        // What a request brings is laid end to end in one buffer that does not move while it is read.
+        byte[]? rented = null;
+        int mostBytes = MostBytes(context);
+        Span<byte> texts = mostBytes <= StackBytes
+            ? stackalloc byte[context.IsEmpty ? 0 : StackBytes]
+            : (rented = ArrayPool<byte>.Shared.Rent(mostBytes));
+        try
         {
-            // The fast call has no room for words: the other says what was wrong.
-            return DescribeVerdict(lease.Store, utf8Value, role, audience, answered: null);
+            return Validate(utf8Value, context, texts);
         }
-
-        var outcome = (Outcome)answer.Outcome;
-        if (outcome is Outcome.Malformed or Outcome.Unknown or Outcome.StoreUnavailable)
+        finally
         {
-            return new Verdict { Outcome = outcome, EvidenceAge = EvidenceAge(answer.EvidenceAgeMilliseconds) };
-        }
-
-        if (_records.Find(answer.RowKey, answer.Version, StateOf(outcome)) is { } record)
-        {
-            return new Verdict
+            if (rented is not null)
             {
-                Outcome = outcome,
-                Token = record.Token,
-                Identity = record.Identity,
-                Roles = record.Roles,
-                EvidenceAge = EvidenceAge(answer.EvidenceAgeMilliseconds),
-            };
+                ArrayPool<byte>.Shared.Return(rented);
+            }
         }
-
-        // The store may change between the two calls, so the second answer stands by itself, record and all.
-        return DescribeVerdict(lease.Store, utf8Value, role, audience, outcome);
     }
 
-    private static ReadOnlySpan<byte> EncodeName(string? name, Span<byte> buffer, string subject)
+    private unsafe Verdict Validate(ReadOnlySpan<byte> utf8Value, in AccessContext context, Span<byte> texts)
     {
-        if (name is null)
+        fixed (byte* pinned = texts)
+        {
+            int used = 0;
+            var request = new NativeAccessRequest
+            {
+                Role = Encode(context.Role, TesseraLimits.NameCharacters, "role", texts, ref used),
+                Audience = Encode(context.Audience, TesseraLimits.NameCharacters, "audience", texts, ref used),
+                Uri = Encode(context.Uri, TesseraLimits.UriCharacters, "uri", texts, ref used),
+                Method = Encode(context.Method, TesseraLimits.NameCharacters, "method", texts, ref used),
+                Referrer = Encode(context.Referrer, TesseraLimits.UriCharacters, "referrer", texts, ref used),
+                RemoteAddress =
+                    Encode(context.RemoteAddress, TesseraLimits.NameCharacters, "remoteAddress", texts, ref used),
+                Organization =
+                    Encode(context.Organization, TesseraLimits.NameCharacters, "organization", texts, ref used),
+                Operation = Encode(context.Operation, TesseraLimits.NameCharacters, "operation", texts, ref used),
+            };
+            using StoreHandle.Lease lease = Borrow();
+            uint code = NativeCalls.TokenValidate(
+                lease.Store,
+                utf8Value,
+                request,
+                out NativeValidation answer,
+                out NativeBuffer response);
+            if (code != 0)
+            {
+                NativeResponse.ThrowIfFailed(code, response);
+            }
+
+            return Describe(lease.Store, utf8Value, answer);
+        }
+    }
+
+    private static int MostBytes(in AccessContext context)
+    {
+        static int Most(string? text) => (text?.Length ?? 0) * MostBytesPerChar;
+        return Most(context.Role) + Most(context.Audience) + Most(context.Method) + Most(context.RemoteAddress)
+            + Most(context.Organization) + Most(context.Operation)
+
+            // Longer ones are refused before they are copied.
+            + Math.Min(Most(context.Uri), TesseraLimits.UriCharacters * 4)
+            + Math.Min(Most(context.Referrer), TesseraLimits.UriCharacters * 4);
+    }
+
+    private static NativeText Encode(
+        string? text,
+        int maximumCharacters,
+        string subject,
+        Span<byte> texts,
+        ref int used)
+    {
+        if (text is null)
         {
             return default;
         }
 
-        // Well-formed and at most 256 characters after this, so that the buffer is large enough.
-        Argument.Text(name, TesseraLimits.NameCharacters, subject);
-        Utf8.FromUtf16(name, buffer, out _, out int written);
-        return buffer[..written];
+        // Well-formed and within its limit after this, so that there is room.
+        Argument.Text(text, maximumCharacters, subject);
+        Utf8.FromUtf16(text, texts[used..], out _, out int written);
+        var encoded = new NativeText(texts.Slice(used, written));
+        used += written;
+        return encoded;
     }
 
-    /// <summary>Checks once more, for the token's record as well, and keeps that for the next check of the
-    /// token.</summary>
-    private Verdict DescribeVerdict(
-        ulong store,
-        ReadOnlySpan<byte> value,
-        ReadOnlySpan<byte> role,
-        ReadOnlySpan<byte> audience,
-        Outcome? answered)
+    /// <summary>The verdict of a check that was made, with the token's record where there is one.</summary>
+    private Verdict Describe(ulong store, ReadOnlySpan<byte> value, in NativeValidation answer)
     {
-        uint code = NativeCalls.TokenVerdict(store, value, role, audience, out NativeBuffer response);
-        VerdictResponse answer;
-        try
+        var outcome = (Outcome)answer.Outcome;
+        TimeSpan age = EvidenceAge(answer.EvidenceAgeMilliseconds);
+        if (answer.RowKey == 0)
         {
-            answer = NativeResponse.Read(code, response, Wire.VerdictResponse);
-        }
-        catch (StoreException)
-        {
-            return new Verdict { Outcome = Outcome.StoreUnavailable };
+            return new Verdict { Outcome = outcome, EvidenceAge = age };
         }
 
-        IReadOnlyList<string> roles = answer.Roles ?? EquatableList<string>.None;
-        Token? token = answer.Token;
-        if (token is not null)
+        TokenState state = StateOf(outcome);
+        if (_records.Find(answer.RowKey, answer.Version, state) is not { } record)
         {
+            uint code = NativeCalls.TokenDescribe(store, value, out NativeBuffer response);
+            DescribeResponse description;
+            try
+            {
+                description = NativeResponse.Read(code, response, Wire.DescribeResponse);
+            }
+            catch (StoreException)
+            {
+                return new Verdict { Outcome = Outcome.StoreUnavailable };
+            }
+
+            if (description.Token is not { } token)
+            {
+                // It was there a moment ago and is gone: what nobody can be named for is not valid.
+                return new Verdict { Outcome = outcome == Outcome.Valid ? Outcome.Unknown : outcome, EvidenceAge = age };
+            }
+
             // A check allows for other machines' clocks and a list does not: here the state is the check's.
-            TokenState state = StateOf(answer.Outcome);
-            token = token with { State = state };
-
-            // The row's key is the token's number.
-            _records.Keep(new VerdictRecord(token.Sequence, answer.Version, state, token, answer.Identity, roles));
+            record = new VerdictRecord(
+                token.Sequence,
+                description.Version,
+                state,
+                token with { State = state },
+                token.Identity,
+                description.Roles ?? EquatableList<string>.None);
+            _records.Keep(record);
         }
 
         return new Verdict
         {
-            // Describing a refusal never makes it a yes.
-            Outcome = answered is { } refused && refused != Outcome.Valid && answer.Outcome == Outcome.Valid ? refused : answer.Outcome,
-            Token = token,
-            Identity = answer.Identity,
-            Roles = roles,
-            EvidenceAge = EvidenceAge(answer.EvidenceAgeMilliseconds),
+            Outcome = outcome,
+            Token = record.Token,
+            Identity = record.Identity,
+            Roles = record.Roles,
+            IsExpiring = answer.IsExpiring != 0,
+            EvidenceAge = age,
         };
     }
 
@@ -180,6 +224,7 @@ public sealed partial class TokenStore
         Outcome.Revoked => TokenState.Revoked,
         Outcome.NotYetValid => TokenState.Pending,
         Outcome.Expired => TokenState.Expired,
+        Outcome.Disabled => TokenState.Disabled,
         _ => TokenState.Active,
     };
 

@@ -38,6 +38,9 @@ public readonly record struct Verdict
     /// <see langword="null"/>.</summary>
     public string? Identity { get; init; }
 
+    /// <summary>Whether the token is about to expire: its <see cref="Token.WarnAfter"/> has come.</summary>
+    public bool IsExpiring { get; init; }
+
     /// <summary>The names of the roles that the token has now: what it was granted, cut to what its identity has. Empty
     /// where no token was found.</summary>
     public IReadOnlyList<string> Roles

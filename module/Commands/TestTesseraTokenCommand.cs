@@ -4,7 +4,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Checks a token that somebody presented.</summary>
 /// <remarks>
-/// <para>Gives $true where the token is good and, where -Role or -Audience is given, has that role or is for that audience; otherwise $false. An opaque token names no audience, and so serves every one. With -Detailed it gives the verdict: the outcome, the token and its identity, the roles it has now, and how old the evidence may be.</para>
+/// <para>Gives $true where the token is good and, is admitted for the request that -Role, -Audience, -Uri, -Method, -Referrer, -RemoteAddress, -Organization and -Operation describe; otherwise $false. What a token is tied to must be stated: without an address, a token that is tied to addresses is refused. With -Detailed it gives the verdict: the outcome, the token and its identity, the roles it has now, and how old the evidence may be.</para>
 /// <para>The store is asked at each check: a token that was revoked, by this or another process, is refused from then on.</para>
 /// <para>Tell whoever presented a token only that it was refused; the outcome is for you.</para>
 /// </remarks>
@@ -43,10 +43,40 @@ public sealed class TestTesseraTokenCommand : StoreCmdlet
     [ArgumentCompleter(typeof(RoleNameCompleter))]
     public string? Role { get; set; }
 
-    /// <summary>The audience that the token must be for, compared exactly. Only a JSON Web Token names audiences: an opaque token serves every one, and this refuses none.</summary>
+    /// <summary>The audience that the token must be for, compared exactly. A token that names no audience serves every one.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Audience { get; set; }
+
+    /// <summary>The absolute URI that the request is made for. A token that is tied to a subject is refused without one.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Uri { get; set; }
+
+    /// <summary>The HTTP method of the request, in capitals. A token that is tied to methods is refused without one.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Method { get; set; }
+
+    /// <summary>The Referer field of the request. A token that is tied to a referrer is refused without one.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Referrer { get; set; }
+
+    /// <summary>The address that the request comes from, IPv4 or IPv6. A token that is tied to addresses is refused without one.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? RemoteAddress { get; set; }
+
+    /// <summary>The organisation that the request is about, to which the token must have access.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Organization { get; set; }
+
+    /// <summary>The operation that the request asks for, such as job.run. The profile of the token may deny it, and a token that is tied to operations is refused without one.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Operation { get; set; }
 
     /// <summary>Gives the verdict instead of $true or $false.</summary>
     [Parameter]
@@ -61,7 +91,17 @@ public sealed class TestTesseraTokenCommand : StoreCmdlet
         }
 
         TokenStore store = CurrentStore;
-        var context = new AccessContext { Role = Role, Audience = Audience };
+        var context = new AccessContext
+        {
+            Role = Role,
+            Audience = Audience,
+            Uri = Uri,
+            Method = Method,
+            Referrer = Referrer,
+            RemoteAddress = RemoteAddress,
+            Organization = Organization,
+            Operation = Operation,
+        };
         Attempt(target: null, () => Report(Token.Read(value => store.Validate(value, context))));
     }
 
@@ -69,6 +109,11 @@ public sealed class TestTesseraTokenCommand : StoreCmdlet
     {
         string subject = verdict.Token is { } token ? Text.Describe(token) : "a value that is no token of this store";
         WriteVerbose($"Checked {subject}: {verdict.Outcome}.");
+        if (verdict is { IsValid: true, IsExpiring: true, Token: { } expiring })
+        {
+            WriteWarning($"The token {Text.Describe(expiring)} is about to expire. Rotate it.");
+        }
+
         if (Detailed)
         {
             WriteObject(verdict);

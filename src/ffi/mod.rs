@@ -62,7 +62,7 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_token_revoke))
         .register(function!(tessera_token_remove))
         .register(function!(tessera_token_validate))
-        .register(function!(tessera_token_verdict))
+        .register(function!(tessera_token_describe))
         .register(function!(tessera_identity_create))
         .register(function!(tessera_identity_get))
         .register(function!(tessera_identity_list))

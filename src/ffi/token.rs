@@ -15,8 +15,10 @@ use super::{guard, handle, input};
 
 /// The most bytes of a token's value that are handed to the engine, which refuses what is over its own limit.
 const MAXIMUM_VALUE_BYTES: u64 = 64 * 1024;
-/// The most bytes of a role's or an audience's name.
+/// The most bytes of a name, a method or an address that a request brings.
 const MAXIMUM_NAME_BYTES: u64 = 1_024;
+/// The most bytes of a URI that a request brings.
+const MAXIMUM_URI_BYTES: u64 = 8_192;
 /// The entries of a page when nothing is said.
 const DEFAULT_PAGE: u32 = 100;
 
@@ -245,14 +247,46 @@ pub unsafe fn tessera_token_remove(store: u64, request: *const u8, request_lengt
     unsafe { call(store, request, request_length, response, remove) }
 }
 
+/// Text of the caller, in UTF-8. A null pointer with the length zero: none.
+#[ffi]
+#[derive(Debug, Clone, Copy)]
+pub struct Utf8Text {
+    /// Its first byte.
+    pub data: *const u8,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+/// What a request brings to a check; what it does not name is left out.
+#[ffi]
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRequest {
+    /// The role that it needs, at most 1,024 bytes.
+    pub role: Utf8Text,
+    /// The audience that it is made to, at most 1,024 bytes.
+    pub audience: Utf8Text,
+    /// The absolute URI that it is made for, at most 8,192 bytes.
+    pub uri: Utf8Text,
+    /// Its HTTP method, at most 1,024 bytes.
+    pub method: Utf8Text,
+    /// Its `Referer` field, at most 8,192 bytes.
+    pub referrer: Utf8Text,
+    /// The address that it comes from, at most 1,024 bytes.
+    pub remote_address: Utf8Text,
+    /// The organisation that it is about, at most 1,024 bytes.
+    pub organization: Utf8Text,
+    /// The operation that it asks for, at most 1,024 bytes.
+    pub operation: Utf8Text,
+}
+
 /// What a check found, in a form that needs no decoding.
 #[ffi]
 #[derive(Debug, Clone, Copy)]
 pub struct Validation {
     /// The outcome's number ([`crate::model::Outcome::number`]).
     pub outcome: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// 1 where the token is about to expire, otherwise zero.
+    pub is_expiring: u32,
     /// The token's sequence, or zero where there is none.
     pub row_key: i64,
     /// Names the state of the store that this rests on: with `row_key`, a record fetched at the same version
@@ -262,23 +296,23 @@ pub struct Validation {
     pub evidence_age_milliseconds: u64,
 }
 
-/// Checks a token's value, against a role and an audience where they are given, and writes what it found.
+/// Checks a token's value for a request, and writes what it found into `result`. A null `request` asks for nothing but
+/// a good token. `response` gets words only for an error. It is a use of the token, where its uses are counted.
 ///
 /// # Safety
 ///
-/// The inputs can be read for their lengths; `result` may be written to.
+/// The token can be read for its length; `request` is null or can be read, and each of its texts for its length;
+/// `result` and `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_validate(
     store: u64,
     token: *const u8,
     token_length: u64,
-    role: *const u8,
-    role_length: u64,
-    audience: *const u8,
-    audience_length: u64,
+    request: *const AccessRequest,
     result: *mut Validation,
+    response: *mut Buffer,
 ) -> u32 {
-    guard::code(|| {
+    let validate = || {
         if result.is_null() {
             return Err(Error::argument("result", "There is no place to write the result to."));
         }
@@ -286,83 +320,75 @@ pub unsafe fn tessera_token_validate(
         // SAFETY: by the contract.
         let token = unsafe { input::bytes(token, token_length, MAXIMUM_VALUE_BYTES, "token") }?;
         // SAFETY: by the contract.
-        let context = unsafe { access_context(role, role_length, audience, audience_length) }?;
+        let context = unsafe { access_context(request) }?;
         let verdict = store.engine.validate(token, context);
+        let now_seconds = store.engine.now_seconds();
         let validation = Validation {
             outcome: verdict.outcome.number(),
-            reserved: 0,
+            is_expiring: verdict.token.as_ref().is_some_and(|token| token.is_expiring(now_seconds)).into(),
             row_key: verdict.token.as_ref().map_or(0, |token| token.sequence),
             version: verdict.version,
             evidence_age_milliseconds: Verdict::EVIDENCE_AGE_MILLISECONDS,
         };
         // SAFETY: by the contract; null was refused above.
         unsafe { result.write(validation) };
-        Ok(())
-    })
+        Ok(Vec::new())
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::raw_answer(response, validate) }
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VerdictResponse {
-    outcome: &'static str,
+struct DescribeResponse {
     token: Option<TokenRecord>,
-    identity: Option<String>,
     roles: Vec<String>,
     version: u64,
-    evidence_age_milliseconds: u64,
 }
 
-/// As [`tessera_token_validate()`], with the whole verdict: `{outcome, token, identity, roles, version,
-/// evidenceAgeMilliseconds}`.
+/// Describes the token with a value that was checked, without another check: `{token, roles, version}`. The token is
+/// null where the value is no token's.
 ///
 /// # Safety
 ///
-/// The inputs can be read for their lengths; `response` may be written to.
+/// The input can be read for its length; `response` may be written to.
 #[ffi]
-pub unsafe fn tessera_token_verdict(
-    store: u64,
-    token: *const u8,
-    token_length: u64,
-    role: *const u8,
-    role_length: u64,
-    audience: *const u8,
-    audience_length: u64,
-    response: *mut Buffer,
-) -> u32 {
-    let verdict = || {
+pub unsafe fn tessera_token_describe(store: u64, token: *const u8, token_length: u64, response: *mut Buffer) -> u32 {
+    let describe = || {
         let store = handle::find(store)?;
         // SAFETY: by the contract.
         let token = unsafe { input::bytes(token, token_length, MAXIMUM_VALUE_BYTES, "token") }?;
-        // SAFETY: by the contract.
-        let context = unsafe { access_context(role, role_length, audience, audience_length) }?;
-        let verdict = store.engine.validate(token, context);
+        let Some(verdict) = store.engine.describe(token) else {
+            return Ok(DescribeResponse { token: None, roles: Vec::new(), version: 0 });
+        };
         let now_seconds = store.engine.now_seconds();
-        Ok(VerdictResponse {
-            outcome: verdict.outcome.name(),
-            identity: verdict.token.as_ref().map(|token| token.identity.clone()),
+        Ok(DescribeResponse {
             token: verdict.token.map(|token| TokenRecord::of((*token).clone(), now_seconds)),
             roles: verdict.roles.to_vec(),
             version: verdict.version,
-            evidence_age_milliseconds: Verdict::EVIDENCE_AGE_MILLISECONDS,
         })
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, verdict) }
+    unsafe { guard::answer(response, describe) }
 }
 
 /// # Safety
 ///
-/// As for [`input::optional_bytes`].
-unsafe fn access_context<'a>(
-    role: *const u8,
-    role_length: u64,
-    audience: *const u8,
-    audience_length: u64,
-) -> Result<AccessContext<'a>> {
+/// `request` is null or can be read, and each of its texts for its length, for as long as `'a`.
+unsafe fn access_context<'a>(request: *const AccessRequest) -> Result<AccessContext<'a>> {
+    // SAFETY: by the contract.
+    let Some(request) = (unsafe { request.as_ref() }) else { return Ok(AccessContext::default()) };
+    let read = |text: Utf8Text, maximum: u64, subject: &'static str| {
+        // SAFETY: by the contract.
+        unsafe { input::optional_text(text.data, text.length, maximum, subject) }
+    };
     Ok(AccessContext {
-        // SAFETY: handed on.
-        role: unsafe { input::optional_text(role, role_length, MAXIMUM_NAME_BYTES, "role") }?,
-        // SAFETY: handed on.
-        audience: unsafe { input::optional_text(audience, audience_length, MAXIMUM_NAME_BYTES, "audience") }?,
+        role: read(request.role, MAXIMUM_NAME_BYTES, "role")?,
+        audience: read(request.audience, MAXIMUM_NAME_BYTES, "audience")?,
+        uri: read(request.uri, MAXIMUM_URI_BYTES, "uri")?,
+        method: read(request.method, MAXIMUM_NAME_BYTES, "method")?,
+        referrer: read(request.referrer, MAXIMUM_URI_BYTES, "referrer")?,
+        remote_address: read(request.remote_address, MAXIMUM_NAME_BYTES, "remoteAddress")?,
+        organization: read(request.organization, MAXIMUM_NAME_BYTES, "organization")?,
+        operation: read(request.operation, MAXIMUM_NAME_BYTES, "operation")?,
     })
 }

@@ -1,17 +1,32 @@
 //! Whether a token admits a request.
 
+use crate::error::Result;
 use crate::format::jwt::CLOCK_SKEW_SECONDS;
-use crate::model::{Outcome, Token, TokenFormat};
+use crate::model::{Conditions, Outcome, ProfileSettings, Token, TokenFormat};
 
-use super::Rights;
+use super::condition::{Compiled, CompiledEndpoint};
+use super::{Organizations, Rights};
 
-/// What a request brings to a check; nothing that is not asked for is checked.
+/// What a request brings to a check. What the token is tied to must be stated; a role, an audience and an organisation
+/// are asked only when the request names one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AccessContext<'a> {
     /// The role that the request needs.
     pub role: Option<&'a str>,
     /// The audience that the request is made to. A token that names no audience serves every one.
     pub audience: Option<&'a str>,
+    /// The absolute URI that the request is made for.
+    pub uri: Option<&'a str>,
+    /// The HTTP method of the request.
+    pub method: Option<&'a str>,
+    /// The request's `Referer` field.
+    pub referrer: Option<&'a str>,
+    /// The address that the request comes from: IPv4 or IPv6, without port and zone.
+    pub remote_address: Option<&'a str>,
+    /// The organisation that the request is about.
+    pub organization: Option<&'a str>,
+    /// The operation that the request asks for, by its name.
+    pub operation: Option<&'a str>,
 }
 
 /// What is known of a token when it is checked.
@@ -21,6 +36,41 @@ pub struct Evidence<'a> {
     pub token: &'a Token,
     /// What it may do now.
     pub rights: &'a Rights,
+    /// The organisations that it has access to now.
+    pub organizations: &'a Organizations,
+    /// What its use is tied to.
+    pub gate: &'a Gate,
+}
+
+/// What the use of a token is tied to, by itself and by its profile, ready for many requests.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    conditions: Compiled,
+    denied_operations: Vec<String>,
+    denied_endpoints: Vec<CompiledEndpoint>,
+    /// Whether the token's identity has the roles that its conditions ask for.
+    has_required_roles: bool,
+}
+
+impl Gate {
+    /// Reads the conditions of a token and the settings of its profile. `identity` is what the identity that it speaks
+    /// for may do now. Fails only on what did not pass the checks with which these are stored.
+    pub fn new(conditions: &Conditions, settings: &ProfileSettings, identity: &Rights) -> Result<Self> {
+        Ok(Self {
+            conditions: Compiled::new(conditions)?,
+            denied_operations: settings.denied_operations.clone(),
+            denied_endpoints: settings.denied_endpoints.iter().map(CompiledEndpoint::new).collect::<Result<_>>()?,
+            has_required_roles: conditions.required_roles.iter().all(|role| identity.include(role)),
+        })
+    }
+
+    fn denies_operation(&self, context: AccessContext<'_>) -> bool {
+        let is_denied = |operation: &str| self.denied_operations.iter().any(|denied| denied == operation);
+        let calls = |uri: &str| self.denied_endpoints.iter().any(|denied| denied.matches(context.method, uri));
+        !self.conditions.admits_operation(context.operation)
+            || context.operation.is_some_and(is_denied)
+            || context.uri.is_some_and(calls)
+    }
 }
 
 /// What the checks come to that ask the token alone, of no request: whether it is good at all at `now_seconds`.
@@ -45,9 +95,11 @@ pub fn standing_outcome(token: &Token, now_seconds: i64) -> Outcome {
 
 /// The first of the checks that fails, in their documented order, or `Valid`.
 ///
-/// Malformed and Unknown come before: there is a token by now.
+/// Malformed and Unknown come before: there is a token by now. The rate limit and the uses come after: they are counted
+/// for a request that is good otherwise.
 pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
-    let Evidence { token, rights } = evidence;
+    let Evidence { token, rights, organizations, gate } = evidence;
+    let conditions = &gate.conditions;
     let standing = standing_outcome(token, now_seconds);
     if standing != Outcome::Valid {
         return standing;
@@ -58,7 +110,25 @@ pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: 
     {
         return Outcome::AudienceDenied;
     }
-    if context.role.is_some_and(|role| !rights.include(role)) {
+    if context.organization.is_some_and(|organization| !organizations.include(organization)) {
+        return Outcome::OrganizationDenied;
+    }
+    if !conditions.admits_address(context.remote_address) {
+        return Outcome::AddressDenied;
+    }
+    if !conditions.admits_referrer(context.referrer) {
+        return Outcome::ReferrerDenied;
+    }
+    if !conditions.admits_path(context.uri) {
+        return Outcome::PathDenied;
+    }
+    if !conditions.admits_method(context.method) {
+        return Outcome::MethodDenied;
+    }
+    if gate.denies_operation(context) {
+        return Outcome::OperationDenied;
+    }
+    if !gate.has_required_roles || context.role.is_some_and(|role| !rights.include(role)) {
         return Outcome::RoleDenied;
     }
     Outcome::Valid
@@ -105,8 +175,111 @@ mod tests {
     }
 
     fn check(token: &Token, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
+        check_under(token, &ProfileSettings::default(), context, now_seconds)
+    }
+
+    fn check_under(token: &Token, settings: &ProfileSettings, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
         let all = [Role { name: "Reader".into(), includes: vec![], built_in: true }];
-        outcome(Evidence { token, rights: &Rights::of(&token.roles, &all) }, context, now_seconds)
+        let rights = Rights::of(&token.roles, &all);
+        let organizations = Organizations::of(token.organizations.as_deref().unwrap_or_default());
+        let gate = Gate::new(&token.conditions, settings, &rights).unwrap();
+        let evidence = Evidence { token, rights: &rights, organizations: &organizations, gate: &gate };
+        outcome(evidence, context, now_seconds)
+    }
+
+    /// A request that breaks every rule: each rule, taken away in the documented order, uncovers the next.
+    #[test]
+    fn every_refusal_has_its_place() {
+        let mut token = token(TokenFormat::Opaque);
+        token.conditions = Conditions {
+            subject: Some("https://api.example/jobs".into()),
+            referrer: Some("example.com".into()),
+            denied_addresses: vec!["10.0.0.0/8".into()],
+            methods: vec!["GET".into()],
+            operations: vec!["job.read".into()],
+            required_roles: vec!["Reader".into()],
+            ..Conditions::default()
+        };
+        let intervention = Revocation { at: 1, by: "local owner".into(), reason: None };
+        token.revocation = Some(intervention.clone());
+        token.disabled = Some(intervention);
+        let mut context = AccessContext {
+            role: Some("Administrator"),
+            audience: Some("other"),
+            uri: Some("https://api.example/jobs2"),
+            method: Some("POST"),
+            referrer: Some("https://badexample.com/"),
+            remote_address: Some("10.1.2.3"),
+            organization: Some("North"),
+            operation: Some("job.write"),
+        };
+        assert_eq!(check(&token, context, 500), Outcome::Revoked);
+        token.revocation = None;
+        assert_eq!(check(&token, context, 500), Outcome::Disabled);
+        token.disabled = None;
+        assert_eq!(check(&token, context, 500), Outcome::NotYetValid);
+        assert_eq!(check(&token, context, 2_500), Outcome::Expired);
+        assert_eq!(check(&token, context, 1_500), Outcome::AudienceDenied);
+        context.audience = Some("api");
+        assert_eq!(check(&token, context, 1_500), Outcome::OrganizationDenied);
+        token.organizations = Some(vec!["north".into()]);
+        assert_eq!(check(&token, context, 1_500), Outcome::AddressDenied);
+        context.remote_address = Some("192.0.2.1");
+        assert_eq!(check(&token, context, 1_500), Outcome::ReferrerDenied);
+        context.referrer = Some("https://app.example.com/page");
+        assert_eq!(check(&token, context, 1_500), Outcome::PathDenied);
+        context.uri = Some("https://api.example/jobs/7");
+        assert_eq!(check(&token, context, 1_500), Outcome::MethodDenied);
+        context.method = Some("GET");
+        assert_eq!(check(&token, context, 1_500), Outcome::OperationDenied);
+        context.operation = Some("job.read");
+        assert_eq!(check(&token, context, 1_500), Outcome::RoleDenied);
+        context.role = Some("reader");
+        assert_eq!(check(&token, context, 1_500), Outcome::Valid);
+        token.roles.clear();
+        context.role = None;
+        assert_eq!(check(&token, context, 1_500), Outcome::RoleDenied, "the identity lost a role that is asked for");
+    }
+
+    #[test]
+    fn a_fact_that_is_not_stated_is_refused() {
+        let with = |conditions: Conditions| {
+            let token = Token { conditions, ..token(TokenFormat::Opaque) };
+            check(&token, AccessContext::default(), 1_500)
+        };
+        let text = || Some("https://api.example/".to_owned());
+        assert_eq!(with(Conditions::default()), Outcome::Valid);
+        assert_eq!(with(Conditions { subject: text(), ..Conditions::default() }), Outcome::PathDenied);
+        assert_eq!(
+            with(Conditions { referrer: Some("example.com".into()), ..Conditions::default() }),
+            Outcome::ReferrerDenied
+        );
+        assert_eq!(
+            with(Conditions { denied_addresses: vec!["10.0.0.0/8".into()], ..Conditions::default() }),
+            Outcome::AddressDenied
+        );
+        assert_eq!(with(Conditions { methods: vec!["GET".into()], ..Conditions::default() }), Outcome::MethodDenied);
+        assert_eq!(
+            with(Conditions { operations: vec!["job.read".into()], ..Conditions::default() }),
+            Outcome::OperationDenied
+        );
+    }
+
+    #[test]
+    fn what_a_profile_denies_no_token_may() {
+        let settings = ProfileSettings {
+            denied_operations: vec!["session.create".into()],
+            denied_endpoints: vec![crate::model::Endpoint { methods: vec![], path: "/api/v3/observer/**".into() }],
+            ..ProfileSettings::default()
+        };
+        let token = token(TokenFormat::Opaque);
+        let asks = |context| check_under(&token, &settings, context, 1_500);
+        let operation = |name| AccessContext { operation: Some(name), ..AccessContext::default() };
+        let uri = |uri| AccessContext { uri: Some(uri), method: Some("GET"), ..AccessContext::default() };
+        assert_eq!(asks(operation("session.create")), Outcome::OperationDenied);
+        assert_eq!(asks(operation("session.read")), Outcome::Valid);
+        assert_eq!(asks(uri("https://any.example/api/v3/observer/7")), Outcome::OperationDenied);
+        assert_eq!(asks(uri("https://any.example/api/v3/path")), Outcome::Valid);
     }
 
     #[test]
@@ -124,7 +297,7 @@ mod tests {
     #[test]
     fn the_first_failure_in_the_documented_order_is_the_outcome() {
         let mut token = token(TokenFormat::Opaque);
-        let both = AccessContext { role: Some("Administrator"), audience: Some("other") };
+        let both = AccessContext { role: Some("Administrator"), audience: Some("other"), ..AccessContext::default() };
         assert_eq!(check(&token, both, 1_500), Outcome::AudienceDenied);
         assert_eq!(check(&token, AccessContext { audience: Some("api"), ..both }, 1_500), Outcome::RoleDenied);
         assert_eq!(check(&token, both, 2_500), Outcome::Expired);

@@ -24,7 +24,7 @@ pub mod profile;
 mod role;
 mod terms;
 
-pub use admit::{AccessContext, Evidence, outcome, standing_outcome};
+pub use admit::{AccessContext, Evidence, Gate, outcome, standing_outcome};
 pub use bound::{Organizations, Standing, bound, bound_organizations};
 pub use expiry::{DEFAULT_LIFETIME_SECONDS, Lifetime, chosen_warning, expires_at, expiry, migrated_expiry, warn_after};
 pub use grant::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 
 use crate::model::Token;
-use crate::policy::Rights;
+use crate::policy::{Gate, Organizations, Rights};
 
 /// The most tokens that are kept.
 const MAXIMUM_TOKENS: usize = 65_536;
@@ -21,6 +21,10 @@ pub(super) struct Known {
     pub(super) token: Arc<Token>,
     /// What it may do.
     pub(super) rights: Rights,
+    /// The organisations that it has access to.
+    pub(super) organizations: Organizations,
+    /// What its use is tied to.
+    pub(super) gate: Gate,
     /// The names of that, as a verdict gives them.
     pub(super) roles: Arc<[String]>,
 }

@@ -164,6 +164,10 @@ impl Engine {
                 if ready.key.revoked_at.is_some() {
                     return Err(Error::new(ErrorCode::Conflict, "The signing key is revoked.").about("keyId"));
                 }
+                if ready.key.profile.is_some() {
+                    let message = "The signing key signs the tokens of one profile alone.";
+                    return Err(Error::new(ErrorCode::NotPermitted, message).about("keyId"));
+                }
                 if !fits(ready) {
                     return Err(Error::argument("algorithm", "The signing key is for another algorithm."));
                 }

@@ -11,6 +11,7 @@ mod maintenance;
 mod open;
 mod organization;
 mod profile;
+mod rate;
 mod role;
 mod rules;
 mod session;
@@ -35,6 +36,7 @@ use crate::store::{Store, StoreFacts};
 
 use self::cache::VerdictCache;
 use self::key::KeySet;
+use self::rate::Rates;
 use self::rules::KeptRules;
 
 /// An open store. It may be used from any number of threads at once. Its use cases are those of a [`Session`]: each is
@@ -48,6 +50,7 @@ pub struct Engine {
     verdicts: VerdictCache,
     keys: KeySet,
     rules: KeptRules,
+    rates: Rates,
 }
 
 impl Engine {

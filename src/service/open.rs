@@ -15,6 +15,7 @@ use crate::store::{SqliteStore, Store, StoreFacts};
 
 use super::cache::VerdictCache;
 use super::key::KeySet;
+use super::rate::Rates;
 use super::rules::KeptRules;
 use super::{Engine, key_file};
 
@@ -94,6 +95,7 @@ impl Engine {
             verdicts: VerdictCache::default(),
             keys: KeySet::default(),
             rules: KeptRules::default(),
+            rates: Rates::default(),
         })
     }
 }

@@ -265,6 +265,10 @@ pub trait Store: Send + Sync {
     fn update_token(&self, id: &TokenId, change: TokenChange, event: NewAuditEvent) -> Result<Token>;
     /// Revokes a token unless it is revoked. Gives the token and whether it changed; `NotFound` when there is none.
     fn revoke_token(&self, id: &TokenId, revocation: Revocation, event: NewAuditEvent) -> Result<(Token, bool)>;
+    /// Takes one use off a token that has any left, is not revoked by itself and is not disabled. Whether it did.
+    ///
+    /// One conditional update: however many ask at once, in however many processes, no use is given out twice.
+    fn charge_use(&self, sequence: i64) -> Result<bool>;
     /// Removes a token; whether there was one.
     fn remove_token(&self, id: &TokenId, event: NewAuditEvent) -> Result<bool>;
 

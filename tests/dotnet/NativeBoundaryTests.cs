@@ -41,7 +41,7 @@ public sealed class NativeBoundaryTests
                 Assert.Equal(InvalidArgument, Interop.tessera_token_get(store, 0, length, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_token_grant(store, 0, length, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_identity_create(store, 0, length, 0, length, 0));
-                Assert.Equal(InvalidArgument, Interop.tessera_token_validate(store, 0, length, 0, 0, 0, 0, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_token_validate(store, 0, length, 0, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_store_open(0, length, 0, length, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_jwt_mint(0, 0, length, 0, length, 0, 0));
                 Assert.NotEqual(0u, Interop.tessera_jwt_inspect(0, length, 0));
@@ -150,8 +150,8 @@ public sealed class NativeBoundaryTests
 
         Refused(NativeCalls.TokenGrant(handle, "{}"u8, out NativeBuffer granted, out NativeBuffer grantResponse), grantResponse);
         Assert.True(granted.Span.IsEmpty);
-        Refused(NativeCalls.TokenVerdict(handle, "x"u8, default, default, out NativeBuffer verdict), verdict);
-        Assert.Equal(InvalidHandle, NativeCalls.TokenValidate(handle, "x"u8, default, default, out _));
+        Refused(NativeCalls.TokenDescribe(handle, "x"u8, out NativeBuffer description), description);
+        Refused(NativeCalls.TokenValidate(handle, "x"u8, default, out _, out NativeBuffer refusal), refusal);
         Assert.Equal(InvalidHandle, NativeCalls.StoreSetClock(handle, 0));
         Assert.Equal(InvalidHandle, NativeCalls.StoreClose(handle));
         Refused(NativeCalls.JwtMint(handle, """{"claims":"{}"}"""u8, default, out _, out NativeBuffer mint), mint);

@@ -47,18 +47,6 @@ internal static partial class Interop {
     public const string NativeLib = "tessera_native";
 
     
-    /// As [`tessera_token_validate()`], with the whole verdict: `{outcome, token, identity, roles, version,
-    /// evidenceAgeMilliseconds}`.
-    /// 
-    /// # Safety
-    /// 
-    /// The inputs can be read for their lengths; `response` may be written to.
-    [LibraryImport(NativeLib, EntryPoint = "tessera_token_verdict")]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_token_verdict(ulong store, IntPtr token, ulong token_length, IntPtr role, ulong role_length, IntPtr audience, ulong audience_length, IntPtr response);
-
-
-    
     /// Changes a token's remark or tags: `{id, remark?, tags?}` to the token. An empty remark takes it away.
     /// 
     /// # Safety
@@ -105,14 +93,16 @@ internal static partial class Interop {
 
 
     
-    /// Checks a token's value, against a role and an audience where they are given, and writes what it found.
+    /// Checks a token's value for a request, and writes what it found into `result`. A null `request` asks for nothing but
+    /// a good token. `response` gets words only for an error. It is a use of the token, where its uses are counted.
     /// 
     /// # Safety
     /// 
-    /// The inputs can be read for their lengths; `result` may be written to.
+    /// The token can be read for its length; `request` is null or can be read, and each of its texts for its length;
+    /// `result` and `response` may be written to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_validate")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_token_validate(ulong store, IntPtr token, ulong token_length, IntPtr role, ulong role_length, IntPtr audience, ulong audience_length, IntPtr result);
+    public static partial uint tessera_token_validate(ulong store, IntPtr token, ulong token_length, IntPtr request, IntPtr result, IntPtr response);
 
 
     
@@ -131,6 +121,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_backup")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_backup(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Describes the token with a value that was checked, without another check: `{token, roles, version}`. The token is
+    /// null where the value is no token's.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_describe")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_describe(ulong store, IntPtr token, ulong token_length, IntPtr response);
 
 
     
@@ -403,18 +405,6 @@ internal static partial class Interop {
 
 
     
-    /// As [`tessera_token_validate()`], with the whole verdict: `{outcome, token, identity, roles, version,
-    /// evidenceAgeMilliseconds}`.
-    /// 
-    /// # Safety
-    /// 
-    /// The inputs can be read for their lengths; `response` may be written to.
-    [LibraryImport(NativeLib, EntryPoint = "tessera_token_verdict")]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_token_verdict(ulong store, ref byte token, ulong token_length, ref byte role, ulong role_length, ref byte audience, ulong audience_length, ref Buffer response);
-
-
-    
     /// Changes a token's remark or tags: `{id, remark?, tags?}` to the token. An empty remark takes it away.
     /// 
     /// # Safety
@@ -461,14 +451,16 @@ internal static partial class Interop {
 
 
     
-    /// Checks a token's value, against a role and an audience where they are given, and writes what it found.
+    /// Checks a token's value for a request, and writes what it found into `result`. A null `request` asks for nothing but
+    /// a good token. `response` gets words only for an error. It is a use of the token, where its uses are counted.
     /// 
     /// # Safety
     /// 
-    /// The inputs can be read for their lengths; `result` may be written to.
+    /// The token can be read for its length; `request` is null or can be read, and each of its texts for its length;
+    /// `result` and `response` may be written to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_validate")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_token_validate(ulong store, ref byte token, ulong token_length, ref byte role, ulong role_length, ref byte audience, ulong audience_length, ref Validation result);
+    public static partial uint tessera_token_validate(ulong store, ref byte token, ulong token_length, ref AccessRequest request, ref Validation result, ref Buffer response);
 
 
     
@@ -480,6 +472,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_backup")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_backup(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Describes the token with a value that was checked, without another check: `{token, roles, version}`. The token is
+    /// null where the value is no token's.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_describe")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_describe(ulong store, ref byte token, ulong token_length, ref Buffer response);
 
 
     
@@ -837,13 +841,109 @@ internal partial struct Buffer
 
 
 
+/// Text of the caller, in UTF-8. A null pointer with the length zero: none.
+internal partial struct Utf8Text
+{
+    /// Its first byte.
+    public required IntPtr data;
+    /// Its length in bytes.
+    public required ulong length;
+}
+
+
+[NativeMarshalling(typeof(MarshallerMeta))]
+internal partial struct Utf8Text
+{
+    
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct Unmanaged
+    {
+        internal IntPtr data;
+        internal ulong length;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [Obsolete("This method is intended for use by generated code only.")]
+        [EditorBrowsable(EditorBrowsableState.Never)]
+        internal Utf8Text ToManaged()
+        {
+            var _managed = default(Utf8Text);
+            _managed.data = data;
+            _managed.length = length;
+            return _managed;
+        }
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged ToUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.data = data;
+        _unmanaged.length = length;
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged AsUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.data = data;
+        _unmanaged.length = length;
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override string ToString()
+    {
+        return "Utf8Text { ... }";
+    }
+
+    [CustomMarshaller(typeof(Utf8Text), MarshalMode.Default, typeof(Marshaller))]
+    private struct MarshallerMeta { }
+    internal ref struct Marshaller
+    {
+        private Utf8Text _managed;
+        private Unmanaged _unmanaged;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(Utf8Text managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromManaged(Utf8Text managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromUnmanaged(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Unmanaged ToUnmanaged() { return _managed.ToUnmanaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Utf8Text ToManaged() { return _unmanaged.ToManaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Free() {}
+    }
+
+}
+
+
+
 /// What a check found, in a form that needs no decoding.
 internal partial struct Validation
 {
     /// The outcome's number ([`crate::model::Outcome::number`]).
     public required uint outcome;
-    /// Zero.
-    public required uint reserved;
+    /// 1 where the token is about to expire, otherwise zero.
+    public required uint is_expiring;
     /// The token's sequence, or zero where there is none.
     public required long row_key;
     /// Names the state of the store that this rests on: with `row_key`, a record fetched at the same version
@@ -862,7 +962,7 @@ internal partial struct Validation
     internal unsafe struct Unmanaged
     {
         internal uint outcome;
-        internal uint reserved;
+        internal uint is_expiring;
         internal long row_key;
         internal ulong version;
         internal ulong evidence_age_milliseconds;
@@ -874,7 +974,7 @@ internal partial struct Validation
         {
             var _managed = default(Validation);
             _managed.outcome = outcome;
-            _managed.reserved = reserved;
+            _managed.is_expiring = is_expiring;
             _managed.row_key = row_key;
             _managed.version = version;
             _managed.evidence_age_milliseconds = evidence_age_milliseconds;
@@ -890,7 +990,7 @@ internal partial struct Validation
     {
         var _unmanaged = new Unmanaged();
         _unmanaged.outcome = outcome;
-        _unmanaged.reserved = reserved;
+        _unmanaged.is_expiring = is_expiring;
         _unmanaged.row_key = row_key;
         _unmanaged.version = version;
         _unmanaged.evidence_age_milliseconds = evidence_age_milliseconds;
@@ -905,7 +1005,7 @@ internal partial struct Validation
     {
         var _unmanaged = new Unmanaged();
         _unmanaged.outcome = outcome;
-        _unmanaged.reserved = reserved;
+        _unmanaged.is_expiring = is_expiring;
         _unmanaged.row_key = row_key;
         _unmanaged.version = version;
         _unmanaged.evidence_age_milliseconds = evidence_age_milliseconds;
@@ -943,6 +1043,138 @@ internal partial struct Validation
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public Validation ToManaged() { return _unmanaged.ToManaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Free() {}
+    }
+
+}
+
+
+
+/// What a request brings to a check; what it does not name is left out.
+internal partial struct AccessRequest
+{
+    /// The role that it needs, at most 1,024 bytes.
+    public required Utf8Text role;
+    /// The audience that it is made to, at most 1,024 bytes.
+    public required Utf8Text audience;
+    /// The absolute URI that it is made for, at most 8,192 bytes.
+    public required Utf8Text uri;
+    /// Its HTTP method, at most 1,024 bytes.
+    public required Utf8Text method;
+    /// Its `Referer` field, at most 8,192 bytes.
+    public required Utf8Text referrer;
+    /// The address that it comes from, at most 1,024 bytes.
+    public required Utf8Text remote_address;
+    /// The organisation that it is about, at most 1,024 bytes.
+    public required Utf8Text organization;
+    /// The operation that it asks for, at most 1,024 bytes.
+    public required Utf8Text operation;
+}
+
+
+[NativeMarshalling(typeof(MarshallerMeta))]
+internal partial struct AccessRequest
+{
+    
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct Unmanaged
+    {
+        internal Utf8Text.Unmanaged role;
+        internal Utf8Text.Unmanaged audience;
+        internal Utf8Text.Unmanaged uri;
+        internal Utf8Text.Unmanaged method;
+        internal Utf8Text.Unmanaged referrer;
+        internal Utf8Text.Unmanaged remote_address;
+        internal Utf8Text.Unmanaged organization;
+        internal Utf8Text.Unmanaged operation;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [Obsolete("This method is intended for use by generated code only.")]
+        [EditorBrowsable(EditorBrowsableState.Never)]
+        internal AccessRequest ToManaged()
+        {
+            var _managed = default(AccessRequest);
+            _managed.role = role.ToManaged();
+            _managed.audience = audience.ToManaged();
+            _managed.uri = uri.ToManaged();
+            _managed.method = method.ToManaged();
+            _managed.referrer = referrer.ToManaged();
+            _managed.remote_address = remote_address.ToManaged();
+            _managed.organization = organization.ToManaged();
+            _managed.operation = operation.ToManaged();
+            return _managed;
+        }
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged ToUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.role = role.ToUnmanaged();
+        _unmanaged.audience = audience.ToUnmanaged();
+        _unmanaged.uri = uri.ToUnmanaged();
+        _unmanaged.method = method.ToUnmanaged();
+        _unmanaged.referrer = referrer.ToUnmanaged();
+        _unmanaged.remote_address = remote_address.ToUnmanaged();
+        _unmanaged.organization = organization.ToUnmanaged();
+        _unmanaged.operation = operation.ToUnmanaged();
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged AsUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.role = role.AsUnmanaged();
+        _unmanaged.audience = audience.AsUnmanaged();
+        _unmanaged.uri = uri.AsUnmanaged();
+        _unmanaged.method = method.AsUnmanaged();
+        _unmanaged.referrer = referrer.AsUnmanaged();
+        _unmanaged.remote_address = remote_address.AsUnmanaged();
+        _unmanaged.organization = organization.AsUnmanaged();
+        _unmanaged.operation = operation.AsUnmanaged();
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override string ToString()
+    {
+        return "AccessRequest { ... }";
+    }
+
+    [CustomMarshaller(typeof(AccessRequest), MarshalMode.Default, typeof(Marshaller))]
+    private struct MarshallerMeta { }
+    internal ref struct Marshaller
+    {
+        private AccessRequest _managed;
+        private Unmanaged _unmanaged;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(AccessRequest managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromManaged(AccessRequest managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromUnmanaged(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Unmanaged ToUnmanaged() { return _managed.ToUnmanaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public AccessRequest ToManaged() { return _unmanaged.ToManaged(); }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Free() {}

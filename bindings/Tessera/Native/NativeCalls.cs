@@ -38,7 +38,8 @@ internal readonly struct NativeValidation
     /// <summary>The number of the <see cref="Tessera.Outcome"/>.</summary>
     internal readonly uint Outcome;
 
-    private readonly uint _reserved;
+    /// <summary>1 where the token is about to expire, otherwise zero.</summary>
+    internal readonly uint IsExpiring;
 
     /// <summary>Names the token's row; never given to another.</summary>
     internal readonly long RowKey;
@@ -48,6 +49,39 @@ internal readonly struct NativeValidation
 
     /// <summary>How old the evidence may be.</summary>
     internal readonly ulong EvidenceAgeMilliseconds;
+}
+
+/// <summary>Text for the native library, in UTF-8, that stays where it is during the call.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly unsafe struct NativeText
+{
+    private readonly byte* _data;
+    private readonly ulong _length;
+
+    /// <summary>Points to <paramref name="pinned"/>, which its owner keeps in place; an empty one is none.</summary>
+    internal NativeText(ReadOnlySpan<byte> pinned)
+    {
+        _data = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(pinned));
+        _length = (ulong)pinned.Length;
+        if (pinned.IsEmpty)
+        {
+            _data = null;
+        }
+    }
+}
+
+/// <summary>What a request brings to a check, as the native library reads it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NativeAccessRequest
+{
+    internal NativeText Role;
+    internal NativeText Audience;
+    internal NativeText Uri;
+    internal NativeText Method;
+    internal NativeText Referrer;
+    internal NativeText RemoteAddress;
+    internal NativeText Organization;
+    internal NativeText Operation;
 }
 
 /// <summary>Every call into the native library, with spans for pointers and lengths. Nothing else uses the generated
@@ -194,40 +228,33 @@ internal static unsafe class NativeCalls
     internal static uint TokenValidate(
         ulong store,
         ReadOnlySpan<byte> token,
-        ReadOnlySpan<byte> role,
-        ReadOnlySpan<byte> audience,
-        out NativeValidation result)
+        in NativeAccessRequest request,
+        out NativeValidation result,
+        out NativeBuffer response)
     {
         result = default;
-        fixed (byte* tokenData = token, roleData = role, audienceData = audience)
-        fixed (NativeValidation* answer = &result)
+        response = default;
+        fixed (byte* tokenData = token)
+        fixed (NativeAccessRequest* asked = &request)
+        fixed (NativeValidation* found = &result)
+        fixed (NativeBuffer* answer = &response)
         {
             return Interop.tessera_token_validate(
                 store,
                 (nint)tokenData, Length(token),
-                (nint)roleData, Length(role),
-                (nint)audienceData, Length(audience),
+                (nint)asked,
+                (nint)found,
                 (nint)answer);
         }
     }
 
-    internal static uint TokenVerdict(
-        ulong store,
-        ReadOnlySpan<byte> token,
-        ReadOnlySpan<byte> role,
-        ReadOnlySpan<byte> audience,
-        out NativeBuffer response)
+    internal static uint TokenDescribe(ulong store, ReadOnlySpan<byte> token, out NativeBuffer response)
     {
         response = default;
-        fixed (byte* tokenData = token, roleData = role, audienceData = audience)
+        fixed (byte* tokenData = token)
         fixed (NativeBuffer* answer = &response)
         {
-            return Interop.tessera_token_verdict(
-                store,
-                (nint)tokenData, Length(token),
-                (nint)roleData, Length(role),
-                (nint)audienceData, Length(audience),
-                (nint)answer);
+            return Interop.tessera_token_describe(store, (nint)tokenData, Length(token), (nint)answer);
         }
     }
 

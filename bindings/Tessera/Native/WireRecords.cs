@@ -87,13 +87,7 @@ internal sealed record CheckResponse(bool Ok, IReadOnlyList<string> Problems);
 
 internal sealed record TokenListResponse(IReadOnlyList<Token> Tokens, long? Next);
 
-internal sealed record VerdictResponse(
-    Outcome Outcome,
-    Token? Token,
-    string? Identity,
-    IReadOnlyList<string>? Roles,
-    ulong Version,
-    ulong EvidenceAgeMilliseconds);
+internal sealed record DescribeResponse(Token? Token, IReadOnlyList<string>? Roles, ulong Version);
 
 internal sealed record IdentityListResponse(IReadOnlyList<Identity> Identities, string? Next);
 
@@ -149,7 +143,7 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(CheckResponse))]
 [JsonSerializable(typeof(Token))]
 [JsonSerializable(typeof(TokenListResponse))]
-[JsonSerializable(typeof(VerdictResponse))]
+[JsonSerializable(typeof(DescribeResponse))]
 [JsonSerializable(typeof(Identity))]
 [JsonSerializable(typeof(IdentityListResponse))]
 [JsonSerializable(typeof(PasswordResponse))]

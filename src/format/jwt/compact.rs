@@ -13,6 +13,13 @@ pub struct Inspection {
     pub payload: String,
 }
 
+impl Inspection {
+    /// Whether the header says which key signed the token (`kid`, RFC 7515 section 4.1.4).
+    pub(crate) fn names_key(&self) -> bool {
+        json::parse_object(self.header.as_bytes()).is_ok_and(|header| header.contains("kid"))
+    }
+}
+
 /// Takes a token apart, whatever its `alg` and with or without a signature.
 ///
 /// Refuses with [`ErrorCode::MalformedToken`] anything but at most 8,192 bytes in three canonical parts, of

@@ -297,6 +297,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn charge_use(&self, sequence: i64) -> Result<bool> {
+        self.write(move |connection| failure::context(tokens::charge_use(connection, sequence)))
+    }
+
     fn identity_by_id(&self, identity_id: i64) -> Result<Option<Identity>> {
         self.read(|connection| identities::by_id(connection, identity_id))
     }

@@ -312,6 +312,16 @@ pub(super) fn revoke_where(
     Ok(changed as u64)
 }
 
+pub(super) fn charge_use(connection: &Connection, sequence: i64) -> rusqlite::Result<bool> {
+    let charged = connection
+        .prepare_cached(
+            "UPDATE token SET uses_left = uses_left - 1
+             WHERE sequence = ?1 AND uses_left > 0 AND revoked_at IS NULL AND disabled_at IS NULL",
+        )?
+        .execute([sequence])?;
+    Ok(charged > 0)
+}
+
 pub(super) fn remove(connection: &Connection, id: &TokenId) -> rusqlite::Result<bool> {
     let removed = connection.prepare_cached("DELETE FROM token WHERE id = ?1")?.execute([id.as_str()])?;
     Ok(removed > 0)

@@ -1,0 +1,327 @@
+//! The rules over a whole store: what a token is tied to, who may do what, and what profiles grant.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use support::{check, fixture, open_at, request};
+use tessera_native::error::ErrorCode;
+use tessera_native::model::{Actor, Conditions, OrganizationMember, Outcome, RateLimit, TokenFilter, TokenFormat};
+use tessera_native::policy::{AccessContext, Lifetime};
+use tessera_native::service::{Engine, GrantRequest, OpenOptions};
+
+const CHILD: &str = "TESSERA_TEST_SPENDER_STORE";
+const VALUE: &str = "TESSERA_TEST_SPENDER_VALUE";
+
+fn with(conditions: Conditions) -> GrantRequest {
+    GrantRequest { conditions, ..request() }
+}
+
+#[test]
+fn conditions_are_kept_checked_and_shown_without_the_referrer() {
+    let fixture = fixture();
+    let conditions = Conditions {
+        subject: Some("https://api.example/jobs".into()),
+        referrer: Some("example.com".into()),
+        allowed_addresses: vec!["192.0.2.0/24".into()],
+        methods: vec!["GET".into()],
+        ..Conditions::default()
+    };
+    for format in [TokenFormat::Opaque, TokenFormat::Jwt] {
+        let asked = GrantRequest { format: Some(format), ..with(conditions.clone()) };
+        let grant = fixture.engine.owner().grant(&asked).unwrap();
+        assert!(!String::from_utf8_lossy(grant.value.as_bytes()).contains("example.com"));
+        let shown = fixture.engine.owner().token(grant.token.id.as_str()).unwrap();
+        assert_eq!(shown, grant.token);
+        assert!(shown.has_referrer && shown.conditions.referrer.is_none());
+        assert_eq!(shown.conditions.subject.as_deref(), Some("https://api.example/jobs"));
+
+        let good = AccessContext {
+            uri: Some("https://api.example/jobs/7"),
+            referrer: Some("https://app.example.com/"),
+            remote_address: Some("192.0.2.7"),
+            method: Some("GET"),
+            ..AccessContext::default()
+        };
+        let outcome = |context| fixture.engine.validate(grant.value.as_bytes(), context).outcome;
+        assert_eq!(outcome(good), Outcome::Valid);
+        assert_eq!(outcome(AccessContext { referrer: None, ..good }), Outcome::ReferrerDenied);
+        assert_eq!(outcome(AccessContext { uri: Some("https://api.example/"), ..good }), Outcome::PathDenied);
+        assert_eq!(outcome(AccessContext { method: Some("POST"), ..good }), Outcome::MethodDenied);
+        assert_eq!(outcome(AccessContext { remote_address: Some("198.51.100.1"), ..good }), Outcome::AddressDenied);
+        assert_eq!(fixture.check(&grant), Outcome::AddressDenied, "nothing stated");
+    }
+}
+
+#[test]
+fn a_rate_limit_counts_and_a_use_is_charged_last() {
+    let fixture = fixture();
+    let limited = with(Conditions {
+        rate_limit: Some(RateLimit { uses: 2, period_seconds: 60 }),
+        uses: Some(3),
+        methods: vec!["GET".into()],
+        ..Conditions::default()
+    });
+    let grant = fixture.engine.owner().grant(&limited).unwrap();
+    let get = AccessContext { method: Some("GET"), ..AccessContext::default() };
+    let outcome = |context| fixture.engine.validate(grant.value.as_bytes(), context).outcome;
+    let left = || fixture.engine.owner().token(grant.token.id.as_str()).unwrap().uses_left;
+    for _ in 0..5 {
+        assert_eq!(outcome(AccessContext::default()), Outcome::MethodDenied);
+    }
+    assert_eq!(left(), Some(3), "a refusal costs nothing");
+    assert_eq!((outcome(get), outcome(get), outcome(get)), (Outcome::Valid, Outcome::Valid, Outcome::RateLimited));
+    assert_eq!(left(), Some(1));
+    // To describe is not to use.
+    assert!(fixture.engine.describe(grant.value.as_bytes()).is_some());
+    assert_eq!(left(), Some(1));
+    fixture.clock.set(support::NOW + 60);
+    assert_eq!((outcome(get), outcome(get)), (Outcome::Valid, Outcome::UsesExhausted));
+    assert_eq!(left(), Some(0));
+}
+
+#[test]
+fn eight_processes_spend_a_token_exactly_as_often_as_it_says() {
+    const USES: u64 = 1_000;
+    let fixture = fixture();
+    let grant = fixture.engine.owner().grant(&with(Conditions { uses: Some(USES), ..Conditions::default() })).unwrap();
+    let value = String::from_utf8(grant.value.as_bytes().to_vec()).unwrap();
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "spender", "--nocapture", "--quiet"])
+                .env(CHILD, fixture.path())
+                .env(VALUE, &value)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut valid = 0;
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let spent = text.lines().find_map(|line| line.strip_prefix("spent ")).unwrap();
+        valid += spent.parse::<u64>().unwrap();
+    }
+    assert_eq!(valid, USES);
+    assert_eq!(fixture.check(&grant), Outcome::UsesExhausted);
+}
+
+/// Not a test by itself: one of the eight processes above. It goes on until the uses are spent.
+#[test]
+fn spender() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    let value = std::env::var(VALUE).unwrap();
+    let options = OpenOptions { path: PathBuf::from(path), ..Default::default() };
+    let clock = support::SharedClock(std::sync::Arc::new(tessera_native::clock::FixedClock::new(support::NOW)));
+    let engine = Engine::open_with_clock(options, Box::new(clock)).unwrap();
+    let mut spent = 0;
+    loop {
+        match check(&engine, value.as_bytes()) {
+            Outcome::Valid => spent += 1,
+            Outcome::UsesExhausted => break,
+            other => panic!("{}", other.name()),
+        }
+    }
+    println!("spent {spent}");
+}
+
+#[test]
+fn a_decoy_is_answered_as_a_guess() {
+    let fixture = fixture();
+    let grant = fixture.engine.owner().grant(&GrantRequest { is_decoy: true, ..request() }).unwrap();
+    let verdict = fixture.engine.validate(grant.value.as_bytes(), AccessContext::default());
+    assert_eq!(verdict.outcome, Outcome::Unknown);
+    assert!(verdict.token.is_none() && fixture.engine.describe(grant.value.as_bytes()).is_none());
+    assert!(fixture.engine.owner().token(grant.token.id.as_str()).unwrap().is_decoy, "its owner sees what it is");
+}
+
+#[test]
+fn each_sees_and_does_what_is_theirs() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_identity("Eve", &["Reader".to_owned()], Some(b"correct horse Eve")).unwrap();
+    owner.create_identity("Root", &["Administrator".to_owned()], None).unwrap();
+    let eve = fixture.engine.sign_in("eve", b"correct horse Eve").unwrap();
+    assert_eq!(fixture.engine.sign_in("eve", b"wrong").unwrap_err().code(), ErrorCode::NotPermitted);
+    assert_eq!(fixture.engine.sign_in("nobody", b"wrong").unwrap_err().code(), ErrorCode::NotPermitted);
+    let session = fixture.engine.session(&eve);
+
+    let adams = fixture.grant().token;
+    let own = session.grant(&GrantRequest { identity: "Eve".into(), ..request() }).unwrap();
+    assert_eq!(own.token.created_by, "Eve");
+    assert_eq!(session.grant(&request()).unwrap_err().code(), ErrorCode::NotPermitted);
+    let page = TokenFilter { limit: 10, ..TokenFilter::default() };
+    let seen: Vec<_> = session.tokens(&page).unwrap().into_iter().map(|token| token.id).collect();
+    assert_eq!(seen, std::slice::from_ref(&own.token.id));
+    // Invisible and unknown are one.
+    let of = |id: &str| session.token(id).unwrap_err();
+    assert_eq!(of(adams.id.as_str()).code(), of("000000000000").code());
+    assert_eq!(session.revoke_token(adams.id.as_str(), None).unwrap_err().code(), ErrorCode::NotFound);
+    assert_eq!(session.create_role("Mine", &[]).unwrap_err().code(), ErrorCode::NotPermitted);
+    assert_eq!(session.status().map(|status| status.counts.identities).unwrap(), 3);
+
+    // A token acts as its identity, with what it has itself.
+    let token = fixture.engine.sign_in_with_token(own.value.as_bytes(), AccessContext::default()).unwrap();
+    assert!(matches!(&token, Actor::Token { identity, .. } if identity == "Eve"));
+    let child = fixture.engine.session(&token).grant(&GrantRequest { identity: "Eve".into(), ..request() }).unwrap();
+    assert_eq!(child.token.parent.as_ref(), Some(&own.token.id));
+    owner.update_identity("Eve", Some(&[]), None).unwrap();
+    assert_eq!(session.roles().unwrap_err().code(), ErrorCode::NotPermitted, "she lost Reader");
+    owner.revoke_token(own.token.id.as_str(), None).unwrap();
+    assert_eq!(fixture.engine.session(&token).tokens(&page).unwrap_err().code(), ErrorCode::NotPermitted);
+    owner.remove_identity("Eve").unwrap();
+    assert_eq!(session.tokens(&page).unwrap_err().code(), ErrorCode::NotPermitted);
+}
+
+#[test]
+fn organisations_bound_what_their_administrators_see() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    for (name, password) in [("Nora", "correct horse Nora"), ("Sam", "correct horse Sam")] {
+        owner.create_identity(name, &["Reader".to_owned()], Some(password.as_bytes())).unwrap();
+    }
+    let member =
+        |identity: &str, is_administrator| OrganizationMember { identity: identity.to_owned(), is_administrator };
+    owner.create_organization("North", &[member("Adam", false), member("Nora", true)]).unwrap();
+    owner.create_organization("South", &[member("Adam", false), member("Sam", true)]).unwrap();
+    let grant = |list: Option<&[&str]>| {
+        let organizations = list.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+        owner.grant(&GrantRequest { organizations, ..request() })
+    };
+    let (all, north) = (grant(None).unwrap(), grant(Some(&["north"])).unwrap());
+    assert_eq!(grant(Some(&["West"])).unwrap_err().code(), ErrorCode::NotFound);
+    owner.create_organization("East", &[]).unwrap();
+    assert_eq!(grant(Some(&["East"])).unwrap_err().code(), ErrorCode::NotPermitted);
+
+    let asks = |grant: &tessera_native::service::Grant, organization| {
+        let context = AccessContext { organization: Some(organization), ..AccessContext::default() };
+        fixture.engine.validate(grant.value.as_bytes(), context).outcome
+    };
+    assert_eq!((asks(&all, "NORTH"), asks(&all, "South")), (Outcome::Valid, Outcome::Valid));
+    assert_eq!((asks(&north, "North"), asks(&north, "South")), (Outcome::Valid, Outcome::OrganizationDenied));
+    assert_eq!(asks(&all, "East"), Outcome::OrganizationDenied);
+    owner.update_organization("East", &[member("Adam", false)]).unwrap();
+    assert_eq!((asks(&all, "East"), asks(&north, "East")), (Outcome::Valid, Outcome::OrganizationDenied));
+
+    let sees = |name: &str, password: &str| {
+        let actor = fixture.engine.sign_in(name, password.as_bytes()).unwrap();
+        let filter = TokenFilter { limit: 10, ..TokenFilter::default() };
+        let listed: Vec<_> = fixture.engine.session(&actor).tokens(&filter).unwrap();
+        for token in &listed {
+            assert!(fixture.engine.session(&actor).token(token.id.as_str()).is_ok());
+        }
+        listed.into_iter().map(|token| token.id).collect::<Vec<_>>()
+    };
+    assert_eq!(sees("Nora", "correct horse Nora"), [all.token.id.clone(), north.token.id.clone()]);
+    assert_eq!(sees("Sam", "correct horse Sam"), std::slice::from_ref(&all.token.id));
+    let sam = fixture.engine.sign_in("Sam", b"correct horse Sam").unwrap();
+    let sam = fixture.engine.session(&sam);
+    assert_eq!(
+        sam.update_token(all.token.id.as_str(), Some("mine"), None).unwrap_err().code(),
+        ErrorCode::NotPermitted
+    );
+    assert!(sam.revoke_token(all.token.id.as_str(), None).unwrap().1);
+    assert_eq!(sam.revoke_token(north.token.id.as_str(), None).unwrap_err().code(), ErrorCode::NotFound);
+
+    owner.remove_organization("North").unwrap();
+    assert_eq!(asks(&north, "North"), Outcome::OrganizationDenied);
+    assert_eq!(owner.token(north.token.id.as_str()).unwrap().organizations.as_deref(), Some(&[][..]));
+}
+
+#[test]
+fn profiles_say_what_is_granted_and_follow_a_change() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    assert_eq!(owner.profiles().unwrap().len(), 6);
+    let under = |profile: &str| GrantRequest { profile: Some(profile.to_owned()), ..request() };
+    let rubrik = owner.grant(&under("rubrik")).unwrap().token;
+    assert_eq!((rubrik.profile.as_str(), rubrik.expires_at), ("Rubrik", Some(support::NOW + 3_600)));
+    assert_eq!(rubrik.tags, ["API Token"]);
+    assert_eq!(owner.grant(&under("AppNeta")).unwrap_err().code(), ErrorCode::InvalidArgument, "no name");
+    assert_eq!(owner.grant(&under("None such")).unwrap_err().code(), ErrorCode::NotFound);
+    assert_eq!(owner.update_profile("Rubrik", "{}").unwrap_err().code(), ErrorCode::NotPermitted);
+
+    let mine = owner.create_profile("Mine", Some("Rubrik"), r#"{"maximumLifetimeSeconds":7200}"#).unwrap();
+    assert_eq!(mine.settings.default_tag.as_deref(), Some("API Token"));
+    let long = GrantRequest { lifetime: Lifetime::Seconds(7_201), ..under("mine") };
+    assert_eq!(owner.grant(&long).unwrap_err().code(), ErrorCode::NotPermitted);
+    let grant = owner.grant(&under("mine")).unwrap();
+    assert_eq!(owner.remove_profile("Mine").unwrap_err().code(), ErrorCode::Conflict);
+    // Its tokens follow the profile as it is now.
+    let runs = AccessContext { operation: Some("job.run"), ..AccessContext::default() };
+    let outcome = || fixture.engine.validate(grant.value.as_bytes(), runs).outcome;
+    assert_eq!(outcome(), Outcome::Valid);
+    owner.update_profile("Mine", r#"{"deniedOperations":["job.run"]}"#).unwrap();
+    assert_eq!(outcome(), Outcome::OperationDenied);
+    assert!(owner.remove_token(grant.token.id.as_str()).unwrap());
+    assert!(owner.remove_profile("Mine").unwrap() && !owner.remove_profile("Mine").unwrap());
+}
+
+#[test]
+fn tokens_of_the_documented_json_web_token_systems_are_known_by_their_text() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    for profile in ["PowerShellUniversal", "UniversalDashboard"] {
+        let grant = owner.grant(&GrantRequest { profile: Some(profile.to_owned()), ..request() }).unwrap();
+        assert_eq!(grant.token.format, TokenFormat::Jwt);
+        assert_eq!(grant.token.expires_at, Some(support::NOW + 365 * 86_400));
+        assert_eq!(fixture.check(&grant), Outcome::Valid);
+        let mut other = grant.value.as_bytes().to_vec();
+        let last = other.len() - 2;
+        other[last] = if other[last] == b'A' { b'B' } else { b'A' };
+        assert_ne!(check(&fixture.engine, &other), Outcome::Valid, "its text, to the letter");
+        assert!(owner.revoke_token(grant.token.id.as_str(), None).unwrap().1);
+        assert_eq!(fixture.check(&grant), Outcome::Revoked);
+        // Its key signs for it alone.
+        let key = owner.keys().unwrap().into_iter().find(|key| key.profile.as_deref() == Some(profile)).unwrap();
+        assert_eq!(
+            owner
+                .grant(&GrantRequest { format: Some(TokenFormat::Jwt), key_id: Some(key.key_id), ..request() })
+                .unwrap_err()
+                .code(),
+            ErrorCode::NotPermitted
+        );
+    }
+}
+
+#[test]
+fn a_profile_that_keeps_values_gives_them_again() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_profile("Kept", Some("PowerShellUniversal"), r#"{"keepsValues":true}"#).unwrap();
+    let grant = owner.grant(&GrantRequest { profile: Some("Kept".into()), ..request() }).unwrap();
+    assert_eq!(owner.kept_value(grant.token.id.as_str()).unwrap().as_bytes(), grant.value.as_bytes());
+    let digest_only = fixture.grant();
+    assert_eq!(owner.kept_value(digest_only.token.id.as_str()).unwrap_err().code(), ErrorCode::NotPermitted);
+    drop(open_at(fixture.path(), &fixture.clock));
+    let file = std::fs::read(fixture.path()).unwrap();
+    let value = grant.value.as_bytes();
+    assert!(!file.windows(value.len()).any(|window| window == value), "kept, and never plain");
+}
+
+#[test]
+fn roles_of_ones_own_include_others_without_a_circle() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_role("Deploy", &["Reader".to_owned()]).unwrap();
+    owner.create_role("Release", &["deploy".to_owned()]).unwrap();
+    assert_eq!(owner.create_role("a,b", &[]).unwrap_err().code(), ErrorCode::InvalidArgument);
+    assert_eq!(owner.create_role("DEPLOY", &[]).unwrap_err().code(), ErrorCode::AlreadyExists);
+    assert_eq!(owner.update_role("Deploy", &["Release".to_owned()]).unwrap_err().code(), ErrorCode::Conflict);
+    assert_eq!(owner.update_role("Reader", &[]).unwrap_err().code(), ErrorCode::NotPermitted);
+    owner.update_identity("Adam", Some(&["Release".to_owned()]), None).unwrap();
+    let grant = fixture.grant();
+    let has = |role| {
+        let context = AccessContext { role: Some(role), ..AccessContext::default() };
+        fixture.engine.validate(grant.value.as_bytes(), context).outcome
+    };
+    assert_eq!((has("Release"), has("Reader")), (Outcome::Valid, Outcome::Valid));
+    owner.update_role("Deploy", &[]).unwrap();
+    assert_eq!((has("Deploy"), has("Reader")), (Outcome::Valid, Outcome::RoleDenied));
+    assert!(owner.remove_role("Release").unwrap() && !owner.remove_role("Release").unwrap());
+    assert_eq!(has("Deploy"), Outcome::RoleDenied);
+}
