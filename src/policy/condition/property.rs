@@ -265,6 +265,18 @@ proptest! {
     }
 
     #[test]
+    fn ways_there_and_back_are_those_of_the_reference(
+        subject in prop::collection::vec(select(vec!["a", "b"]), 0..4),
+        path in prop::collection::vec(select(vec!["a", "b", "..", "%2e."]), 0..8),
+    ) {
+        let (subject, uri) = (subject.join("/"), path.join("/"));
+        let (subject, uri) = (format!("https://example.com/{subject}"), format!("https://example.com/{uri}"));
+        let conditions = Conditions { subject: Some(subject.clone()), ..Conditions::default() };
+        let actual = compiled(&conditions).admits_path(Some(&uri));
+        prop_assert_eq!(Some(actual), reference::admits_path(&subject, &uri), "{} of {}", uri, subject);
+    }
+
+    #[test]
     fn no_reader_that_mends_uris_sees_another_place(path in path()) {
         // The subject's host and path as the URL standard reads the request: it must be there too, if we say so.
         let uri = format!("https://example.com{path}");

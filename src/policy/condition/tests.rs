@@ -130,6 +130,18 @@ fn a_subject_reaches_its_path_and_what_lies_under_it() {
 }
 
 #[test]
+fn a_segment_counts_only_after_those_before_it() {
+    let subject = of_subject("https://host.example/locations/7");
+    let admits = |path: &str| subject.admits_path(Some(&format!("https://host.example{path}")));
+    for path in ["/locations/7", "/locations/7/8", "/locations/8/../7", "/a/../locations/b/c/../../7"] {
+        assert!(admits(path), "{path}");
+    }
+    for path in ["/locations", "/7", "/7/locations", "/a/7", "/a/7/../7", "/locations/../a/7", "/locations/7/../8"] {
+        assert!(!admits(path), "{path}");
+    }
+}
+
+#[test]
 fn a_bare_origin_is_the_whole_site_and_no_other() {
     for subject in ["https://host.example/", "https://host.example", "HTTPS://Host.Example:443/"] {
         let subject = of_subject(subject);
