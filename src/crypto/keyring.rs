@@ -13,7 +13,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,6 +21,7 @@ use zeroize::Zeroizing;
 
 use super::digest::{DIGEST_BYTES, Pepper, authenticate};
 use super::random;
+use super::sealing::{SealingKey, append_field};
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret::Secret;
 
@@ -31,7 +31,7 @@ pub struct Keyring {
     peppers: BTreeMap<i64, Pepper>,
     current: Pepper,
     wrapping_key: Zeroizing<[u8; KEY_BYTES]>,
-    sealing_key: RandomizedNonceKey,
+    sealing_key: SealingKey,
     check_key: hmac::Key,
 }
 
@@ -117,18 +117,7 @@ impl Keyring {
     /// `key_id` and `purpose` say what is stored; only the same two open it again, so a row cannot be passed
     /// off as another. The result is a version byte, the random 96-bit nonce, the ciphertext and the tag.
     pub fn wrap(&self, plaintext: &Secret, key_id: &str, purpose: &str) -> Result<Vec<u8>> {
-        // With room for the tag from the start, so that no unwiped copy is left behind when it is appended.
-        let mut in_out = Zeroizing::new(Vec::with_capacity(plaintext.as_bytes().len() + AES_256_GCM.tag_len()));
-        in_out.extend_from_slice(plaintext.as_bytes());
-        let nonce = self
-            .sealing_key
-            .seal_in_place_append_tag(Aad::from(associated_data(key_id, purpose)), &mut *in_out)
-            .map_err(|_| Error::new(ErrorCode::Internal, "A key could not be encrypted for storage."))?;
-        let mut wrapped = Vec::with_capacity(1 + NONCE_LEN + in_out.len());
-        wrapped.push(WRAP_VERSION);
-        wrapped.extend_from_slice(nonce.as_ref());
-        wrapped.extend_from_slice(&in_out);
-        Ok(wrapped)
+        self.sealing_key.seal(plaintext, &[key_id.as_bytes(), purpose.as_bytes()])
     }
 
     /// Decrypts what [`Keyring::wrap`] made for the same `key_id` and `purpose`.
@@ -136,21 +125,10 @@ impl Keyring {
     /// Fails with [`ErrorCode::StoreCorrupt`] when the bytes were changed, belong to another row, or were
     /// made under another wrapping key.
     pub fn unwrap(&self, wrapped: &[u8], key_id: &str, purpose: &str) -> Result<Secret> {
-        let damaged = || {
+        self.sealing_key.open(wrapped, &[key_id.as_bytes(), purpose.as_bytes()]).ok_or_else(|| {
             let message = "A stored key does not decrypt: the row was changed, or another key encrypted it.";
             Error::new(ErrorCode::StoreCorrupt, message).about(key_id.to_owned())
-        };
-        let (version, rest) = wrapped.split_first().ok_or_else(damaged)?;
-        let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
-        if *version != WRAP_VERSION {
-            return Err(damaged());
-        }
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
-        let mut in_out = Zeroizing::new(ciphertext.to_vec());
-        self.sealing_key
-            .open_in_place(nonce, Aad::from(associated_data(key_id, purpose)), &mut in_out)
-            .map(|plaintext| Secret::from(&*plaintext))
-            .map_err(|_| damaged())
+        })
     }
 
     /// A value to keep in the database, by which a later opening recognises that it has the same wrapping key.
@@ -181,8 +159,7 @@ impl Keyring {
             .max_by_key(|pepper| pepper.id())
             .cloned()
             .ok_or_else(|| refused("The key text must have 1 to 64 peppers."))?;
-        let sealing_key = RandomizedNonceKey::new(&AES_256_GCM, &derive(&wrapping_key, b"tessera wrap 1")[..])
-            .map_err(|_| Error::new(ErrorCode::Internal, "The wrapping key could not be prepared."))?;
+        let sealing_key = SealingKey::new(&derive(&wrapping_key, b"tessera wrap 1"))?;
         let check_key = hmac::Key::new(hmac::HMAC_SHA256, &derive(&wrapping_key, b"tessera check 1")[..]);
         let peppers = peppers.into_iter().map(|pepper| (pepper.id(), pepper)).collect();
         Ok(Self { peppers, current, wrapping_key, sealing_key, check_key })
@@ -197,7 +174,6 @@ impl fmt::Debug for Keyring {
 
 const KEY_BYTES: usize = 32;
 const VERSION: u32 = 1;
-const WRAP_VERSION: u8 = 1;
 
 /// The text's form. Keys are borrowed from the text, so that parsing makes no copy that stays unwiped.
 #[derive(Deserialize)]
@@ -235,20 +211,6 @@ fn decode_key(text: &str) -> Result<Zeroizing<[u8; KEY_BYTES]>> {
 fn derive(key: &Zeroizing<[u8; KEY_BYTES]>, purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &key[..]);
     Zeroizing::new(authenticate(&key, &[purpose, &[1]].concat()))
-}
-
-/// What a wrapped value is bound to. Each field has its length before it, so no two pairs look alike.
-fn associated_data(key_id: &str, purpose: &str) -> Vec<u8> {
-    let mut data = vec![WRAP_VERSION];
-    append_field(&mut data, key_id.as_bytes());
-    append_field(&mut data, purpose.as_bytes());
-    data
-}
-
-fn append_field(buffer: &mut Vec<u8>, field: &[u8]) {
-    // A 64-bit length holds every length there is.
-    buffer.extend_from_slice(&(field.len() as u64).to_be_bytes());
-    buffer.extend_from_slice(field);
 }
 
 fn refused(message: &'static str) -> Error {

@@ -4,10 +4,13 @@
 //! What this room adds is the choice of parameters, the limits, and types that cannot be mixed up: a key
 //! knows its one algorithm, a wrapped value knows its purpose, and no `Debug` shows a secret.
 
+mod argon2_hash;
 pub mod chain;
 pub(crate) mod der;
 pub mod digest;
 pub mod keyring;
 pub mod password;
 pub mod random;
+mod sealing;
 pub mod signing;
+mod turn;
