@@ -171,6 +171,7 @@ internal static class Errors
         ErrorCode.StoreNetworkFileSystem => ErrorCategory.OpenError,
         ErrorCode.MalformedToken => ErrorCategory.InvalidData,
         ErrorCode.KeyRefused => ErrorCategory.SecurityError,
+        ErrorCode.TransferFile => ErrorCategory.InvalidData,
         ErrorCode.InvalidHandle => ErrorCategory.InvalidOperation,
         ErrorCode.NativeLibrary => ErrorCategory.NotInstalled,
         _ => ErrorCategory.NotSpecified,

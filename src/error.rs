@@ -109,6 +109,9 @@ numbered! {
         MalformedToken = 30,
         /// The key material may not be used: its form, length, use or algorithm.
         KeyRefused = 31,
+        /// A file of tokens cannot be read or written, or is not in the form of one. (A bad line in it is told by
+        /// the code of what is wrong with it.)
+        TransferFile = 32,
         /// The handle was never given out, or has been closed.
         InvalidHandle = 40,
         /// A defect in Tessera. The call had no effect that it could undo; the process is unharmed.
@@ -130,8 +133,8 @@ mod tests {
             "InvalidArgument=1 NotFound=2 AlreadyExists=3 NotPermitted=4 Conflict=5 Overloaded=6 StoreUnavailable=10 \
              StoreBusy=11 StoreFull=12 StoreReadOnly=13 StoreCorrupt=14 StoreForeign=15 StoreNewer=16 \
              StoreWrongKey=17 StoreKeyMissing=18 StorePath=19 StoreHeldElsewhere=20 \
-             StoreNetworkFileSystem=21 StoreKeyFile=22 MalformedToken=30 KeyRefused=31 InvalidHandle=40 \
-             Internal=41"
+             StoreNetworkFileSystem=21 StoreKeyFile=22 MalformedToken=30 KeyRefused=31 TransferFile=32 \
+             InvalidHandle=40 Internal=41"
         );
     }
 }

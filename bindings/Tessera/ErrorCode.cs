@@ -71,6 +71,9 @@ public enum ErrorCode
     /// <summary>The key material may not be used: its form, length, use or algorithm.</summary>
     KeyRefused = 31,
 
+    /// <summary>A file of tokens cannot be read or written, or is not in the form of one.</summary>
+    TransferFile = 32,
+
     /// <summary>The native handle was never given out, or has been closed.</summary>
     InvalidHandle = 40,
 

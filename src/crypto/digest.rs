@@ -6,7 +6,7 @@
 use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::hmac;
+use aws_lc_rs::{digest, hmac};
 
 use crate::secret::Secret;
 
@@ -51,6 +51,14 @@ impl fmt::Debug for Pepper {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Pepper").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+/// SHA-256 (FIPS 180-4) of `bytes`: for values that another system knows by it.
+pub fn sha256(bytes: &[u8]) -> [u8; DIGEST_BYTES] {
+    let mut hash = [0_u8; DIGEST_BYTES];
+    // SHA-256 gives exactly this many bytes.
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
 }
 
 /// Whether two digests are the same, in a time that does not depend on where they differ.

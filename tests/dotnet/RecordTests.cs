@@ -91,7 +91,7 @@ public sealed class RecordTests : IDisposable
         Assert.Equal(
             "None=0 InvalidArgument=1 NotFound=2 AlreadyExists=3 NotPermitted=4 Conflict=5 Overloaded=6 StoreUnavailable=10 StoreBusy=11 StoreFull=12 "
             + "StoreReadOnly=13 StoreCorrupt=14 StoreForeign=15 StoreNewer=16 StoreWrongKey=17 StoreKeyMissing=18 StorePath=19 "
-            + "StoreHeldElsewhere=20 StoreNetworkFileSystem=21 StoreKeyFile=22 MalformedToken=30 KeyRefused=31 InvalidHandle=40 Internal=41 NativeLibrary=42",
+            + "StoreHeldElsewhere=20 StoreNetworkFileSystem=21 StoreKeyFile=22 MalformedToken=30 KeyRefused=31 TransferFile=32 InvalidHandle=40 Internal=41 NativeLibrary=42",
             string.Join(' ', Enum.GetValues<ErrorCode>().Select(code => $"{code}={(int)code}")));
         Assert.Equal(
             "Valid=0 Malformed=1 Unknown=2 NotYetValid=3 Expired=4 Revoked=5 Disabled=6 AudienceDenied=7 OrganizationDenied=8 PathDenied=9 "
