@@ -13,3 +13,4 @@ pub mod jwt;
 pub mod key;
 pub mod opaque;
 pub mod scan;
+pub mod transfer;
