@@ -6,6 +6,7 @@
 //! - [`key`]: keys that a caller brings: secrets, PEM, JWK.
 //! - [`json`]: the strict JSON that the latter two rest on.
 //! - [`scan`]: the first two wherever they stand in other bytes.
+//! - [`transfer`]: files of tokens on their way from store to store, as JSON Lines and CSV.
 
 pub(crate) mod base64url;
 pub mod json;
