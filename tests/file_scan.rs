@@ -325,5 +325,7 @@ mod unix {
         assert!(report.not_read.iter().all(|(_, reason)| matches!(reason, NotRead::HeldOpen)));
         assert_eq!(report.progress.files, 2, "the file and the store's key");
         assert_eq!(locks(), before);
+        // Stores that are kept are searched for values afterwards, and their folders with them.
+        fs::remove_file(folder.join("file")).unwrap();
     }
 }
