@@ -4,6 +4,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::model::TokenId;
 
 /// The 62 characters of base62, in the order of their values.
 pub const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -33,6 +34,12 @@ pub fn base62(characters: usize) -> Result<Zeroizing<String>> {
         }
     }
     Ok(text)
+}
+
+/// A random id for a new token.
+pub fn token_id() -> Result<TokenId> {
+    TokenId::parse(&base62(TokenId::LENGTH)?)
+        .ok_or_else(|| Error::new(ErrorCode::Internal, "A new token id is not in the form of one."))
 }
 
 #[cfg(test)]

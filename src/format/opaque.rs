@@ -45,16 +45,22 @@ pub struct Parsed<'a> {
 /// Refuses a prefix that is not 1 to 16 characters of `[a-z0-9_]` with
 /// [`crate::error::ErrorCode::InvalidArgument`].
 pub fn mint(prefix: &str) -> Result<(TokenId, Secret)> {
+    let id = random::token_id()?;
+    let value = mint_for(prefix, &id)?;
+    Ok((id, value))
+}
+
+/// Makes a fresh value for a token that has its id already. Refuses a prefix as [`mint`] does.
+pub fn mint_for(prefix: &str, id: &TokenId) -> Result<Secret> {
     check_prefix(prefix)?;
-    let random = random::base62(TokenId::LENGTH + SECRET_CHARACTERS)?;
-    let id = TokenId::parse(&random[..TokenId::LENGTH])
-        .ok_or_else(|| Error::argument("id", "A token id must be 12 base62 characters."))?;
+    let secret = random::base62(SECRET_CHARACTERS)?;
     let mut value = Vec::with_capacity(prefix.len() + 1 + TAIL_CHARACTERS);
     value.extend_from_slice(prefix.as_bytes());
     value.push(b'_');
-    value.extend_from_slice(random.as_bytes());
+    value.extend_from_slice(id.as_str().as_bytes());
+    value.extend_from_slice(secret.as_bytes());
     value.extend_from_slice(&check_of(&value));
-    Ok((id, Secret::new(value)))
+    Ok(Secret::new(value))
 }
 
 /// Refuses a prefix that [`mint`] refuses.

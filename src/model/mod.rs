@@ -10,6 +10,7 @@ mod name;
 mod organization;
 mod outcome;
 mod profile;
+mod rotation;
 mod signing_key;
 mod token;
 
@@ -23,5 +24,6 @@ pub use name::{Name, fold_name};
 pub use organization::{Organization, OrganizationMember};
 pub use outcome::{Outcome, Verdict};
 pub use profile::{BoundedBy, CreatorRemoved, Profile, ProfileSettings};
+pub use rotation::{RotationMode, RotationStage};
 pub use signing_key::{SigningKey, SigningKeyState};
-pub use token::{Revocation, RotationStage, Token, TokenFilter, TokenFormat, TokenId, TokenState, Viewer};
+pub use token::{Revocation, Token, TokenFilter, TokenFormat, TokenId, TokenSet, TokenState, Viewer};

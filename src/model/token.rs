@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Conditions;
+use super::{Conditions, RotationStage};
 
 /// A token's public id: 12 base62 characters. It may be shown and logged; alone it opens nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -163,32 +163,10 @@ pub struct Token {
     pub rotation_stage: Option<RotationStage>,
     /// The first second at which it has given way to its successor. It is revoked from then on.
     pub retires_at: Option<i64>,
+    /// Who had it rotated: the name of an identity, or `local owner`.
+    pub retired_by: Option<String>,
     /// Whether its profile shows it as revoked when its time is over.
     pub expired_is_revoked: bool,
-}
-
-/// How far a rotation is, told of the token that takes over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RotationStage {
-    /// Its value is being handed to a vault; it cannot be used yet, and its predecessor knows nothing of it.
-    Prepared,
-    /// It can be used, and its first use ends its predecessor.
-    Waiting,
-}
-
-impl RotationStage {
-    /// The stage's fixed name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Prepared => "Prepared",
-            Self::Waiting => "Waiting",
-        }
-    }
-
-    /// The stage of that exact name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Prepared, Self::Waiting].into_iter().find(|stage| stage.name() == name)
-    }
 }
 
 impl Token {
@@ -222,7 +200,7 @@ impl Token {
         let ended =
             |at: i64, by: &str, reason: &str| Revocation { at, by: by.to_owned(), reason: Some(reason.to_owned()) };
         if let Some(at) = self.retires_at.filter(|at| *at <= now_seconds) {
-            return Some(ended(at, &self.identity, Self::ROTATED));
+            return Some(ended(at, self.retired_by.as_deref().unwrap_or(&self.identity), Self::ROTATED));
         }
         let expired = self.expires_at.filter(|at| self.expired_is_revoked && *at <= now_seconds)?;
         Some(ended(expired, &self.identity, Self::EXPIRED))
@@ -278,4 +256,24 @@ pub struct TokenFilter {
 pub struct Viewer {
     /// The identity's number.
     pub identity_id: i64,
+}
+
+/// Many tokens that are revoked by one call.
+///
+/// The first four are facts of a token that never change, so one row of the store ends all of them that were granted
+/// so far, however many there are. Those with a tag or an organisation are ended one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSet {
+    /// Those that speak for the identity of this name.
+    Identity(String),
+    /// Those of the profile of this name.
+    Profile(String),
+    /// Those that the key of this id signed.
+    Key(String),
+    /// Every token of the store.
+    All,
+    /// Those with this tag.
+    Tag(String),
+    /// Those with the organisation of this name on their list.
+    Organization(String),
 }

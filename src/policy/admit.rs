@@ -170,6 +170,7 @@ mod tests {
             successor: None,
             rotation_stage: None,
             retires_at: None,
+            retired_by: None,
             expired_is_revoked: false,
         }
     }

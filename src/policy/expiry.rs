@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use crate::clock::MAXIMUM_SECONDS;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::jwt;
@@ -13,7 +15,7 @@ pub const DEFAULT_LIFETIME_SECONDS: i64 = 90 * DAY_SECONDS;
 const DAY_SECONDS: i64 = 86_400;
 
 /// How long a token is asked to live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum Lifetime {
     /// As long as its profile says.
     #[default]

@@ -6,6 +6,7 @@
 //! | `terms` | what a token is granted under a profile |
 //! | `expiry` | when it is over |
 //! | `permit` | who may do what, and whose tokens one sees and changes |
+//! | `rotation` | what may be rotated, and when the old token gives way |
 //! | `role` | which rights a role brings |
 //! | `bound` | what is left of a token's rights and organisations at each use |
 //! | `admit` | what a token admits |
@@ -22,6 +23,7 @@ mod grant;
 mod permit;
 pub mod profile;
 mod role;
+mod rotation;
 mod terms;
 
 pub use admit::{AccessContext, Evidence, Gate, outcome, standing_outcome};
@@ -36,6 +38,7 @@ pub use permit::{
     may_grant, may_see, permitted,
 };
 pub use role::{Rights, included_roles, role_name};
-pub use terms::{Asked, Grantee, Terms, check_tag_change, terms};
+pub use rotation::{MAXIMUM_IDEMPOTENCY_KEY_CHARACTERS, idempotency_key, retires_at, rotatable, successor_expiry};
+pub use terms::{Asked, Grantee, Terms, check_tag_change, check_who, terms};
 
 pub(crate) use grant::known_roles;

@@ -132,7 +132,9 @@ pub fn check_tag_change(profile: &Profile, tags: &[String]) -> Result<Vec<String
     grant::tags_up_to(profile.settings.maximum_tag_characters, tags, "tags")
 }
 
-fn check_who(profile: &Profile, held: &Rights, acting: &Acting, all: &[Role]) -> Result<()> {
+/// Refuses, with [`ErrorCode::NotPermitted`], an identity that holds `held`, and one who acts, to whom the profile gives
+/// no tokens.
+pub fn check_who(profile: &Profile, held: &Rights, acting: &Acting, all: &[Role]) -> Result<()> {
     let settings = &profile.settings;
     if let Some(role) = settings.required_role.as_deref().filter(|role| !held.include(role)) {
         return refused(

@@ -27,6 +27,12 @@ pub(super) struct Known {
     pub(super) gate: Gate,
     /// The names of that, as a verdict gives them.
     pub(super) roles: Arc<[String]>,
+    /// The digest of the value, as the store has it.
+    pub(super) digest: Option<[u8; 32]>,
+    /// Whether its first use has to be written down before it counts.
+    pub(super) awaits_first_use: bool,
+    /// Whether it was written down that the value was presented although it was retired or a decoy.
+    pub(super) is_alerted: bool,
 }
 
 /// Known tokens by the keyed digest of their value, so that the cache holds nothing that opens anything.

@@ -1,12 +1,13 @@
 //! Granting tokens.
 
 use crate::crypto::keyring::Keyring;
+use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::opaque;
 use crate::model::{Actor, AuditSubject, Conditions, Profile, Token, TokenFormat, TokenId};
 use crate::policy::{self, Asked, Grantee, Lifetime, Operation, Organizations};
 use crate::secret::Secret;
-use crate::store::{NewToken, StoredDigest};
+use crate::store::{NewToken, NewValue, StoredDigest};
 
 use super::Session;
 
@@ -95,6 +96,8 @@ impl Session<'_> {
         let warn_after = policy::chosen_warning(request.warn_after, terms.warn_after, terms.expires_at)?;
         let name = terms.name.as_deref().map(|name| policy::name(name, "name")).transpose()?;
         let minted = self.mint_value(&Minting {
+            id: None,
+            is_replaceable: false,
             profile: &profile,
             format: terms.format,
             identity: &identity.name,
@@ -107,9 +110,9 @@ impl Session<'_> {
         let event = self.event(&Operation::TOKEN_GRANT, AuditSubject::Token, minted.id.to_string());
         let new = NewToken {
             id: minted.id,
-            digest: minted.digest,
+            digest: minted.stored.digest,
             salted: None,
-            value_sealed: minted.value_sealed,
+            value_sealed: minted.stored.sealed,
             format: terms.format,
             profile: profile.name.clone(),
             identity_id: identity.id,
@@ -117,7 +120,7 @@ impl Session<'_> {
             roles: terms.roles,
             tags: terms.tags,
             remark: policy::remark(request.remark.as_deref())?,
-            key_id: minted.key_id,
+            key_id: minted.stored.key_id,
             audiences: minted.audiences,
             organizations: terms.organizations,
             conditions,
@@ -132,8 +135,7 @@ impl Session<'_> {
             not_before: request.not_before,
             expires_at: terms.expires_at,
             warn_after,
-            succeeds: None,
-            awaits_first_use: false,
+            idempotency: None,
         };
         let token = self.store.insert_token(new, event)?;
         Ok(Grant { token, value: minted.value })
@@ -173,15 +175,16 @@ impl Session<'_> {
         let settings = &minting.profile.settings;
         let mut minted = match minting.format {
             TokenFormat::Opaque => {
-                let (id, value) = opaque::mint(&settings.prefix)?;
+                let id = minting.id()?;
+                let value = opaque::mint_for(&settings.prefix, &id)?;
                 let digest = Some(digest_of(&self.keyring, &value));
-                let audiences = minting.audiences.clone();
-                MintedValue { id, value, digest, value_sealed: None, key_id: None, audiences }
+                let stored = NewValue { digest, ..NewValue::default() };
+                MintedValue { id, value, stored, audiences: minting.audiences.clone() }
             }
             TokenFormat::Jwt => self.sign_token(minting)?,
         };
         if settings.keeps_values {
-            minted.value_sealed = Some(self.keyring.wrap(&minted.value, minted.id.as_str(), VALUE_PURPOSE)?);
+            minted.stored.sealed = Some(self.keyring.wrap(&minted.value, minted.id.as_str(), VALUE_PURPOSE)?);
         }
         Ok(minted)
     }
@@ -195,6 +198,10 @@ const MAXIMUM_ORGANIZATIONS: usize = 64;
 
 /// What a value is made of.
 pub(super) struct Minting<'a> {
+    /// The id of the token, where it has one already.
+    pub(super) id: Option<&'a TokenId>,
+    /// Whether another value may take its place for as long as nobody presented it.
+    pub(super) is_replaceable: bool,
     pub(super) profile: &'a Profile,
     pub(super) format: TokenFormat,
     /// The name of the identity that the token speaks for.
@@ -206,13 +213,18 @@ pub(super) struct Minting<'a> {
     pub(super) expires_at: Option<i64>,
 }
 
+impl Minting<'_> {
+    /// The id that the token has, or else a new one.
+    pub(super) fn id(&self) -> Result<TokenId> {
+        self.id.map_or_else(random::token_id, |id| Ok(id.clone()))
+    }
+}
+
 /// A new value, and what the store is to keep of it.
 pub(super) struct MintedValue {
     pub(super) id: TokenId,
     pub(super) value: Secret,
-    pub(super) digest: Option<StoredDigest>,
-    pub(super) value_sealed: Option<Vec<u8>>,
-    pub(super) key_id: Option<String>,
+    pub(super) stored: NewValue,
     pub(super) audiences: Vec<String>,
 }
 

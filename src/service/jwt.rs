@@ -3,18 +3,21 @@
 use std::borrow::Cow;
 
 use crate::clock::MAXIMUM_SECONDS;
-use crate::crypto::random;
 use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
-use crate::error::{Error, ErrorCode, Result};
+use crate::crypto::{digest, random};
+use crate::error::{Error, Result};
 use crate::format::json::{self, Integer, Object, Value};
 use crate::format::jwt::{self, Expectations, Inspection, JwtVerdict, Keys, MintOptions};
-use crate::model::{Algorithm, JwtKind, Outcome, TokenId};
+use crate::model::{Algorithm, JwtKind, Outcome, RotationStage, TokenId};
 use crate::policy::Operation;
 use crate::secret::Secret;
-use crate::store::TokenRecord;
+use crate::store::{NewValue, TokenRecord};
 
 use super::grant::{MintedValue, Minting, digest_of};
 use super::{Engine, Session};
+
+/// The random characters that tell one JWT from another of the same token: 119 bits.
+const NONCE_CHARACTERS: usize = 20;
 
 /// A JWT to make by hand. It is not a token of the store: nothing is kept of it.
 #[derive(Debug, Clone, Default)]
@@ -107,12 +110,11 @@ impl Session<'_> {
     }
 
     /// Signs the JWT that a grant is to store. One of a kind that names its key is found by its id; one of another kind
-    /// by its digest, and is signed by the one key of its profile.
+    /// by its digest, and is signed by the one key of its profile. One that may be replaced has to have the right text
+    /// too.
     pub(super) fn sign_token(&self, minting: &Minting<'_>) -> Result<MintedValue> {
         let kind = minting.profile.settings.jwt_kind;
-        let text = random::base62(TokenId::LENGTH)?;
-        let id = TokenId::parse(&text)
-            .ok_or_else(|| Error::new(ErrorCode::Internal, "A new token id is not in the form of one."))?;
+        let id = minting.id()?;
         let mut claims = Object::default();
         claims.set("nbf", seconds(minting.not_before.unwrap_or_else(|| self.now_seconds())));
         if let Some(expires_at) = minting.expires_at {
@@ -125,6 +127,10 @@ impl Session<'_> {
             }
             claims.set("sub", string(minting.identity));
             claims.set("jti", string(id.as_str()));
+            if minting.is_replaceable {
+                // Some algorithms give one signature for one text, and the next value must be another.
+                claims.set("nonce", string(&random::base62(NONCE_CHARACTERS)?));
+            }
             (self.key_to_grant(minting.key_id)?, Some(self.issuer()))
         } else {
             claims.set(jwt::NAME_CLAIM, string(minting.identity));
@@ -142,16 +148,10 @@ impl Session<'_> {
         }
         let options = MintOptions { kind, issuer, now_seconds: self.now_seconds(), lifetime_seconds: None };
         let minted = jwt::mint(claims, &ready.material, &options)?;
-        let digest = (!kind.names_keys()).then(|| digest_of(&self.keyring, &minted.value));
-        let key_id = Some(ready.key.key_id.clone());
-        Ok(MintedValue {
-            id,
-            value: minted.value,
-            digest,
-            value_sealed: None,
-            key_id,
-            audiences: minted.claims.audiences,
-        })
+        let is_digested = minting.is_replaceable || !kind.names_keys();
+        let digest = is_digested.then(|| digest_of(&self.keyring, &minted.value));
+        let stored = NewValue { digest, sealed: None, key_id: Some(ready.key.key_id.clone()) };
+        Ok(MintedValue { id, value: minted.value, stored, audiences: minted.claims.audiences })
     }
 }
 
@@ -169,7 +169,7 @@ impl Engine {
             (Some(claims), Some(key_id)) => {
                 let granted = claims.id.as_deref().and_then(TokenId::parse);
                 ready.get(key_id).is_some_and(|ready| ready.key.revoked_at.is_some())
-                    || granted.map_or(Ok(false), |id| self.is_revoked_or_gone(&id))?
+                    || granted.map_or(Ok(false), |id| self.is_revoked_or_gone(&id, token))?
             }
             _ => false,
         };
@@ -206,12 +206,30 @@ impl Engine {
             record.token.key_id == verdict.key_id
                 && record.token.expires_at == Some(claims.expires_at)
                 && record.token.audiences == claims.audiences
+                && record.token.rotation_stage != Some(RotationStage::Prepared)
+                && self.is_current(value, record)
         };
         record.filter(is_granted).ok_or(Outcome::Unknown)
     }
 
-    fn is_revoked_or_gone(&self, id: &TokenId) -> Result<bool> {
-        Ok(self.store.token_by_id(id)?.is_none_or(|record| record.token.revocation.is_some()))
+    /// Whether the granted JWT of this id is revoked or retired, or was never delivered, or the text is that of a value
+    /// of it that another took the place of.
+    fn is_revoked_or_gone(&self, id: &TokenId, value: &[u8]) -> Result<bool> {
+        let now_seconds = self.now_seconds();
+        Ok(self.store.token_by_id(id)?.is_none_or(|record| {
+            record.token.revocation.is_some()
+                || record.token.is_retired(now_seconds)
+                || record.token.rotation_stage == Some(RotationStage::Prepared)
+                || !self.is_current(value, &record)
+        }))
+    }
+
+    /// Whether a JWT's text is the one that is stored, where one is: a value that may be replaced has its digest kept.
+    fn is_current(&self, value: &[u8], record: &TokenRecord) -> bool {
+        record.digest.is_none_or(|stored| {
+            let pepper = stored.pepper_id.and_then(|id| self.keyring.pepper(id));
+            pepper.is_some_and(|pepper| digest::equal(&pepper.digest(value), &stored.bytes))
+        })
     }
 }
 

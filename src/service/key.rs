@@ -226,7 +226,7 @@ impl Engine {
 }
 
 /// Refuses text that is not in the form of a key id, without repeating it.
-fn known_form(key_id: &str) -> Result<&str> {
+pub(super) fn known_form(key_id: &str) -> Result<&str> {
     if is_key_id(key_id) { Ok(key_id) } else { Err(no_such_key()) }
 }
 

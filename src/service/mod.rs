@@ -7,12 +7,15 @@ mod identity;
 mod jwt;
 mod key;
 mod key_file;
+mod lifecycle;
 mod maintenance;
 mod open;
 mod organization;
 mod profile;
 mod rate;
+mod repeat;
 mod role;
+mod rotate;
 mod rules;
 mod session;
 mod token;
@@ -24,8 +27,10 @@ pub use file_scan::{
 pub use grant::{Grant, GrantRequest};
 pub use jwt::{MintRequest, Minted, VerifiedJwt, VerifyRequest, mint_with, verify_with};
 pub use key::KeyExport;
+pub use lifecycle::Optimization;
 pub use maintenance::StoreStatus;
 pub use open::OpenOptions;
+pub use rotate::{Rotation, RotationRequest};
 pub use session::Session;
 
 use std::sync::Arc;

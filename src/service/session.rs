@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Actor, AuditSubject, NewAuditEvent, Outcome, Revocation, TokenId};
+use crate::model::{Actor, AuditSubject, NewAuditEvent, Outcome, Revocation, RotationStage, TokenId};
 use crate::policy::{self, AccessContext, Acting, ActingToken, Operation, Organizations, TokenFacts, Who};
 use crate::store::TokenRecord;
 
@@ -140,7 +140,11 @@ impl Session<'_> {
     /// is not there: `NotFound`.
     pub(super) fn permitted_token(&self, id: &TokenId, operation: &Operation) -> Result<TokenRecord> {
         let (rules, acting) = self.permit(operation)?;
-        let Some(record) = self.store.token_by_id(id)? else { return Err(super::token::no_such_token(id)) };
+        // One whose value is still being handed to a vault is nobody's to see.
+        let is_delivered = |record: &TokenRecord| record.token.rotation_stage != Some(RotationStage::Prepared);
+        let Some(record) = self.store.token_by_id(id)?.filter(is_delivered) else {
+            return Err(super::token::no_such_token(id));
+        };
         let reach = self.reach(&record, &rules)?;
         let profile = rules.profile(&record.token.profile, "profile")?;
         let granted_by = match &record.token.parent {

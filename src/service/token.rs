@@ -1,4 +1,4 @@
-//! Granted tokens: find, list, mark, revoke, remove.
+//! Granted tokens: find, list, mark. What ends them is in `lifecycle`.
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{AuditSubject, Token, TokenFilter, TokenId, Viewer};
@@ -38,28 +38,6 @@ impl Session<'_> {
         };
         let event = self.event(&Operation::TOKEN_UPDATE, AuditSubject::Token, id.to_string());
         self.store.update_token(&id, change, event)
-    }
-
-    /// Revokes a token, durably before this returns: every check that starts later, in any process, refuses it.
-    ///
-    /// Gives the token, and whether this call changed it: a second revocation changes nothing.
-    pub fn revoke_token(&self, id: &str, reason: Option<&str>) -> Result<(Token, bool)> {
-        let revocation = self.revocation(policy::reason(reason)?);
-        let id = known_form(id)?;
-        self.permitted_token(&id, &Operation::TOKEN_REVOKE)?;
-        let event = self.event(&Operation::TOKEN_REVOKE, AuditSubject::Token, id.to_string());
-        self.store.revoke_token(&id, revocation, event)
-    }
-
-    /// Removes a token from the list, which ends it as well. Whether there was one.
-    pub fn remove_token(&self, id: &str) -> Result<bool> {
-        let id = known_form(id)?;
-        match self.permitted_token(&id, &Operation::TOKEN_REMOVE) {
-            Err(error) if error.code() == ErrorCode::NotFound => return Ok(false),
-            permitted => permitted?,
-        };
-        let event = self.event(&Operation::TOKEN_REMOVE, AuditSubject::Token, id.to_string());
-        self.store.remove_token(&id, event)
     }
 }
 

@@ -1,11 +1,11 @@
-//! Checking tokens: the hot path. It writes nothing.
+//! Checking tokens: the hot path. It writes nothing but what happens once, and uses that are counted.
 
 use std::sync::Arc;
 
 use crate::crypto::digest;
 use crate::error::Result;
 use crate::format::{jwt, opaque};
-use crate::model::{Outcome, Token, TokenFormat, Verdict};
+use crate::model::{Outcome, RotationStage, TokenFormat, Verdict};
 use crate::policy::{self, AccessContext, Evidence, Gate};
 use crate::store::TokenRecord;
 
@@ -25,26 +25,37 @@ impl Engine {
         if value.is_empty() || value.len() > MAXIMUM_VALUE_BYTES {
             return Verdict::without_token(Outcome::Malformed);
         }
+        let verdict = self.check(value, context).or_else(|| self.check(value, context));
+        // Overtaken twice in a row: nothing is known that still holds.
+        verdict.unwrap_or_else(|| Verdict::without_token(Outcome::StoreUnavailable))
+    }
+
+    /// As [`Engine::validate`]; none when something was written meanwhile of which the verdict has to know.
+    fn check(&self, value: &[u8], context: AccessContext<'_>) -> Option<Verdict> {
         // Read first: whatever is read after it is at least as new.
         let Ok(version) = self.store.change_counter() else {
             // The form needs no store, and comes before it in the order of checks.
             let is_well_formed = opaque::parse(value).is_some() || jwt::inspect(value).is_ok();
             let outcome = if is_well_formed { Outcome::StoreUnavailable } else { Outcome::Malformed };
-            return Verdict::without_token(outcome);
+            return Some(Verdict::without_token(outcome));
         };
         let digest = self.keyring.current().digest(value);
         let known = match self.verdicts.find(&digest, version) {
             Some(known) => known,
             None => match self.look_up(value, digest, version) {
                 Ok(known) => known,
-                Err(outcome) => return Verdict::without_token(outcome),
+                Err(outcome) => return Some(Verdict::without_token(outcome)),
             },
         };
+        let now_seconds = self.now_seconds();
+        if !known.is_alerted && (known.token.is_decoy || known.token.is_retired(now_seconds)) {
+            // The answer is no already; that the event could not be written must not change it.
+            let _ = self.report_presented(&known);
+        }
         if known.token.is_decoy {
             // Whoever presents it hears what one hears who guesses.
-            return Verdict::without_token(Outcome::Unknown);
+            return Some(Verdict::without_token(Outcome::Unknown));
         }
-        let now_seconds = self.now_seconds();
         let evidence = Evidence {
             token: &known.token,
             rights: &known.rights,
@@ -52,10 +63,10 @@ impl Engine {
             gate: &known.gate,
         };
         let outcome = match policy::outcome(evidence, context, now_seconds) {
-            Outcome::Valid => self.charge(&known.token, now_seconds),
+            Outcome::Valid => self.charge(&known, now_seconds)?,
             refused => refused,
         };
-        Verdict { outcome, token: Some(Arc::clone(&known.token)), roles: Arc::clone(&known.roles), version }
+        Some(Verdict { outcome, token: Some(Arc::clone(&known.token)), roles: Arc::clone(&known.roles), version })
     }
 
     /// What is known of the token with this value, without a check: nothing is counted, and nothing is refused.
@@ -82,12 +93,21 @@ impl Engine {
     }
 
     /// The last two checks, of a request that is good otherwise: the rate limit, and the uses, which are charged in the
-    /// store for all processes together.
-    fn charge(&self, token: &Token, now_seconds: i64) -> Outcome {
+    /// store for all processes together. Between them a first use is written down. None when that was overtaken.
+    fn charge(&self, known: &Known, now_seconds: i64) -> Option<Outcome> {
+        let token = &known.token;
         if token.conditions.rate_limit.is_some_and(|limit| !self.rates.admit(token.sequence, limit, now_seconds)) {
-            return Outcome::RateLimited;
+            return Some(Outcome::RateLimited);
         }
-        match token.uses_left {
+        if known.awaits_first_use {
+            match self.confirm_first_use(known) {
+                Ok(true) => {}
+                // Another check wrote it down, or the value counts no more: what is there now decides.
+                Ok(false) => return None,
+                Err(_) => return Some(Outcome::StoreUnavailable),
+            }
+        }
+        Some(match token.uses_left {
             None => Outcome::Valid,
             Some(0) => Outcome::UsesExhausted,
             Some(_) => match self.store.charge_use(token.sequence) {
@@ -95,7 +115,7 @@ impl Engine {
                 Ok(false) => Outcome::UsesExhausted,
                 Err(_) => Outcome::StoreUnavailable,
             },
-        }
+        })
     }
 
     /// Reads what is known of a value that the cache does not hold as of `version`.
@@ -105,23 +125,32 @@ impl Engine {
         current_digest: [u8; 32],
         version: u64,
     ) -> std::result::Result<Arc<Known>, Outcome> {
-        let record = if opaque::parse(value).is_some() {
-            let found = self.find_by_digest(value, &current_digest).map_err(|_| Outcome::StoreUnavailable)?;
-            found.filter(|record| record.token.format == TokenFormat::Opaque).ok_or(Outcome::Unknown)?
-        } else {
-            match jwt::inspect(value) {
-                // One that names no key is known by its whole text. What it says of itself is never asked.
-                Ok(inspection) if !inspection.names_key() => {
-                    let found = self.find_by_digest(value, &current_digest).map_err(|_| Outcome::StoreUnavailable)?;
-                    found.filter(|record| record.token.format == TokenFormat::Jwt).ok_or(Outcome::Unknown)?
-                }
-                _ => self.find_jwt(value)?,
-            }
-        };
+        let record = self.find_value(value, &current_digest)?;
         let rules = self.rules().map_err(|_| Outcome::StoreUnavailable)?;
         let known = self.known(record, &rules, version).map_err(|_| Outcome::StoreUnavailable)?;
         self.verdicts.keep(current_digest, Arc::clone(&known));
         Ok(known)
+    }
+
+    /// The row of the token with this value, whatever its state, or what a check comes to without one.
+    pub(super) fn find_value(
+        &self,
+        value: &[u8],
+        current_digest: &[u8; 32],
+    ) -> std::result::Result<TokenRecord, Outcome> {
+        if opaque::parse(value).is_some() {
+            let found = self.find_by_digest(value, current_digest).map_err(|_| Outcome::StoreUnavailable)?;
+            found.filter(|record| record.token.format == TokenFormat::Opaque).ok_or(Outcome::Unknown)
+        } else {
+            match jwt::inspect(value) {
+                // One that names no key is known by its whole text. What it says of itself is never asked.
+                Ok(inspection) if !inspection.names_key() => {
+                    let found = self.find_by_digest(value, current_digest).map_err(|_| Outcome::StoreUnavailable)?;
+                    found.filter(|record| record.token.format == TokenFormat::Jwt).ok_or(Outcome::Unknown)
+                }
+                _ => self.find_jwt(value),
+            }
+        }
     }
 
     /// What a check needs of a row, made ready for many checks.
@@ -135,6 +164,9 @@ impl Engine {
             rights: reach.rights,
             organizations: reach.organizations,
             gate,
+            digest: record.digest.map(|digest| digest.bytes),
+            awaits_first_use: record.awaits_first_use,
+            is_alerted: record.is_alerted,
             token: Arc::new(record.token),
         }))
     }
@@ -147,7 +179,9 @@ impl Engine {
             if let Some(record) = self.store.token_by_digest(&wanted)? {
                 // The index found it; a file that was tampered with may still hold another digest.
                 let same = record.digest.is_some_and(|stored| digest::equal(&stored.bytes, &wanted));
-                return Ok(same.then_some(record));
+                // One that is still being handed to a vault cannot be used.
+                let is_delivered = record.token.rotation_stage != Some(RotationStage::Prepared);
+                return Ok((same && is_delivered).then_some(record));
             }
         }
         Ok(None)

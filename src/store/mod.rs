@@ -16,7 +16,7 @@ pub(crate) use sqlite::{Opened, open_for_reading};
 use crate::error::Result;
 use crate::model::{
     Algorithm, Conditions, Identity, IdentityFilter, Name, NewAuditEvent, Organization, OrganizationMember, Profile,
-    ProfileSettings, Revocation, Role, RotationStage, SigningKey, Token, TokenFilter, TokenFormat, TokenId,
+    ProfileSettings, Revocation, Role, RotationMode, SigningKey, Token, TokenFilter, TokenFormat, TokenId, TokenSet,
 };
 
 // Records with digests or password hashes have no `Debug`, so that none is shown by mistake.
@@ -68,6 +68,13 @@ pub struct StoredDigest {
     pub pepper_id: Option<i64>,
 }
 
+impl StoredDigest {
+    /// The fixed name of the way it was made.
+    pub fn kind(self) -> &'static str {
+        if self.pepper_id.is_some() { "hmac-sha-256" } else { "sha-256" }
+    }
+}
+
 /// A token to insert. Names are resolved by the store in the same transaction.
 #[derive(Clone)]
 pub struct NewToken {
@@ -117,10 +124,77 @@ pub struct NewToken {
     pub expires_at: Option<i64>,
     /// From when on a check says that it is about to expire.
     pub warn_after: Option<i64>,
-    /// The token that it is to take over from, and how far that is.
-    pub succeeds: Option<(TokenId, Option<RotationStage>)>,
-    /// Whether its first use is to be written down.
-    pub awaits_first_use: bool,
+    /// The key under which a repeat of the request is to lead to this token. Its first use is then written down, since
+    /// a value that nobody presented yet may be replaced by a repeat.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A token to insert that takes over from another. All that is not said here is as that one has it.
+#[derive(Clone)]
+pub struct NewSuccessor {
+    /// The token that it takes over from.
+    pub predecessor: TokenId,
+    /// The public id.
+    pub id: TokenId,
+    /// How its value is recognised.
+    pub value: NewValue,
+    /// When it is made, in seconds since 1970.
+    pub created_at: i64,
+    /// When its time is over.
+    pub expires_at: Option<i64>,
+    /// From when on a check says that it is about to expire.
+    pub warn_after: Option<i64>,
+    /// The token that rotates it, where that is another: it counts as what granted it, where nothing else does.
+    pub parent: Option<TokenId>,
+    /// Who has it rotated, as [`Revocation::by`].
+    pub rotated_by: String,
+    /// When its predecessor gives way; none: its value is handed to a vault first, and until it is delivered it cannot
+    /// be used and its predecessor stays as it is.
+    pub delivery: Option<RotationMode>,
+    /// As [`NewToken::idempotency`].
+    pub idempotency: Option<Idempotency>,
+}
+
+impl NewSuccessor {
+    /// How long a successor that is handed to a vault keeps others from rotating the same token: a quarter of an hour.
+    /// One that was not delivered by then, since its process ended, makes way for the next.
+    pub const PREPARED_SECONDS: i64 = 900;
+}
+
+/// How a value is recognised.
+#[derive(Clone, Default)]
+pub struct NewValue {
+    /// As [`NewToken::digest`].
+    pub digest: Option<StoredDigest>,
+    /// As [`NewToken::value_sealed`].
+    pub sealed: Option<Vec<u8>>,
+    /// As [`NewToken::key_id`].
+    pub key_id: Option<String>,
+}
+
+/// A caller's key, under which a repeat of a request leads to the same token for [`Idempotency::SECONDS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Whose key it is; another actor's key of the same text is another key.
+    pub actor: String,
+    /// Its text.
+    pub key: String,
+    /// A digest of the request, by which another request under the key is told.
+    pub request_digest: [u8; 32],
+}
+
+impl Idempotency {
+    /// How long a key is remembered: a day.
+    pub const SECONDS: i64 = 86_400;
+}
+
+/// What a caller's key led to before.
+#[derive(Clone)]
+pub struct Repeated {
+    /// [`Idempotency::request_digest`] of the first.
+    pub request_digest: [u8; 32],
+    /// The token that came of it.
+    pub record: TokenRecord,
 }
 
 /// An identity to insert.
@@ -263,14 +337,68 @@ pub trait Store: Send + Sync {
     fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token>;
     /// Changes a token; `NotFound` when there is none.
     fn update_token(&self, id: &TokenId, change: TokenChange, event: NewAuditEvent) -> Result<Token>;
-    /// Revokes a token unless it is revoked. Gives the token and whether it changed; `NotFound` when there is none.
+    /// Switches a token off with the one, time and reason of `disabled`, or on again where that is none. Gives the token
+    /// and whether it changed; `NotFound` when there is none.
+    fn set_disabled(&self, id: &TokenId, disabled: Option<Revocation>, event: NewAuditEvent) -> Result<(Token, bool)>;
+    /// Revokes a token unless it is revoked, and the tokens that it granted, and so on: those too that were granted by
+    /// a token from which it took over. Each has its event. Gives the token and whether anything changed; `NotFound`
+    /// when there is none.
     fn revoke_token(&self, id: &TokenId, revocation: Revocation, event: NewAuditEvent) -> Result<(Token, bool)>;
     /// Takes one use off a token that has any left, is not revoked by itself and is not disabled. Whether it did.
     ///
     /// One conditional update: however many ask at once, in however many processes, no use is given out twice.
     fn charge_use(&self, sequence: i64) -> Result<bool>;
-    /// Removes a token; whether there was one.
+    /// Revokes the tokens of a set that were granted so far, and what they granted as [`Store::revoke_token`] does. Gives
+    /// how many it revoked: those that were revoked before are not among them, and when there are no others nothing
+    /// changes. `NotFound` for an identity, a profile or an organisation that is not there.
+    ///
+    /// The first four kinds of [`TokenSet`] take one row and have one event. The others take transactions of at most
+    /// 200 tokens each, between which other writers have their turn, and each token has its event. What was done before
+    /// an error stays done.
+    fn revoke_set(&self, set: &TokenSet, revocation: Revocation, event: NewAuditEvent) -> Result<u64>;
+    /// Removes a token, and revokes what it granted as [`Store::revoke_token`] does; whether there was one.
     fn remove_token(&self, id: &TokenId, event: NewAuditEvent) -> Result<bool>;
+    /// Takes away what is no longer to be kept at the time of the event, in transactions of at most 200 tokens each,
+    /// between which other writers have their turn: expired and revoked tokens after the times that their profile says,
+    /// successors that were prepared and never delivered, and keys for repeats that are over. Gives how many tokens it
+    /// took; each transaction that takes any has an event with their ids.
+    fn clean_up(&self, event: NewAuditEvent) -> Result<u64>;
+    /// Puts the file in order: statistics for the planning of statements, and its log written back into it; with
+    /// `rewrites` the whole file is written anew without the gaps in it, which keeps all writers waiting meanwhile.
+    /// `StoreBusy` when another process keeps it from that.
+    fn compact(&self, rewrites: bool) -> Result<()>;
+
+    /// What `idempotency` led to less than [`Idempotency::SECONDS`] before `now_seconds`, if that token is still there.
+    fn repeated(&self, idempotency: &Idempotency, now_seconds: i64) -> Result<Option<Repeated>>;
+    /// Replaces the value of a token whose value nobody has presented yet; none, and no change, when somebody has, or
+    /// when it is revoked or gone by now.
+    fn renew_value(&self, id: &TokenId, value: NewValue, event: NewAuditEvent) -> Result<Option<Token>>;
+    /// Inserts the successor of a token; gives that token and the successor.
+    ///
+    /// There is one successor at a time: `Conflict` while another is there that is not revoked, or was prepared less
+    /// than [`NewSuccessor::PREPARED_SECONDS`] ago, unless under the same key for repeats. `Conflict` too when the token
+    /// cannot be rotated at all ([`crate::policy::rotatable`]), `NotFound` when it is not there, and `AlreadyExists`
+    /// about `idempotencyKey` when another request came first with it, so that [`Store::repeated`] is to be asked.
+    fn rotate_token(&self, successor: NewSuccessor, event: NewAuditEvent) -> Result<(Token, Token)>;
+    /// Delivers a prepared successor: from now on it can be used, and its predecessor gives way as `mode` says. Gives
+    /// the predecessor, the successor and whether anything changed: it may have been delivered before.
+    ///
+    /// `NotFound` when the successor was abandoned or replaced, `Conflict` when its predecessor cannot be rotated any
+    /// more.
+    fn deliver_successor(&self, id: &TokenId, mode: RotationMode, event: NewAuditEvent)
+    -> Result<(Token, Token, bool)>;
+    /// Takes a prepared successor away; whether there was one. `Conflict` when it was delivered.
+    fn abandon_successor(&self, id: &TokenId, event: NewAuditEvent) -> Result<bool>;
+    /// Writes down, once, that a token's value was presented and accepted: a waiting successor takes over with that.
+    /// `digest` is that of the value, as its row has it.
+    ///
+    /// Only where this says yes does the use count; otherwise somebody else wrote it down, the value was replaced, or
+    /// the token was revoked, and it is to be read anew.
+    fn confirm_first_use(&self, sequence: i64, digest: Option<[u8; 32]>, event: NewAuditEvent) -> Result<bool>;
+    /// Writes down, once, that a value was presented although it was retired or a decoy. A retired one whose profile
+    /// says `reuseRevokesFamily` takes with it all tokens of its line, before it and after it, and what they granted.
+    /// Gives whether this was the first time.
+    fn report_presented(&self, sequence: i64, event: NewAuditEvent) -> Result<bool>;
 
     /// The identity with this number, unless it was removed.
     fn identity_by_id(&self, identity_id: i64) -> Result<Option<Identity>>;

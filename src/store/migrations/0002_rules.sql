@@ -117,6 +117,7 @@ CREATE INDEX token_by_expiry ON token (expires_at, sequence) WHERE expires_at IS
 CREATE INDEX token_by_revocation ON token (revoked_at, sequence) WHERE revoked_at IS NOT NULL;
 CREATE INDEX token_by_parent ON token (parent) WHERE parent IS NOT NULL;
 CREATE INDEX token_by_family ON token (family) WHERE family IS NOT NULL;
+CREATE INDEX token_by_stage ON token (rotation_stage, created_at) WHERE rotation_stage IS NOT NULL;
 CREATE UNIQUE INDEX token_by_predecessor ON token (predecessor) WHERE predecessor IS NOT NULL;
 CREATE UNIQUE INDEX token_by_public_part ON token (profile_id, public_part) WHERE public_part IS NOT NULL;
 

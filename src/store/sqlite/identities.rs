@@ -3,12 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Identity, IdentityFilter, Name, Revocation, fold_name};
+use crate::model::{Identity, IdentityFilter, Name, NewAuditEvent, Revocation, fold_name};
 use crate::store::{IdentityChange, NewIdentity};
 
 use super::text::{like, split};
-use super::tokens::revoke_where;
-use super::{failure, roles};
+use super::{failure, lifecycle, roles};
 
 /// An identity as one row. A role's name holds no comma.
 const SELECT: &str = "
@@ -105,10 +104,15 @@ pub(super) fn replace_password_hash(
         .map(|_| ())
 }
 
-pub(super) fn remove(connection: &Connection, name: &Name, revocation: &Revocation) -> Result<Option<u64>> {
+pub(super) fn remove(
+    connection: &Connection,
+    name: &Name,
+    revocation: &Revocation,
+    event: &NewAuditEvent,
+) -> Result<Option<u64>> {
     let Some((found, _)) = failure::context(by_name(connection, name))? else { return Ok(None) };
+    let revoked = lifecycle::revoke_identity(connection, found.id, revocation, event)?;
     failure::context((|| {
-        let revoked = revoke_where(connection, "identity_id", &found.id, revocation)?;
         connection
             .prepare_cached("UPDATE identity SET removed_at = ?2, password_hash = NULL WHERE identity_id = ?1")?
             .execute(params![found.id, revocation.at])?;

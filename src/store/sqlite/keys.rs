@@ -4,11 +4,11 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Algorithm, Revocation, SigningKey};
+use crate::model::{Algorithm, NewAuditEvent, Revocation, SigningKey};
 use crate::store::{KeyRecord, NewKey};
 
 use super::failure;
-use super::tokens::revoke_where;
+use super::lifecycle::{self, Fact};
 
 const SELECT: &str =
     "SELECT key_id, algorithm, created_at, revoked_at, revoked_reason, private_sealed, key_sequence, revoked_by,
@@ -47,8 +47,13 @@ pub(super) fn insert(connection: &Connection, new: NewKey) -> Result<SigningKey>
     })
 }
 
-pub(super) fn revoke(connection: &Connection, key_id: &str, revocation: &Revocation) -> Result<(SigningKey, bool)> {
-    failure::context((|| {
+pub(super) fn revoke(
+    connection: &Connection,
+    key_id: &str,
+    revocation: &Revocation,
+    event: &NewAuditEvent,
+) -> Result<(SigningKey, bool)> {
+    let (key, changed) = failure::context((|| {
         let changed = connection
             .prepare_cached(
                 "UPDATE signing_key SET revoked_at = ?2, revoked_by = ?3, revoked_reason = ?4
@@ -61,17 +66,34 @@ pub(super) fn revoke(connection: &Connection, key_id: &str, revocation: &Revocat
             .optional()?;
         Ok(found.map(|found| (found.key, changed > 0)))
     })())?
-    .ok_or_else(|| Error::new(ErrorCode::NotFound, "There is no signing key with this key id.").about("keyId"))
+    .ok_or_else(|| Error::new(ErrorCode::NotFound, "There is no signing key with this key id.").about("keyId"))?;
+    if changed {
+        lifecycle::revoke_fallen(connection, &Fact::Key(key_id.to_owned()), revocation, event)?;
+    }
+    Ok((key, changed))
 }
 
-pub(super) fn remove(connection: &Connection, key_id: &str, revocation: &Revocation) -> Result<Option<u64>> {
-    failure::context((|| {
-        let removed = connection.prepare_cached("DELETE FROM signing_key WHERE key_id = ?1")?.execute([key_id])?;
-        if removed == 0 {
-            return Ok(None);
-        }
-        revoke_where(connection, "key_id", &key_id, revocation).map(Some)
-    })())
+pub(super) fn remove(
+    connection: &Connection,
+    key_id: &str,
+    revocation: &Revocation,
+    event: &NewAuditEvent,
+) -> Result<Option<u64>> {
+    let is_there = failure::context(
+        connection
+            .prepare_cached("SELECT 1 FROM signing_key WHERE key_id = ?1")
+            .and_then(|mut statement| statement.exists([key_id])),
+    )?;
+    if !is_there {
+        return Ok(None);
+    }
+    let revoked = lifecycle::revoke_key_for_good(connection, key_id, revocation, event)?;
+    failure::context(
+        connection
+            .prepare_cached("DELETE FROM signing_key WHERE key_id = ?1")
+            .and_then(|mut statement| statement.execute([key_id])),
+    )?;
+    Ok(Some(revoked))
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use crate::error::{Error, ErrorCode, Result};
 use crate::store::{StoreCounts, StoreFacts};
 
-use super::tokens::{TABLES, state_of};
+use super::tokens::{FROM, state_of};
 use super::{SqliteStore, failure, file, schema};
 
 /// How long a backup tries again when another process holds a lock that it needs.
@@ -68,7 +68,7 @@ pub(super) fn insert_pepper(
 }
 
 pub(super) fn counts(connection: &Connection, now_seconds: i64) -> rusqlite::Result<StoreCounts> {
-    let states = format!("SELECT {} AS state {} WHERE t.rotation_stage IS NOT 'Prepared'", state_of(), TABLES);
+    let states = format!("SELECT {} AS state {} WHERE t.rotation_stage IS NOT 'Prepared'", state_of(), FROM);
     connection.query_row(
         &format!(
             "SELECT coalesce(sum(state = 'Active'), 0), coalesce(sum(state = 'Pending'), 0),

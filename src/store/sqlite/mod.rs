@@ -9,11 +9,13 @@ mod failure;
 mod file;
 mod identities;
 mod keys;
+mod lifecycle;
 mod maintenance;
 mod organizations;
 mod profiles;
 mod reading;
 mod roles;
+mod rotation;
 mod schema;
 mod text;
 mod tokens;
@@ -31,7 +33,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{
     Identity, IdentityFilter, Name, NewAuditEvent, Organization, OrganizationMember, Profile, ProfileSettings,
-    Revocation, Role, SigningKey, Token, TokenFilter, TokenId,
+    Revocation, Role, RotationMode, SigningKey, Token, TokenFilter, TokenId, TokenSet,
 };
 
 pub(crate) use self::reading::{Opened, open_for_reading};
@@ -40,8 +42,8 @@ use self::file::FileKey;
 use self::schema::FileKind;
 use self::writer::Writer;
 use super::{
-    IdentityChange, KeyRecord, NewIdentity, NewKey, NewToken, OrganizationFilter, Store, StoreCounts, StoreFacts,
-    TokenChange, TokenRecord,
+    Idempotency, IdentityChange, KeyRecord, NewIdentity, NewKey, NewSuccessor, NewToken, NewValue, OrganizationFilter,
+    Repeated, Store, StoreCounts, StoreFacts, TokenChange, TokenRecord,
 };
 
 /// How long a writer waits for another process's transaction before it gives up.
@@ -192,6 +194,17 @@ impl SqliteStore {
         })
     }
 
+    /// Waits for the commit of the request that came first, where that is what `result` tells of: jobs share
+    /// transactions, so the one that tells it may have seen what no reader sees yet.
+    fn settled<T>(&self, result: Result<T>) -> Result<T> {
+        let is_overtaken =
+            |error: &Error| error.code() == ErrorCode::AlreadyExists && error.subject() == Some("idempotencyKey");
+        if result.as_ref().is_err_and(is_overtaken) {
+            self.write(|_| Ok(()))?;
+        }
+        result
+    }
+
     /// Runs `job` in the writer's next transaction.
     fn write<T: Send + 'static>(&self, job: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
         match &self.writer {
@@ -274,7 +287,9 @@ impl Store for SqliteStore {
     }
 
     fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token> {
-        self.record(event, move |connection| tokens::insert(connection, &token).map(|token| (token, true)))
+        self.settled(
+            self.record(event, move |connection| tokens::insert(connection, &token).map(|token| (token, true))),
+        )
     }
 
     fn update_token(&self, id: &TokenId, change: TokenChange, event: NewAuditEvent) -> Result<Token> {
@@ -282,23 +297,82 @@ impl Store for SqliteStore {
         self.record(event, move |connection| tokens::update(connection, &id, &change).map(|token| (token, true)))
     }
 
-    fn revoke_token(&self, id: &TokenId, revocation: Revocation, event: NewAuditEvent) -> Result<(Token, bool)> {
+    fn set_disabled(&self, id: &TokenId, disabled: Option<Revocation>, event: NewAuditEvent) -> Result<(Token, bool)> {
         let id = id.clone();
         self.record(event, move |connection| {
-            let (token, changed) = tokens::revoke(connection, &id, &revocation)?;
+            let (token, changed) = lifecycle::set_disabled(connection, &id, disabled.as_ref())?;
             Ok(((token, changed), changed))
         })
     }
 
+    // Where one change takes others with it, each has its event, so these append their own.
+
+    fn revoke_token(&self, id: &TokenId, revocation: Revocation, event: NewAuditEvent) -> Result<(Token, bool)> {
+        let id = id.clone();
+        self.write(move |connection| lifecycle::revoke(connection, &id, &revocation, &event))
+    }
+
+    fn revoke_set(&self, set: &TokenSet, revocation: Revocation, event: NewAuditEvent) -> Result<u64> {
+        lifecycle::revoke_set(self, set, revocation, event)
+    }
+
     fn remove_token(&self, id: &TokenId, event: NewAuditEvent) -> Result<bool> {
         let id = id.clone();
+        self.write(move |connection| lifecycle::remove(connection, &id, &event))
+    }
+
+    fn clean_up(&self, event: NewAuditEvent) -> Result<u64> {
+        lifecycle::clean_up(self, &event)
+    }
+
+    fn compact(&self, rewrites: bool) -> Result<()> {
+        lifecycle::compact(self, rewrites)
+    }
+
+    fn repeated(&self, idempotency: &Idempotency, now_seconds: i64) -> Result<Option<Repeated>> {
+        rotation::repeated(self, idempotency, now_seconds)
+    }
+
+    fn renew_value(&self, id: &TokenId, value: NewValue, event: NewAuditEvent) -> Result<Option<Token>> {
+        let id = id.clone();
         self.record(event, move |connection| {
-            failure::context(tokens::remove(connection, &id)).map(|removed| (removed, removed))
+            rotation::renew_value(connection, &id, &value).map(|token| (token.clone(), token.is_some()))
         })
     }
 
     fn charge_use(&self, sequence: i64) -> Result<bool> {
         self.write(move |connection| failure::context(tokens::charge_use(connection, sequence)))
+    }
+
+    fn rotate_token(&self, successor: NewSuccessor, event: NewAuditEvent) -> Result<(Token, Token)> {
+        self.settled(self.write(move |connection| rotation::rotate(connection, &successor, &event)))
+    }
+
+    fn deliver_successor(
+        &self,
+        id: &TokenId,
+        mode: RotationMode,
+        event: NewAuditEvent,
+    ) -> Result<(Token, Token, bool)> {
+        let id = id.clone();
+        self.write(move |connection| rotation::deliver(connection, &id, mode, &event))
+    }
+
+    fn abandon_successor(&self, id: &TokenId, event: NewAuditEvent) -> Result<bool> {
+        let id = id.clone();
+        self.record(event, move |connection| rotation::abandon(connection, &id).map(|changed| (changed, changed)))
+    }
+
+    fn confirm_first_use(&self, sequence: i64, digest: Option<[u8; 32]>, event: NewAuditEvent) -> Result<bool> {
+        let now_seconds = event.at;
+        self.record(event, move |connection| {
+            rotation::confirm_first_use(connection, sequence, digest.as_ref(), now_seconds)
+                .map(|changed| (changed, changed))
+        })
+    }
+
+    fn report_presented(&self, sequence: i64, event: NewAuditEvent) -> Result<bool> {
+        self.write(move |connection| rotation::report_presented(connection, sequence, &event))
     }
 
     fn identity_by_id(&self, identity_id: i64) -> Result<Option<Identity>> {
@@ -333,8 +407,8 @@ impl Store for SqliteStore {
 
     fn remove_identity(&self, name: &Name, revocation: Revocation, event: NewAuditEvent) -> Result<Option<u64>> {
         let name = name.clone();
-        self.record(event, move |connection| {
-            identities::remove(connection, &name, &revocation).map(|revoked| (revoked, revoked.is_some()))
+        self.record(event.clone(), move |connection| {
+            identities::remove(connection, &name, &revocation, &event).map(|revoked| (revoked, revoked.is_some()))
         })
     }
 
@@ -437,16 +511,16 @@ impl Store for SqliteStore {
 
     fn revoke_key(&self, key_id: &str, revocation: Revocation, event: NewAuditEvent) -> Result<(SigningKey, bool)> {
         let key_id = key_id.to_owned();
-        self.record(event, move |connection| {
-            let (key, changed) = keys::revoke(connection, &key_id, &revocation)?;
+        self.record(event.clone(), move |connection| {
+            let (key, changed) = keys::revoke(connection, &key_id, &revocation, &event)?;
             Ok(((key, changed), changed))
         })
     }
 
     fn remove_key(&self, key_id: &str, revocation: Revocation, event: NewAuditEvent) -> Result<Option<u64>> {
         let key_id = key_id.to_owned();
-        self.record(event, move |connection| {
-            keys::remove(connection, &key_id, &revocation).map(|revoked| (revoked, revoked.is_some()))
+        self.record(event.clone(), move |connection| {
+            keys::remove(connection, &key_id, &revocation, &event).map(|revoked| (revoked, revoked.is_some()))
         })
     }
 }

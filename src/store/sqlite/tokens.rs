@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Conditions, Revocation, RotationStage, Token, TokenFilter, TokenFormat, TokenId, fold_name};
 use crate::store::{Member, NewToken, StoredDigest, TokenChange, TokenRecord};
 
-use super::failure;
 use super::text::{like, split};
+use super::{failure, rotation};
 
 /// A token as one row: its lists are joined by characters that no member can hold (the name of a role or an
 /// organisation has no comma, a tag no control character). Its revocation is its own, or else its key's, or else that
@@ -32,7 +32,7 @@ SELECT t.sequence, t.id, t.name, i.name, t.format,
        t.disabled_at, t.disabled_by, t.disabled_reason,
        (SELECT g.id FROM token g WHERE g.sequence = t.predecessor),
        (SELECT g.id FROM token g WHERE g.predecessor = t.sequence AND g.rotation_stage IS NOT 'Prepared'),
-       t.rotation_stage, t.retires_at
+       t.rotation_stage, t.retires_at, t.retired_by
 ";
 
 /// What [`SELECT`] lacks for a check.
@@ -51,7 +51,7 @@ const SELECT_FOR_CHECK: &str = ",
 ";
 
 /// The tables of [`SELECT`]. Of the epochs that a token falls under, the one that was first.
-const FROM: &str = "
+pub(super) const FROM: &str = "
 FROM token t JOIN identity i USING (identity_id) JOIN profile p USING (profile_id)
      LEFT JOIN signing_key k ON k.key_id = t.key_id
      LEFT JOIN epoch e ON (e.scope, e.subject, e.up_to_sequence) = (
@@ -77,6 +77,13 @@ pub(super) fn by_id(connection: &Connection, id: &TokenId) -> rusqlite::Result<O
     connection
         .prepare_cached(&format!("{SELECT}{SELECT_FOR_CHECK}{FROM} WHERE t.id = ?1"))?
         .query_row([id.as_str()], record)
+        .optional()
+}
+
+pub(super) fn by_sequence(connection: &Connection, sequence: i64) -> rusqlite::Result<Option<TokenRecord>> {
+    connection
+        .prepare_cached(&format!("{SELECT}{SELECT_FOR_CHECK}{FROM} WHERE t.sequence = ?1"))?
+        .query_row([sequence], record)
         .optional()
 }
 
@@ -158,9 +165,6 @@ const IS_VISIBLE: &str = "(t.identity_id = :viewer OR t.creator_id = :viewer OR 
                        WHERE d.identity_id IN (t.identity_id, t.creator_id)
                          AND d.organization_id = m.organization_id))))";
 
-/// The tables of [`SELECT`], for statements of other files.
-pub(super) const TABLES: &str = FROM;
-
 pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
     let identity_is_there = failure::context(
         connection
@@ -177,12 +181,7 @@ pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
     )?;
     let profile_id = profile_id
         .ok_or_else(|| Error::new(ErrorCode::NotFound, "The profile was removed meanwhile.").about("profile"))?;
-    let sequence_of = |id: &Option<TokenId>| match id {
-        None => Ok(None),
-        Some(id) => require(connection, id).map(|token| Some(token.sequence)),
-    };
-    let parent = sequence_of(&new.parent)?;
-    let predecessor = sequence_of(&new.succeeds.as_ref().map(|(id, _)| id.clone()))?;
+    let parent = new.parent.as_ref().map(|id| require(connection, id).map(|token| token.sequence)).transpose()?;
     let json = |value: serde_json::Result<String>| value.map_err(|_| failure::unwritable());
     let audiences = (!new.audiences.is_empty()).then(|| json(serde_json::to_string(&new.audiences))).transpose()?;
     let conditions = (!new.conditions.is_none()).then(|| json(serde_json::to_string(&new.conditions))).transpose()?;
@@ -191,17 +190,15 @@ pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
             "INSERT INTO token (id, digest, digest_kind, pepper_id, public_part, salted_digest, value_sealed, format,
                                 profile_id, identity_id, name, name_key, remark, key_id, audiences, conditions,
                                 has_organization_list, is_decoy, created_by, creator_id, parent, created_at,
-                                not_before, expires_at, warn_after, uses_left, predecessor, family, rotation_stage,
-                                awaits_first_use)
+                                not_before, expires_at, warn_after, uses_left, awaits_first_use)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                     ?22, ?23, ?24, ?25, ?26, ?27,
-                     (SELECT coalesce(family, sequence) FROM token WHERE sequence = ?27), ?28, ?29)",
+                     ?22, ?23, ?24, ?25, ?26, ?27)",
         )
         .and_then(|mut statement| {
             statement.execute(params![
                 new.id.as_str(),
                 new.digest.map(|digest| digest.bytes),
-                new.digest.map(|digest| if digest.pepper_id.is_some() { "hmac-sha-256" } else { "sha-256" }),
+                new.digest.map(StoredDigest::kind),
                 new.digest.and_then(|digest| digest.pepper_id),
                 new.salted.as_ref().map(|(public_part, _)| public_part),
                 new.salted.as_ref().map(|(_, digest)| digest),
@@ -225,9 +222,7 @@ pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
                 new.expires_at,
                 new.warn_after,
                 new.conditions.uses.map(u64::cast_signed),
-                predecessor,
-                new.succeeds.as_ref().and_then(|(_, stage)| stage.map(RotationStage::name)),
-                new.awaits_first_use,
+                new.idempotency.is_some(),
             ])
         });
     match inserted {
@@ -260,6 +255,9 @@ pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
             return Err(failure::no_such_organization(organization));
         }
     }
+    if let Some(idempotency) = &new.idempotency {
+        rotation::remember(connection, idempotency, sequence, new.created_at)?;
+    }
     require(connection, &new.id)
 }
 
@@ -283,35 +281,6 @@ pub(super) fn update(connection: &Connection, id: &TokenId, change: &TokenChange
     require(connection, id)
 }
 
-pub(super) fn revoke(connection: &Connection, id: &TokenId, revocation: &Revocation) -> Result<(Token, bool)> {
-    let changed = failure::context(
-        connection
-            .prepare_cached(
-                "UPDATE token SET revoked_at = ?2, revoked_by = ?3, revoked_reason = ?4
-                 WHERE id = ?1 AND revoked_at IS NULL",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![id.as_str(), revocation.at, revocation.by, revocation.reason])
-            }),
-    )?;
-    Ok((require(connection, id)?, changed > 0))
-}
-
-/// Revokes every token that `condition` names by `value` and that is not revoked; gives how many.
-pub(super) fn revoke_where(
-    connection: &Connection,
-    condition: &'static str,
-    value: &dyn ToSql,
-    revocation: &Revocation,
-) -> rusqlite::Result<u64> {
-    let sql = format!(
-        "UPDATE token SET revoked_at = ?2, revoked_by = ?3, revoked_reason = ?4 WHERE {condition} = ?1 AND revoked_at IS NULL"
-    );
-    let changed =
-        connection.prepare_cached(&sql)?.execute(params![value, revocation.at, revocation.by, revocation.reason])?;
-    Ok(changed as u64)
-}
-
 pub(super) fn charge_use(connection: &Connection, sequence: i64) -> rusqlite::Result<bool> {
     let charged = connection
         .prepare_cached(
@@ -320,11 +289,6 @@ pub(super) fn charge_use(connection: &Connection, sequence: i64) -> rusqlite::Re
         )?
         .execute([sequence])?;
     Ok(charged > 0)
-}
-
-pub(super) fn remove(connection: &Connection, id: &TokenId) -> rusqlite::Result<bool> {
-    let removed = connection.prepare_cached("DELETE FROM token WHERE id = ?1")?.execute([id.as_str()])?;
-    Ok(removed > 0)
 }
 
 fn insert_tags(connection: &Connection, sequence: i64, tags: &[String]) -> Result<()> {
@@ -336,9 +300,10 @@ fn insert_tags(connection: &Connection, sequence: i64, tags: &[String]) -> Resul
     }))
 }
 
-fn require(connection: &Connection, id: &TokenId) -> Result<Token> {
+/// The token with this id. One that is handed to a vault is nobody's to see yet.
+pub(super) fn require(connection: &Connection, id: &TokenId) -> Result<Token> {
     let found = connection
-        .prepare_cached(&format!("{SELECT}{FROM} WHERE t.id = ?1"))
+        .prepare_cached(&format!("{SELECT}{FROM} WHERE t.id = ?1 AND t.rotation_stage IS NOT 'Prepared'"))
         .and_then(|mut statement| statement.query_row([id.as_str()], token).optional());
     failure::context(found)?
         .ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no token with the id {id}.")).about("id"))
@@ -346,7 +311,7 @@ fn require(connection: &Connection, id: &TokenId) -> Result<Token> {
 
 fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
     // The columns of SELECT_FOR_CHECK follow those of SELECT.
-    const FIRST: usize = 34;
+    const FIRST: usize = 35;
     let member = |removed: usize, roles: usize, organizations: usize| -> rusqlite::Result<Member> {
         let is_removed: bool = row.get(removed)?;
         Ok(Member {
@@ -433,6 +398,7 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
             Some(name) => Some(RotationStage::parse(&name).ok_or_else(|| unexpected(32))?),
         },
         retires_at: row.get(33)?,
+        retired_by: row.get(34)?,
         expired_is_revoked: row.get(18)?,
     })
 }
