@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::model::{Actor, AuditSubject, NewAuditEvent};
 use crate::policy::Operation;
-use crate::store::StoreCounts;
+use crate::store::{Restoration, SqliteStore, StoreCounts};
 
-use super::Session;
+use super::{Engine, Session};
 
 /// What a store is and holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,5 +61,37 @@ impl Session<'_> {
             return Err(Error::argument("path", "Name the file to write the backup to."));
         }
         self.store.backup(path)
+    }
+}
+
+impl Engine {
+    /// Puts a backup in the place of a store that nobody has open, and brings over what was ended in that store since the
+    /// backup was made: revocations, disables, removals, rotations, uses that were spent. What was granted or changed
+    /// since is lost. The key file is neither read nor written: the store's own goes on.
+    ///
+    /// The store at `destination` is as it was until the new file takes its place at one stroke.
+    ///
+    /// `Conflict` about `force`, unless `force` is on, where that cannot be read from the destination, because it is
+    /// missing, damaged, another store or no continuation of the backup: then tokens that were revoked since may be good
+    /// again. `StoreBusy` when anybody, in this process or another, has the store open; the other `Store…` codes for
+    /// files that cannot be used.
+    pub fn restore(backup: &Path, destination: &Path, force: bool, clock: &dyn Clock) -> Result<Restoration> {
+        for (path, subject) in [(backup, "path"), (destination, "destination")] {
+            if path.as_os_str().is_empty() {
+                return Err(Error::argument(subject, "Name the backup, and the store that it is to replace."));
+            }
+        }
+        let owner = Actor::LocalOwner;
+        let event = NewAuditEvent {
+            at: clock.now_seconds(),
+            event: Operation::STORE_RESTORE.as_str().to_owned(),
+            actor: owner.name().to_owned(),
+            actor_kind: owner.kind(),
+            subject_kind: AuditSubject::Store,
+            subject: None,
+            outcome: NewAuditEvent::SUCCESS.to_owned(),
+            detail: None,
+        };
+        SqliteStore::restore(backup, destination, force, event)
     }
 }

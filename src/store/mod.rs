@@ -197,6 +197,21 @@ pub struct Repeated {
     pub record: TokenRecord,
 }
 
+/// A backup that took the place of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restoration {
+    /// The full path of the store.
+    pub path: std::path::PathBuf,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Whether what was ended since the backup was brought over from the store that it replaced.
+    pub replayed: bool,
+    /// How many tokens of the backup had been revoked since.
+    pub revoked_tokens: u64,
+    /// How many tokens of the backup had been removed since.
+    pub removed_tokens: u64,
+}
+
 /// An identity to insert.
 #[derive(Clone)]
 pub struct NewIdentity {

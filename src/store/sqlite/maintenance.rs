@@ -99,12 +99,12 @@ pub(super) fn counts(connection: &Connection, now_seconds: i64) -> rusqlite::Res
 
 pub(super) fn problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut found: Vec<String> = connection
-        .prepare("PRAGMA integrity_check(100)")?
+        .prepare("PRAGMA main.integrity_check(100)")?
         .query_map([], |row| row.get::<_, String>(0))?
         .collect::<rusqlite::Result<_>>()?;
     found.retain(|line| line != "ok");
     let orphans: Vec<String> = connection
-        .prepare("PRAGMA foreign_key_check")?
+        .prepare("PRAGMA main.foreign_key_check")?
         .query_map([], |row| {
             let table: String = row.get(0)?;
             let parent: String = row.get(2)?;
@@ -122,7 +122,7 @@ pub(super) fn backup(store: &SqliteStore, path: &Path) -> Result<u64> {
     }
     file::refuse_replaced(&store.path, &store.key)?;
     file::create_private(path)?;
-    let copied = copy(store, path);
+    let copied = super::connect_reader(&store.path).and_then(|source| failure::context(size(&copy(&source, path)?)));
     if copied.is_err() {
         // A part of a copy is worse than none.
         let _ = fs::remove_file(path);
@@ -130,12 +130,12 @@ pub(super) fn backup(store: &SqliteStore, path: &Path) -> Result<u64> {
     copied
 }
 
-fn copy(store: &SqliteStore, path: &Path) -> Result<u64> {
-    let source = super::connect_reader(&store.path)?;
+/// Copies the store behind `source` into the empty file at `path`, and checks the copy.
+pub(super) fn copy(source: &Connection, path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut target = failure::context(Connection::open_with_flags(path, flags))?;
     {
-        let backup = failure::context(Backup::new(&source, &mut target))?;
+        let backup = failure::context(Backup::new(source, &mut target))?;
         let begun = Instant::now();
         // All pages in one step: it reads one state of the store and keeps no writer waiting, while a copy in
         // several steps begins anew at each commit and might never end.
@@ -151,10 +151,15 @@ fn copy(store: &SqliteStore, path: &Path) -> Result<u64> {
     if let Some(problem) = failure::context(problems(&target))?.first() {
         return Err(Error::new(ErrorCode::StoreCorrupt, format!("The copy is damaged: {problem}.")).about("path"));
     }
-    let size = failure::context(target.query_row(
+    Ok(target)
+}
+
+/// The size of all pages, in bytes.
+pub(super) fn size(connection: &Connection) -> rusqlite::Result<u64> {
+    let size: i64 = connection.query_row(
         "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
         [],
-        |row| row.get::<_, i64>(0),
-    ))?;
+        |row| row.get(0),
+    )?;
     Ok(u64::try_from(size).unwrap_or(0))
 }

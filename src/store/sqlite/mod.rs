@@ -14,6 +14,7 @@ mod maintenance;
 mod organizations;
 mod profiles;
 mod reading;
+mod restore;
 mod roles;
 mod rotation;
 mod schema;
@@ -103,12 +104,7 @@ impl SqliteStore {
     /// Gives the open store when this process has it open already. A file that is not ours is refused
     /// untouched. Errors: the `Store…` codes.
     pub fn open(path: &Path, create: bool) -> Result<Arc<Self>> {
-        if rusqlite::version_number() < OLDEST_SQLITE {
-            return Err(Error::new(
-                ErrorCode::StoreUnavailable,
-                format!("SQLite {} can lose commits; at least 3.51.3 is needed.", rusqlite::version()),
-            ));
-        }
+        check_library()?;
         let (path, key) = file::find_or_create(path, create)?;
         let is_busy = |files: &mut Files| files.is_busy(&path, &key);
         let (mut files, waited) =
@@ -523,6 +519,16 @@ impl Store for SqliteStore {
             keys::remove(connection, &key_id, &revocation, &event).map(|revoked| (revoked, revoked.is_some()))
         })
     }
+}
+
+fn check_library() -> Result<()> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(Error::new(
+            ErrorCode::StoreUnavailable,
+            format!("SQLite {} can lose commits; at least 3.51.3 is needed.", rusqlite::version()),
+        ));
+    }
+    Ok(())
 }
 
 /// A connection with the settings that every one has.
