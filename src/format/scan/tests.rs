@@ -425,14 +425,38 @@ const SMALLEST_WINDOW: usize = BEHIND + AHEAD + 2;
 
 #[test]
 fn a_value_is_found_at_every_place_of_the_window() {
-    let mut scanner = Scanner::with_window(Patterns::default(), SMALLEST_WINDOW + 64);
-    let values = [opaque_one().into_bytes(), little_endian(&opaque_one()), jwt_one().into_bytes()];
+    let mut scanner = Scanner::with_window(Patterns::default(), SMALLEST_WINDOW + 512);
+    let long = jwt_of(&format!(r#"{{"alg":"ES256","kid":"{}"}}"#, "?".repeat(1_001)), &"p".repeat(5_000), 86);
+    let values = [
+        opaque_one().into_bytes(),
+        little_endian(&opaque_one()),
+        jwt_one().into_bytes(),
+        big_endian(&percent_encoded(&long)),
+    ];
     for value in values {
-        for before in (AHEAD - 300..AHEAD + 300).chain(SMALLEST_WINDOW - 300..SMALLEST_WINDOW + 300).step_by(7) {
+        let near = |place: usize| (place - 300..place + 300).step_by(7);
+        let everywhere = (0..SMALLEST_WINDOW).step_by(503);
+        for before in near(AHEAD).chain(near(SMALLEST_WINDOW)).chain(everywhere) {
             let text = [&vec![b'\n'; before][..], &value, b" "].concat();
             let found = findings(&mut scanner, &text[..]);
             assert_eq!(found.len(), 1, "{before}");
-            assert_eq!((found[0].0, found[0].1), (before as u64, before as u64 + 1));
+            let begin = before + usize::from(value[0] == 0);
+            assert_eq!((found[0].0, found[0].1), (begin as u64, before as u64 + 1));
+        }
+    }
+}
+
+#[test]
+fn lines_of_utf_16_are_counted_over_many_windows() {
+    let value = opaque_one();
+    let text: String = (0..200).map(|line| format!("{}{value}\r\n", "\u{a0a}".repeat(line * 3))).collect();
+    let expected: Vec<u64> = (1..=200).collect();
+    for (mark, encode) in [([0xFF, 0xFE], little_endian as fn(&str) -> Vec<u8>), ([0xFE, 0xFF], big_endian)] {
+        let bytes = [&mark[..], &encode(&text)].concat();
+        for more in [501, 1_000] {
+            let mut scanner = Scanner::with_window(Patterns::default(), SMALLEST_WINDOW + more);
+            let lines: Vec<u64> = findings(&mut scanner, &bytes[..]).into_iter().map(|found| found.1).collect();
+            assert_eq!(lines, expected);
         }
     }
 }
