@@ -9,9 +9,6 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::format::jwt;
 use crate::model::{JwtKind, Profile, ProfileSettings, TokenFormat};
 
-/// How long a token lives when nothing is said, under the profile `Default`: 90 days.
-pub const DEFAULT_LIFETIME_SECONDS: i64 = 90 * DAY_SECONDS;
-
 const DAY_SECONDS: i64 = 86_400;
 
 /// How long a token is asked to live.
@@ -39,17 +36,6 @@ impl Lifetime {
             Self::Never => "noExpiry",
         }
     }
-}
-
-/// [`expiry`] under the profile `Default`, for a token that nothing else ends.
-pub fn expires_at(
-    lifetime: Lifetime,
-    format: TokenFormat,
-    not_before: Option<i64>,
-    now_seconds: i64,
-) -> Result<Option<i64>> {
-    let default = Profile { name: "Default".to_owned(), built_in: true, settings: ProfileSettings::default() };
-    expiry(&default, format, lifetime, not_before, None, now_seconds)
 }
 
 /// When a token that begins at `not_before`, or now, is over; none is never. A lifetime runs from the beginning.
@@ -195,6 +181,11 @@ mod tests {
 
     fn end(profile: &Profile, lifetime: Lifetime) -> Result<Option<i64>> {
         expiry(profile, TokenFormat::Opaque, lifetime, None, None, NOW)
+    }
+
+    /// Under the profile `Default`.
+    fn expires_at(lifetime: Lifetime, format: TokenFormat, not_before: Option<i64>, now: i64) -> Result<Option<i64>> {
+        expiry(&change(|_| ()), format, lifetime, not_before, None, now)
     }
 
     fn code(result: Result<Option<i64>>) -> (ErrorCode, String) {

@@ -6,8 +6,6 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::format::{jwt, opaque};
 use crate::model::{Name, Role, TokenFormat, fold_name};
 
-use super::Rights;
-
 /// The most characters of a remark, and of a reason.
 pub const MAXIMUM_REMARK_CHARACTERS: usize = 1_024;
 /// The most tags of a token.
@@ -16,22 +14,6 @@ pub const MAXIMUM_TAGS: usize = 16;
 pub const MAXIMUM_TAG_CHARACTERS: usize = 64;
 /// The most roles of a token or an identity.
 pub const MAXIMUM_ROLES: usize = 64;
-
-/// The roles that a token for an identity with `held` roles gets when `requested` is asked for; all, when
-/// nothing is. Refuses a role that the identity does not have, by itself or by inclusion.
-pub fn roles(requested: Option<&[String]>, held: &[String], all: &[Role]) -> Result<Vec<String>> {
-    let Some(requested) = requested else { return Ok(held.to_vec()) };
-    let rights = Rights::of(held, all);
-    let requested = known_roles(requested, all)?;
-    match requested.iter().find(|name| !rights.include(name)) {
-        None => Ok(requested),
-        Some(name) => Err(Error::new(
-            ErrorCode::NotPermitted,
-            format!("The identity does not have the role {name}, so its token cannot have it."),
-        )
-        .about("role")),
-    }
-}
 
 /// `text` as a name, under the rules of [`Name::parse`], and refused when it holds a token's value: a name is
 /// stored, shown and logged.
@@ -59,12 +41,8 @@ pub(crate) fn known_roles(names: &[String], all: &[Role]) -> Result<Vec<String>>
     Ok(known.into_values().collect())
 }
 
-/// `tags` each once, sorted; refuses too many, empty and too long ones, and control characters.
-pub fn tags(tags: &[String]) -> Result<Vec<String>> {
-    tags_up_to(MAXIMUM_TAG_CHARACTERS as u32, tags, "tags")
-}
-
-/// [`tags`] of at most `maximum_characters`; `subject` names the argument in errors.
+/// `tags` each once, sorted. Refuses more than [`MAXIMUM_TAGS`], empty ones, ones of more than `maximum_characters`,
+/// and control characters; `subject` names the argument in errors.
 pub(super) fn tags_up_to(maximum_characters: u32, tags: &[String], subject: &'static str) -> Result<Vec<String>> {
     if tags.len() > MAXIMUM_TAGS {
         return Err(Error::argument(subject, "A token may have at most 16 tags."));
@@ -156,6 +134,10 @@ fn too_long(text: &str, maximum_characters: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn tags(tags: &[String]) -> Result<Vec<String>> {
+        tags_up_to(MAXIMUM_TAG_CHARACTERS as u32, tags, "tags")
+    }
 
     #[test]
     fn tags_and_text_are_bounded() {

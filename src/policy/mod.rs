@@ -28,16 +28,16 @@ mod terms;
 
 pub use admit::{AccessContext, Evidence, Gate, outcome, standing_outcome};
 pub use bound::{Organizations, Standing, bound, bound_organizations};
-pub use expiry::{DEFAULT_LIFETIME_SECONDS, Lifetime, chosen_warning, expires_at, expiry, migrated_expiry, warn_after};
+pub use expiry::{Lifetime, chosen_warning, expiry, migrated_expiry, warn_after};
 pub use grant::{
     MAXIMUM_REMARK_CHARACTERS, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS, audiences, issuer, name, reason,
-    remark, roles, signing, tags,
+    remark, signing,
 };
 pub use permit::{
     ADMINISTRATOR, Acting, ActingToken, MAXIMUM_OPERATION_CHARACTERS, Operation, READER, TokenFacts, Who, may_change,
     may_grant, may_see, permitted,
 };
-pub use role::{Rights, included_roles, role_name};
+pub use role::{Rights, role_name};
 pub use rotation::{MAXIMUM_IDEMPOTENCY_KEY_CHARACTERS, idempotency_key, retires_at, rotatable, successor_expiry};
 pub use terms::{Asked, Grantee, Terms, check_tag_change, check_who, terms};
 

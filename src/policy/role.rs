@@ -16,18 +16,6 @@ pub fn role_name(text: &str, subject: &'static str) -> Result<Name> {
     grant::name(text, subject)
 }
 
-/// `includes` as the roles that the role `name` is to include: as the store writes them, each once, sorted.
-///
-/// Refuses, beside a name that is no role, with [`crate::error::ErrorCode::InvalidArgument`] a role that includes the
-/// one in question, by itself or through others: of roles that include each other none would say what is held.
-pub fn included_roles(name: &str, includes: &[String], all: &[Role]) -> Result<Vec<String>> {
-    let includes = grant::known_roles(includes, all)?;
-    if Rights::of(&includes, all).include(name) {
-        return Err(Error::argument("includes", "A role cannot include itself, not through other roles either."));
-    }
-    Ok(includes)
-}
-
 /// A set of roles closed under inclusion: who has Administrator has Operator and Reader too.
 ///
 /// Roles are compared by their folded names; a name that is no role of the store brings nothing.
@@ -115,13 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn no_role_includes_itself() {
-        let included = |name: &str, includes: &[&str]| {
-            included_roles(name, &includes.iter().map(|&name| name.to_owned()).collect::<Vec<_>>(), &all())
-        };
-        assert_eq!(included("New", &["reader", "Operator", "READER"]).unwrap(), ["Operator", "Reader"]);
-        assert!(included("reader", &["Operator"]).is_err(), "through Operator");
-        assert!(included("Reader", &["Reader"]).is_err() && included("New", &["New"]).is_err());
+    fn the_name_of_a_role_holds_no_comma() {
         assert!(role_name("REST API", "name").is_ok() && role_name("REST, API", "name").is_err());
     }
 
