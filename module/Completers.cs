@@ -115,3 +115,36 @@ public sealed class KeyIdCompleter : StoreCompleter
             .Where(key => key.KeyId.StartsWith(word, StringComparison.Ordinal))
             .Select(static key => Result(key.KeyId, $"{key.Algorithm}, {key.State}, since {Text.Day(key.CreatedAt)}"));
 }
+
+/// <summary>Completes names of audit events: those among the newest of the log.</summary>
+public sealed class AuditEventNameCompleter : StoreCompleter
+{
+    // Bounds the wait for an answer in a large log.
+    private const int MaximumEventsRead = 10_000;
+
+    private protected override IEnumerable<CompletionResult> Complete(TokenStore store, string word) =>
+        store.GetAuditEvents(new AuditEventFilter { NewestFirst = true })
+            .Take(MaximumEventsRead)
+            .Select(static found => found.Event)
+            .Distinct(StringComparer.Ordinal)
+            .Where(name => Matches(name, word))
+            .Order(StringComparer.Ordinal)
+            .Select(static name => Result(name, name));
+}
+
+/// <summary>Completes how what an audit event tells of ended.</summary>
+public sealed class AuditOutcomeCompleter : IArgumentCompleter
+{
+    private static readonly string[] Names =
+    [
+        "Success",
+        .. Enum.GetNames<Outcome>().Where(static name => name != nameof(Outcome.Valid)),
+        nameof(ErrorCode.NotPermitted),
+    ];
+
+    /// <inheritdoc/>
+    public IEnumerable<CompletionResult> CompleteArgument(
+        string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters) =>
+        Names.Where(name => name.StartsWith(wordToComplete, StringComparison.OrdinalIgnoreCase))
+            .Select(static name => new CompletionResult(name));
+}

@@ -32,6 +32,28 @@ public abstract class StoreCmdlet : TesseraCmdlet
         return token;
     }
 
+    /// <summary>Asks whether to go on with what ends a token or switches it off, and says who would feel it.</summary>
+    /// <param name="store">The token's store.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="action">What would be done to it.</param>
+    private protected bool ShouldEnd(TokenStore store, Token token, string action)
+    {
+        string target = Text.Describe(token);
+        if (MayAsk)
+        {
+            try
+            {
+                target = $"{target}, {Text.Describe(store.GetImpact(token.Id))}";
+            }
+            catch (TesseraException)
+            {
+                // It only adds to the question. What is wrong shows in what is done next.
+            }
+        }
+
+        return ShouldProcess(target, action);
+    }
+
     /// <summary>Reads the signing key that the user named, and writes an error where there is none.</summary>
     /// <param name="store">The store to look in.</param>
     /// <param name="keyId">What the user gave as an id.</param>
@@ -66,6 +88,10 @@ public abstract class StoreCmdlet : TesseraCmdlet
             throw;
         }
     }
+
+    /// <summary>Whether the user may be told what would be done: not under -Confirm:$false, which a script gives that does much.</summary>
+    private bool MayAsk =>
+        IsRehearsal || !MyInvocation.BoundParameters.TryGetValue("Confirm", out object? confirm) || LanguagePrimitives.IsTrue(confirm);
 
     /// <summary>Whether the command runs under -WhatIf, its own or inherited.</summary>
     private bool IsRehearsal =>

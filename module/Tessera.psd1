@@ -36,6 +36,8 @@
         'Revoke-TesseraSigningKey'
         'Remove-TesseraSigningKey'
         'Export-TesseraSigningKey'
+        'Get-TesseraAuditEvent'
+        'Test-TesseraAuditLog'
         'New-TesseraJsonWebToken'
         'ConvertTo-TesseraJsonWebToken'
         'Test-TesseraJsonWebToken'

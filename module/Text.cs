@@ -35,4 +35,14 @@ internal static class Text
         token.Name is { } name
             ? $"token {token.Id} ('{name}' of {token.Identity})"
             : $"token {token.Id} (of {token.Identity})";
+
+    /// <summary>A time in UTC as the views show it, as in <c>2038-01-19 03:14:07Z</c>, or <c>never</c>.</summary>
+    public static string Time(DateTimeOffset? time) =>
+        time?.UtcDateTime.ToString("u", CultureInfo.InvariantCulture) ?? "never";
+
+    /// <summary>Who would feel it if a token ended, as confirmations say it after naming the token.</summary>
+    public static string Describe(TokenImpact impact) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"last used: {Time(impact.LastUsedAt)}, uses in seven days: {impact.UsesInSevenDays}, addresses: {impact.Addresses.Count}, children: {impact.Children}");
 }

@@ -73,8 +73,9 @@
 //!   `Attempt` and holds no rule of its own; errors come from `Errors.cs`, secrets are `SecretText`. Its name goes into
 //!   `module/Tessera.psd1`, `tests/dotnet/ModuleManifestTests.cs` and the README's table; a new kind of object gets its
 //!   view in `Tessera.Format.ps1xml`. Its help is made from its documentation, and the examples run as tests.
-//! - **A use case**: a method of [`service::Engine`] in the file of its subject, then an export in [`ffi`] and its entry
-//!   in [`ffi::inventory`].
+//! - **A use case**: a method of [`service::Session`] in the file of its subject, then an export in [`ffi`] and its entry
+//!   in [`ffi::inventory`]. If it changes something, the store's method takes its audit event and appends it in the same
+//!   transaction; `tests/audit.rs` has the list of all these methods, and fails until the new one is in it.
 //!
 //! Rules are tested beside the code, the store and the services in `tests/*.rs`, the .NET API and the module (in a
 //! real PowerShell engine) in `tests/dotnet`; `dotnet run tests/run.cs` runs everything.
@@ -88,7 +89,8 @@
 //! 3. A revocation is durable before the call that makes it returns, and every check that starts after that, in
 //!    any process on the store, refuses the token. The cache of the check path is believed only as long as
 //!    [`store::Store::change_counter`] stands still.
-//! 4. A check writes nothing on the caller's path, and a guess fills no cache.
+//! 4. A check writes nothing on the caller's path, and a guess fills no cache. What it notes of uses and refusals is
+//!    written down in batches by a thread of the engine's ([`service::Engine::flush`]), and no time of last use goes back.
 //! 5. Unknown and wrong tokens get one answer for the same work. No secret is compared but in constant time.
 //! 6. Time is 64 bits of seconds from one [`clock::Clock`], which a test can set. A point in time is seconds since
 //!    1970; a length of time has its unit in its name.
@@ -99,6 +101,9 @@
 //! 10. Who acts is recorded with what was done. For now that is always the store's local owner; when others may act,
 //!     every use case takes the one who does.
 //! 11. When in doubt, refuse: without the store's word the outcome is `StoreUnavailable`, never `Valid`.
+//! 12. Every change appends one record to the audit log, in its own transaction. Each record's hash covers the one before
+//!     it ([`crypto::chain`]), and at intervals the newest is signed with a key that is not in the database:
+//!     [`service::Session::check_audit`] says what that finds and what it does not.
 
 #![deny(missing_docs, unsafe_code, unsafe_op_in_unsafe_fn)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]

@@ -32,4 +32,12 @@ public sealed record StoreStatus
 
     /// <summary>How many signing keys it holds.</summary>
     public required long SigningKeys { get; init; }
+
+    /// <summary>How many times writing down uses and refusals failed since this process opened the store. Nothing is lost
+    /// by that: it is tried again.</summary>
+    public long FailedFlushes { get; init; }
+
+    /// <summary>How many uses were not counted since this process opened the store, because more tokens were in use at
+    /// once (65,536 between two flushes) than there is room for.</summary>
+    public long LostUses { get; init; }
 }

@@ -76,7 +76,12 @@ public sealed partial class TokenStore : IDisposable
         TimeProvider? clock = options.TimeProvider == TimeProvider.System ? null : options.TimeProvider;
         NativeLibraryLoader.EnsureUsable();
         using PooledBuffer request = NativeResponse.Write(
-            new OpenRequest(fullPath, issuer, options.CreateIfMissing, clock?.GetUtcNow().ToUnixTimeSeconds()),
+            new OpenRequest(
+                fullPath,
+                issuer,
+                options.CreateIfMissing,
+                clock?.GetUtcNow().ToUnixTimeSeconds(),
+                Argument.OptionalDurationSeconds(options.FlushInterval)),
             Wire.OpenRequest);
         uint code = NativeCalls.StoreOpen(request.Span, key.Span, out ulong store, out NativeBuffer response);
         var handle = new StoreHandle(store);

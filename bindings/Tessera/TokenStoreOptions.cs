@@ -27,4 +27,10 @@ public sealed record TokenStoreOptions
     /// <see langword="null"/>: the system's.
     /// </summary>
     public TimeProvider? TimeProvider { get; init; }
+
+    /// <summary>
+    /// How long uses and refusals of tokens are gathered in memory before they are written down: one second to one day. A
+    /// crash loses at most those of one interval. <see langword="null"/>: 30 seconds.
+    /// </summary>
+    public TimeSpan? FlushInterval { get; init; }
 }

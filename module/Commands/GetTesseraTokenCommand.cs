@@ -29,11 +29,19 @@ namespace Tessera.PowerShell;
 /// </code>
 /// <para>Gets the record of one token, by its id or by an object that has it.</para>
 /// </example>
+/// <example>
+/// <code>
+/// New-TesseraIdentity Ben -Role Reader
+/// Grant-TesseraToken -Identity Ben -Name nightly-copy
+/// Get-TesseraToken -Identity Ben -Usage
+/// </code>
+/// <para>Says how often, when and from where Ben's tokens were used.</para>
+/// </example>
 /// <seealso cref="GrantTesseraTokenCommand"/>
 /// <seealso cref="SetTesseraTokenCommand"/>
 /// <seealso cref="RevokeTesseraTokenCommand"/>
 [Cmdlet(VerbsCommon.Get, "TesseraToken", DefaultParameterSetName = IdSet, SupportsPaging = true)]
-[OutputType(typeof(Token))]
+[OutputType(typeof(Token), typeof(TokenUsage))]
 public sealed class GetTesseraTokenCommand : StoreCmdlet
 {
     // The default, so that text from the pipeline is read as ids.
@@ -93,6 +101,10 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
     [Time]
     public DateTimeOffset? ExpiresBefore { get; set; }
 
+    /// <summary>Gives, instead of each token, how it was used: when last, how often on which day, and the last addresses that checks were told.</summary>
+    [Parameter]
+    public SwitchParameter Usage { get; set; }
+
     /// <summary>Writes the tokens.</summary>
     protected override void ProcessRecord()
     {
@@ -113,7 +125,7 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
         {
             if (TryGetToken(store, id) is { } token)
             {
-                _ = Page(token);
+                _ = Page(store, token);
             }
         }
     }
@@ -162,7 +174,7 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
         foreach (Token token in store.GetTokens(filter))
         {
             isAny = true;
-            if (Stopping || !Page(token))
+            if (Stopping || !Page(store, token))
             {
                 break;
             }
@@ -173,7 +185,7 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
 
     /// <summary>Writes a token unless it lies before or after the page that was asked for.</summary>
     /// <returns>Whether the page may hold another.</returns>
-    private bool Page(Token token)
+    private bool Page(TokenStore store, Token token)
     {
         if (_skipped < PagingParameters.Skip)
         {
@@ -184,7 +196,7 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
         if (_written < PagingParameters.First)
         {
             _written++;
-            WriteObject(token);
+            Attempt(token.Id, () => WriteObject(Usage ? store.GetUsage(token.Id) : token));
         }
 
         return _written < PagingParameters.First;

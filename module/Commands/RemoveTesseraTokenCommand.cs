@@ -38,7 +38,7 @@ public sealed class RemoveTesseraTokenCommand : StoreCmdlet
         TokenStore store = CurrentStore;
         foreach (string id in Id)
         {
-            if (TryGetToken(store, id) is { } token && ShouldProcess(Text.Describe(token), "Remove"))
+            if (TryGetToken(store, id) is { } token && ShouldEnd(store, token, "Remove"))
             {
                 Attempt(id, () => WriteVerbose(store.Remove(id)
                     ? $"Removed {Text.Describe(token)}."

@@ -45,7 +45,7 @@ public sealed class RevokeTesseraTokenCommand : StoreCmdlet
         TokenStore store = CurrentStore;
         foreach (string id in Id)
         {
-            if (TryGetToken(store, id) is { } token && ShouldProcess(Text.Describe(token), "Revoke"))
+            if (TryGetToken(store, id) is { } token && ShouldEnd(store, token, "Revoke"))
             {
                 Attempt(id, () => WriteVerbose(store.Revoke(id, Text.OrNull(Reason))
                     ? $"Revoked {Text.Describe(token)}."

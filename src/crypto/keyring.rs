@@ -7,8 +7,8 @@
 //! {"version":1,"peppers":[{"id":1,"key":"<32 bytes, base64>"}],"wrappingKey":"<32 bytes, base64>"}
 //! ```
 //!
-//! The wrapping key itself encrypts nothing: two keys are derived from it (HKDF-Expand, RFC 5869 section
-//! 2.3), one for AES-256-GCM and one for the check values, so that no key has two uses.
+//! The wrapping key itself encrypts nothing: three keys are derived from it (HKDF-Expand, RFC 5869 section
+//! 2.3), for AES-256-GCM, for the check values and for the heads of the audit log, so that no key has two uses.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +33,7 @@ pub struct Keyring {
     wrapping_key: Zeroizing<[u8; KEY_BYTES]>,
     sealing_key: SealingKey,
     check_key: hmac::Key,
+    audit_key: hmac::Key,
 }
 
 impl Keyring {
@@ -153,6 +154,27 @@ impl Keyring {
         Some(authenticate(&self.check_key, &message))
     }
 
+    /// The signature of a head of the audit log of the store with that id: that the record numbered `sequence` is there
+    /// and has this hash, said at `at` in seconds since 1970. HMAC-SHA-256 (RFC 2104) over the id with its length before
+    /// it, the two numbers in 8 bytes each, big endian, and the hash.
+    ///
+    /// Whoever has the store's key can make one and check one, and nobody else can do either: it proves to the store's
+    /// owner that the file alone did not suffice to write the log, and proves nothing to a third party.
+    pub fn audit_signature(
+        &self,
+        store_id: &str,
+        sequence: i64,
+        at: i64,
+        hash: &[u8; super::chain::HASH_BYTES],
+    ) -> [u8; DIGEST_BYTES] {
+        let mut message = Vec::with_capacity(64 + store_id.len());
+        append_field(&mut message, store_id.as_bytes());
+        message.extend_from_slice(&sequence.to_be_bytes());
+        message.extend_from_slice(&at.to_be_bytes());
+        message.extend_from_slice(hash);
+        authenticate(&self.audit_key, &message)
+    }
+
     fn assemble(peppers: Vec<Pepper>, wrapping_key: Zeroizing<[u8; KEY_BYTES]>) -> Result<Self> {
         let current = peppers
             .iter()
@@ -161,8 +183,9 @@ impl Keyring {
             .ok_or_else(|| refused("The key text must have 1 to 64 peppers."))?;
         let sealing_key = SealingKey::new(&derive(&wrapping_key, b"tessera wrap 1"))?;
         let check_key = hmac::Key::new(hmac::HMAC_SHA256, &derive(&wrapping_key, b"tessera check 1")[..]);
+        let audit_key = hmac::Key::new(hmac::HMAC_SHA256, &derive(&wrapping_key, b"tessera audit 1")[..]);
         let peppers = peppers.into_iter().map(|pepper| (pepper.id(), pepper)).collect();
-        Ok(Self { peppers, current, wrapping_key, sealing_key, check_key })
+        Ok(Self { peppers, current, wrapping_key, sealing_key, check_key, audit_key })
     }
 }
 
@@ -322,5 +345,20 @@ mod tests {
         assert_ne!(base.pepper_check_value(1, "store"), other_pepper.pepper_check_value(1, "store"));
         assert_ne!(base.pepper_check_value(1, "store"), other_wrapping.pepper_check_value(1, "store"));
         assert_eq!(base.pepper_check_value(3, "store"), None);
+    }
+    #[test]
+    fn audit_signatures_depend_on_all_they_say_and_on_the_key() {
+        let own = keyring(&[(1, [1; 32])], [9; 32]);
+        let base = own.audit_signature("store", 7, 100, &[3; 32]);
+        assert_eq!(base, keyring(&[(2, [2; 32])], [9; 32]).audit_signature("store", 7, 100, &[3; 32]));
+        let others = [
+            own.audit_signature("stor", 7, 100, &[3; 32]),
+            own.audit_signature("store", 8, 100, &[3; 32]),
+            own.audit_signature("store", 7, 101, &[3; 32]),
+            own.audit_signature("store", 7, 100, &[4; 32]),
+            keyring(&[(1, [1; 32])], [8; 32]).audit_signature("store", 7, 100, &[3; 32]),
+            own.check_value("store"),
+        ];
+        assert!(others.iter().all(|other| *other != base));
     }
 }

@@ -22,6 +22,7 @@
     reason = "the export macro does not pass on what stands at the functions"
 )]
 
+mod audit;
 mod buffer;
 mod call;
 mod guard;
@@ -30,19 +31,26 @@ mod identity;
 mod input;
 mod jwt;
 mod key;
+mod lifecycle;
+mod rotation;
 mod store;
 mod token;
+mod usage;
 mod wire;
 
 use interoptopus::function;
 use interoptopus::inventory::RustInventory;
 
+pub use audit::*;
 pub use buffer::{Buffer, tessera_buffer_free};
 pub use identity::*;
 pub use jwt::*;
 pub use key::*;
+pub use lifecycle::*;
+pub use rotation::*;
 pub use store::*;
 pub use token::*;
+pub use usage::*;
 
 /// Everything that crosses the boundary, for the generator of the bindings.
 pub fn inventory() -> RustInventory {
@@ -55,12 +63,25 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_store_status))
         .register(function!(tessera_store_check))
         .register(function!(tessera_store_backup))
+        .register(function!(tessera_store_flush))
+        .register(function!(tessera_store_optimize))
+        .register(function!(tessera_store_restore))
         .register(function!(tessera_token_grant))
         .register(function!(tessera_token_get))
         .register(function!(tessera_token_list))
         .register(function!(tessera_token_update))
         .register(function!(tessera_token_revoke))
+        .register(function!(tessera_token_revoke_set))
+        .register(function!(tessera_token_revoke_value))
+        .register(function!(tessera_token_disable))
+        .register(function!(tessera_token_enable))
         .register(function!(tessera_token_remove))
+        .register(function!(tessera_token_usage))
+        .register(function!(tessera_token_impact))
+        .register(function!(tessera_token_rotate))
+        .register(function!(tessera_rotation_prepare))
+        .register(function!(tessera_rotation_deliver))
+        .register(function!(tessera_rotation_abandon))
         .register(function!(tessera_token_validate))
         .register(function!(tessera_token_describe))
         .register(function!(tessera_identity_create))
@@ -70,6 +91,8 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_identity_remove))
         .register(function!(tessera_identity_verify))
         .register(function!(tessera_role_list))
+        .register(function!(tessera_audit_list))
+        .register(function!(tessera_audit_check))
         .register(function!(tessera_key_create))
         .register(function!(tessera_key_list))
         .register(function!(tessera_key_revoke))

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use interoptopus::ffi;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::crypto::keyring::Keyring;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Actor;
 use crate::secret::Secret;
 use crate::service::{Engine, OpenOptions, Session};
@@ -39,10 +40,11 @@ struct OpenRequest {
     issuer: Option<String>,
     create: Option<bool>,
     clock_seconds: Option<i64>,
+    flush_interval_seconds: Option<u64>,
 }
 
-/// Opens a store: `{path, issuer?, create? = true, clockSeconds?}`, with the text of its key file in `key`
-/// where the caller keeps that. Writes the handle to `store`.
+/// Opens a store: `{path, issuer?, create? = true, clockSeconds?, flushIntervalSeconds? = 30}`, with the text of its key
+/// file in `key` where the caller keeps that. Writes the handle to `store`.
 ///
 /// # Safety
 ///
@@ -62,7 +64,7 @@ pub unsafe fn tessera_store_open(
         // SAFETY: by the contract.
         let key = unsafe { input::optional_bytes(key, key_length, MAXIMUM_KEY_BYTES, "key") }?;
         if store.is_null() {
-            return Err(crate::error::Error::argument("store", "There is no place to write the handle to."));
+            return Err(Error::argument("store", "There is no place to write the handle to."));
         }
         let clock = Arc::new(HostClock::default());
         if let Some(now_seconds) = request.clock_seconds {
@@ -73,6 +75,7 @@ pub unsafe fn tessera_store_open(
             create: request.create.unwrap_or(true),
             issuer: request.issuer,
             key: key.map(Secret::from),
+            flush_interval: flush_interval(request.flush_interval_seconds)?,
         };
         let engine = Engine::open_with_clock(options, Box::new(SharedClock(Arc::clone(&clock))))?;
         let handle = handle::give(OpenStore { engine: Arc::new(engine), clock, actor: Actor::LocalOwner });
@@ -82,6 +85,14 @@ pub unsafe fn tessera_store_open(
     };
     // SAFETY: by the contract.
     unsafe { guard::raw_answer(response, || open().map(|()| Vec::new())) }
+}
+
+/// One second to one day.
+fn flush_interval(seconds: Option<u64>) -> Result<Option<Duration>> {
+    match seconds {
+        Some(0 | 86_401..) => Err(Error::argument("flushInterval", "The flush interval is one second to one day.")),
+        seconds => Ok(seconds.map(Duration::from_secs)),
+    }
 }
 
 /// Closes a store. Calls that use it meanwhile end in their own time.
@@ -112,6 +123,8 @@ struct StatusResponse {
     tokens: TokenCounts,
     identities: u64,
     signing_keys: u64,
+    failed_flushes: u64,
+    lost_uses: u64,
 }
 
 #[derive(Serialize)]
@@ -125,7 +138,8 @@ struct TokenCounts {
 }
 
 /// Writes what the store is and holds: `{path, storeId, issuer, schemaVersion, sqliteVersion, sizeBytes,
-/// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys}`.
+/// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys, failedFlushes,
+/// lostUses}`.
 ///
 /// # Safety
 ///
@@ -158,6 +172,8 @@ pub unsafe fn tessera_store_status(store: u64, response: *mut Buffer) -> u32 {
             tokens,
             identities: counts.identities,
             signing_keys: counts.signing_keys,
+            failed_flushes: status.flushes.failed_flushes,
+            lost_uses: status.flushes.lost_uses,
         })
     };
     // SAFETY: by the contract.
@@ -183,6 +199,17 @@ pub unsafe fn tessera_store_check(store: u64, response: *mut Buffer) -> u32 {
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, check) }
+}
+
+/// Writes down what was noted of uses and refusals, and signs the head of the audit log.
+///
+/// # Safety
+///
+/// `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_store_flush(store: u64, response: *mut Buffer) -> u32 {
+    // SAFETY: by the contract.
+    unsafe { guard::raw_answer(response, || handle::find(store)?.engine.flush().map(|()| Vec::new())) }
 }
 
 #[derive(Deserialize)]
@@ -211,6 +238,89 @@ pub unsafe fn tessera_store_backup(store: u64, request: *const u8, request_lengt
     };
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, backup) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OptimizeRequest {
+    compact: Option<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OptimizeResponse {
+    removed_tokens: u64,
+    size_before_bytes: u64,
+    size_bytes: u64,
+}
+
+/// Takes away what profiles do not keep any longer and puts the file in order; with `compact` it is written anew
+/// without its gaps: `{compact? = false}` to `{removedTokens, sizeBeforeBytes, sizeBytes}`.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_store_optimize(
+    store: u64,
+    request: *const u8,
+    request_length: u64,
+    response: *mut Buffer,
+) -> u32 {
+    let optimize = |session: &Session<'_>, request: OptimizeRequest| {
+        let optimized = session.optimize(request.compact.unwrap_or(false))?;
+        Ok(OptimizeResponse {
+            removed_tokens: optimized.removed_tokens,
+            size_before_bytes: optimized.size_before_bytes,
+            size_bytes: optimized.size_bytes,
+        })
+    };
+    // SAFETY: by the contract.
+    unsafe { call(store, request, request_length, response, optimize) }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RestoreRequest {
+    path: PathBuf,
+    destination: PathBuf,
+    force: Option<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RestoreResponse {
+    path: String,
+    size_bytes: u64,
+    replayed: bool,
+    revoked_tokens: u64,
+    removed_tokens: u64,
+}
+
+/// Puts the backup at `path` in the place of the store at `destination`, which nobody may have open, with what was
+/// ended there since: `{path, destination, force? = false}` to `{path, sizeBytes, replayed, revokedTokens,
+/// removedTokens}`.
+///
+/// # Safety
+///
+/// The input can be read for its length; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_store_restore(request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
+    let restore = || {
+        // SAFETY: by the contract.
+        let request: RestoreRequest = unsafe { input::request(request, request_length) }?;
+        let force = request.force.unwrap_or(false);
+        let restored = Engine::restore(&request.path, &request.destination, force, &SystemClock)?;
+        Ok(RestoreResponse {
+            path: restored.path.to_string_lossy().into_owned(),
+            size_bytes: restored.size_bytes,
+            replayed: restored.replayed,
+            revoked_tokens: restored.revoked_tokens,
+            removed_tokens: restored.removed_tokens,
+        })
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, restore) }
 }
 
 /// The engine's view of the clock that the handle's owner may set.

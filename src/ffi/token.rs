@@ -10,11 +10,11 @@ use crate::service::{GrantRequest, Session};
 
 use super::buffer::Buffer;
 use super::call::call;
-use super::wire::{Changed, TokenRecord};
+use super::wire::TokenRecord;
 use super::{guard, handle, input};
 
 /// The most bytes of a token's value that are handed to the engine, which refuses what is over its own limit.
-const MAXIMUM_VALUE_BYTES: u64 = 64 * 1024;
+pub(super) const MAXIMUM_VALUE_BYTES: u64 = 64 * 1024;
 /// The most bytes of a name, a method or an address that a request brings.
 const MAXIMUM_NAME_BYTES: u64 = 1_024;
 /// The most bytes of a URI that a request brings.
@@ -108,10 +108,11 @@ pub unsafe fn tessera_token_grant(
     unsafe { guard::answer(response, grant) }
 }
 
+/// `{id}`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Identified {
-    id: String,
+pub(super) struct Identified {
+    pub(super) id: String,
 }
 
 /// Finds a token: `{id}` to the token.
@@ -212,39 +213,12 @@ pub unsafe fn tessera_token_update(store: u64, request: *const u8, request_lengt
     unsafe { call(store, request, request_length, response, update) }
 }
 
+/// `{id, reason?}`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RevokeRequest {
-    id: String,
-    reason: Option<String>,
-}
-
-/// Revokes a token, durably before this returns: `{id, reason?}` to `{changed}`.
-///
-/// # Safety
-///
-/// The input can be read for its length; `response` may be written to.
-#[ffi]
-pub unsafe fn tessera_token_revoke(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let revoke = |session: &Session<'_>, request: RevokeRequest| {
-        let (_, changed) = session.revoke_token(&request.id, request.reason.as_deref())?;
-        Ok(Changed { changed })
-    };
-    // SAFETY: by the contract.
-    unsafe { call(store, request, request_length, response, revoke) }
-}
-
-/// Takes a token off the list, which ends it: `{id}` to `{changed}`.
-///
-/// # Safety
-///
-/// The input can be read for its length; `response` may be written to.
-#[ffi]
-pub unsafe fn tessera_token_remove(store: u64, request: *const u8, request_length: u64, response: *mut Buffer) -> u32 {
-    let remove =
-        |session: &Session<'_>, request: Identified| Ok(Changed { changed: session.remove_token(&request.id)? });
-    // SAFETY: by the contract.
-    unsafe { call(store, request, request_length, response, remove) }
+pub(super) struct RevokeRequest {
+    pub(super) id: String,
+    pub(super) reason: Option<String>,
 }
 
 /// Text of the caller, in UTF-8. A null pointer with the length zero: none.

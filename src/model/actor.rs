@@ -27,6 +27,9 @@ impl Actor {
     /// What stands for the local owner where a name is asked for. No identity can have it.
     pub const LOCAL_OWNER: &str = "local owner";
 
+    /// What stands, as name and as kind, for someone who presented a value that is no token's.
+    pub const BEARER: &str = "bearer";
+
     /// The name that is recorded: an identity's own, for a token that of the identity it speaks for.
     pub fn name(&self) -> &str {
         match self {

@@ -79,3 +79,31 @@ pub struct AuditEvent {
     /// SHA-256 over the hash of the record before it and this one, in the form that `crypto::chain` states.
     pub hash: [u8; 32],
 }
+
+/// Which audit events to list. Each member narrows the list.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Events of this name, with `*` for any characters and `?` for one, such as `token.*`.
+    pub event: Option<String>,
+    /// What an actor of this name did, with the same wildcards, without regard to case.
+    pub actor: Option<String>,
+    /// What was done to this kind of thing.
+    pub subject_kind: Option<AuditSubject>,
+    /// What was done to this: a token's exact id, where the kind is [`AuditSubject::Token`]; otherwise a name with the
+    /// same wildcards, without regard to case.
+    pub subject: Option<String>,
+    /// What ended so: [`NewAuditEvent::SUCCESS`] or the name of what refused it, without regard to case.
+    pub outcome: Option<String>,
+    /// What was done at this second or later.
+    pub from: Option<i64>,
+    /// What was done before this second.
+    pub until: Option<i64>,
+    /// Events after this sequence: the last of the page before, when the oldest come first.
+    pub after: Option<i64>,
+    /// Events before this sequence: the last of the page before, when the newest come first.
+    pub before: Option<i64>,
+    /// Whether the newest come first.
+    pub newest_first: bool,
+    /// At most so many, 1 to 1,000.
+    pub limit: u32,
+}

@@ -13,10 +13,11 @@ mod profile;
 mod rotation;
 mod signing_key;
 mod token;
+mod usage;
 
 pub use actor::Actor;
 pub use algorithm::Algorithm;
-pub use audit_event::{AuditEvent, AuditSubject, NewAuditEvent};
+pub use audit_event::{AuditEvent, AuditFilter, AuditSubject, NewAuditEvent};
 pub use condition::{Conditions, Endpoint, RateLimit};
 pub use identity::{Identity, IdentityFilter, Role};
 pub use jwt_kind::JwtKind;
@@ -27,3 +28,4 @@ pub use profile::{BoundedBy, CreatorRemoved, Profile, ProfileSettings};
 pub use rotation::{RotationMode, RotationStage};
 pub use signing_key::{SigningKey, SigningKeyState};
 pub use token::{Revocation, Token, TokenFilter, TokenFormat, TokenId, TokenSet, TokenState, Viewer};
+pub use usage::{AddressUse, DayUses, Impact, TokenUsage};

@@ -8,7 +8,7 @@ use crate::model::{Actor, AuditSubject, NewAuditEvent};
 use crate::policy::Operation;
 use crate::store::{Restoration, SqliteStore, StoreCounts};
 
-use super::{Engine, Session};
+use super::{Engine, FlushCounts, Session};
 
 /// What a store is and holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct StoreStatus {
     pub created_at: i64,
     /// How much it holds now.
     pub counts: StoreCounts,
+    /// What writing down uses and refusals has come to since this engine opened it.
+    pub flushes: FlushCounts,
 }
 
 impl Session<'_> {
@@ -35,6 +37,7 @@ impl Session<'_> {
             issuer: self.facts.issuer.clone(),
             created_at: self.facts.created_at,
             counts: self.store.counts(self.now_seconds())?,
+            flushes: self.flush_counts(),
         })
     }
 

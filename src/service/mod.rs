@@ -1,5 +1,6 @@
 //! The use cases, a file for each subject, over a store, its key and a clock.
 
+mod audit;
 mod cache;
 mod file_scan;
 mod grant;
@@ -19,8 +20,10 @@ mod rotate;
 mod rules;
 mod session;
 mod token;
+mod usage;
 mod validate;
 
+pub use audit::{AuditCheck, BrokenRecord};
 pub use file_scan::{
     FileScan, FileScanEvent, FileScanNext, FileScanOptions, FileScanProgress, MAXIMUM_SCAN_THREADS, NotRead,
 };
@@ -32,6 +35,7 @@ pub use maintenance::StoreStatus;
 pub use open::OpenOptions;
 pub use rotate::{Rotation, RotationRequest};
 pub use session::Session;
+pub use usage::FlushCounts;
 
 use std::sync::Arc;
 
@@ -43,19 +47,21 @@ use self::cache::VerdictCache;
 use self::key::KeySet;
 use self::rate::Rates;
 use self::rules::KeptRules;
+use self::usage::Usage;
 
 /// An open store. It may be used from any number of threads at once. Its use cases are those of a [`Session`]: each is
 /// done for someone, and recorded.
 pub struct Engine {
     store: Arc<dyn Store>,
-    keyring: Keyring,
-    clock: Box<dyn Clock>,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
     facts: StoreFacts,
     path: std::path::PathBuf,
     verdicts: VerdictCache,
     keys: KeySet,
     rules: KeptRules,
     rates: Rates,
+    usage: Usage,
 }
 
 impl Engine {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use super::cache::VerdictCache;
 use super::key::KeySet;
 use super::rate::Rates;
 use super::rules::KeptRules;
+use super::usage::Usage;
 use super::{Engine, key_file};
 
 /// How to open a store.
@@ -31,6 +33,9 @@ pub struct OpenOptions {
     pub issuer: Option<String>,
     /// The text of the key file, from a caller who keeps it elsewhere.
     pub key: Option<Secret>,
+    /// How long uses and refusals are gathered before they are written down; none: 30 seconds. A crash loses at most
+    /// those of one interval. See [`Engine::flush`].
+    pub flush_interval: Option<Duration>,
 }
 
 impl Engine {
@@ -86,6 +91,14 @@ impl Engine {
                 "The store has another issuer; it is chosen once, when the store is made.",
             ));
         }
+        let (keyring, clock): (_, Arc<dyn Clock>) = (Arc::new(keyring), clock.into());
+        let usage = Usage::start(
+            Arc::clone(&store),
+            Arc::clone(&keyring),
+            Arc::clone(&clock),
+            &facts.store_id,
+            options.flush_interval,
+        )?;
         Ok(Self {
             store,
             keyring,
@@ -96,6 +109,7 @@ impl Engine {
             keys: KeySet::default(),
             rules: KeptRules::default(),
             rates: Rates::default(),
+            usage,
         })
     }
 }

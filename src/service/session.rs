@@ -10,6 +10,7 @@ use crate::store::TokenRecord;
 
 use super::Engine;
 use super::rules::Rules;
+use super::usage::{denied, not_signed_in};
 
 /// The use cases of a store, for one who acts.
 ///
@@ -39,6 +40,9 @@ impl Engine {
             let identity = self.named_identity(name, "identity")?;
             return Ok(Actor::Identity { id: identity.id, name: identity.name });
         }
+        // The name as it was given may be a secret in the wrong place; that of an identity is none.
+        let known = self.named_identity(name, "identity").ok().map(|identity| identity.name);
+        self.usage.deny(&Operation::SESSION_CREATE, not_signed_in(known, self.now_seconds()));
         Err(Error::new(ErrorCode::NotPermitted, "The name and the password do not go together.").about("password"))
     }
 
@@ -131,9 +135,19 @@ impl Session<'_> {
     /// Refuses what this actor may not do at all; gives the rules and who acts, for what is asked next.
     pub(super) fn permit(&self, operation: &Operation) -> Result<(Arc<Rules>, Acting)> {
         let rules = self.rules()?;
-        let acting = self.acting(&rules)?;
-        policy::permitted(&acting, operation)?;
-        Ok((rules, acting))
+        let acting = self.acting(&rules).and_then(|acting| {
+            policy::permitted(&acting, operation)?;
+            Ok(acting)
+        });
+        Ok((rules, self.note_denial(acting, operation, None)?))
+    }
+
+    /// Notes a result that says `NotPermitted`, for the audit log.
+    fn note_denial<T>(&self, result: Result<T>, operation: &Operation, token: Option<&TokenId>) -> Result<T> {
+        if result.as_ref().is_err_and(|error| error.code() == ErrorCode::NotPermitted) {
+            self.usage.deny(operation, denied(self.actor, token, self.now_seconds()));
+        }
+        result
     }
 
     /// The token with this id, when this actor may do `operation` with it. A token that it may not see is as one that
@@ -163,7 +177,7 @@ impl Session<'_> {
         match policy::may_change(&acting, &facts, operation) {
             // In the very words of one that is not there.
             Err(error) if error.code() == ErrorCode::NotFound => Err(super::token::no_such_token(id)),
-            permitted => permitted.map(|()| record),
+            permitted => self.note_denial(permitted.map(|()| record), operation, Some(id)),
         }
     }
 
@@ -174,6 +188,7 @@ impl Session<'_> {
         subject_kind: AuditSubject,
         subject: impl Into<Option<String>>,
     ) -> NewAuditEvent {
+        self.usage.expect_record();
         NewAuditEvent {
             at: self.now_seconds(),
             event: operation.as_str().to_owned(),

@@ -1,4 +1,5 @@
-//! Checking tokens: the hot path. It writes nothing but what happens once, and uses that are counted.
+//! Checking tokens: the hot path. It writes nothing but what happens once, and uses that are counted; what it notes is
+//! written down later.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::store::TokenRecord;
 use super::Engine;
 use super::cache::Known;
 use super::rules::Rules;
+use super::usage::Checked;
 
 /// The most bytes that a token's value may have.
 pub(super) const MAXIMUM_VALUE_BYTES: usize = 8_192;
@@ -22,16 +24,28 @@ impl Engine {
     /// A check that starts after a revocation has returned, in whichever process on this store, refuses the
     /// token. What cannot be decided for want of the store is `StoreUnavailable`: never a yes.
     pub fn validate(&self, value: &[u8], context: AccessContext<'_>) -> Verdict {
+        let now_seconds = self.now_seconds();
+        let verdict = self.decide(value, context, now_seconds);
+        self.usage.record(&Checked {
+            token: verdict.token.as_deref(),
+            outcome: verdict.outcome,
+            address: context.remote_address.and_then(|address| address.parse().ok()),
+            now_seconds,
+        });
+        verdict
+    }
+
+    fn decide(&self, value: &[u8], context: AccessContext<'_>, now_seconds: i64) -> Verdict {
         if value.is_empty() || value.len() > MAXIMUM_VALUE_BYTES {
             return Verdict::without_token(Outcome::Malformed);
         }
-        let verdict = self.check(value, context).or_else(|| self.check(value, context));
+        let verdict = self.check(value, context, now_seconds).or_else(|| self.check(value, context, now_seconds));
         // Overtaken twice in a row: nothing is known that still holds.
         verdict.unwrap_or_else(|| Verdict::without_token(Outcome::StoreUnavailable))
     }
 
     /// As [`Engine::validate`]; none when something was written meanwhile of which the verdict has to know.
-    fn check(&self, value: &[u8], context: AccessContext<'_>) -> Option<Verdict> {
+    fn check(&self, value: &[u8], context: AccessContext<'_>, now_seconds: i64) -> Option<Verdict> {
         // Read first: whatever is read after it is at least as new.
         let Ok(version) = self.store.change_counter() else {
             // The form needs no store, and comes before it in the order of checks.
@@ -47,7 +61,6 @@ impl Engine {
                 Err(outcome) => return Some(Verdict::without_token(outcome)),
             },
         };
-        let now_seconds = self.now_seconds();
         if !known.is_alerted && (known.token.is_decoy || known.token.is_retired(now_seconds)) {
             // The answer is no already; that the event could not be written must not change it.
             let _ = self.report_presented(&known);

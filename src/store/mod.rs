@@ -8,6 +8,8 @@
 
 mod sqlite;
 
+use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 pub use sqlite::SqliteStore;
@@ -15,8 +17,9 @@ pub(crate) use sqlite::{Opened, open_for_reading};
 
 use crate::error::Result;
 use crate::model::{
-    Algorithm, Conditions, Identity, IdentityFilter, Name, NewAuditEvent, Organization, OrganizationMember, Profile,
-    ProfileSettings, Revocation, Role, RotationMode, SigningKey, Token, TokenFilter, TokenFormat, TokenId, TokenSet,
+    Algorithm, AuditEvent, AuditFilter, Conditions, Identity, IdentityFilter, Name, NewAuditEvent, Organization,
+    OrganizationMember, Profile, ProfileSettings, Revocation, Role, RotationMode, SigningKey, Token, TokenFilter,
+    TokenFormat, TokenId, TokenSet, TokenUsage,
 };
 
 // Records with digests or password hashes have no `Debug`, so that none is shown by mistake.
@@ -320,6 +323,56 @@ pub struct StoreCounts {
     pub sqlite_version: &'static str,
 }
 
+/// The uses of a token that are not written down yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenUses {
+    /// When it was last used, in seconds since 1970.
+    pub last_used_at: i64,
+    /// The days on which it was used (days since 1970, UTC) and how often.
+    pub days: Vec<(i64, u64)>,
+    /// The last addresses that it was used from, and when, in seconds since 1970.
+    pub addresses: Vec<(IpAddr, i64)>,
+    /// The days on which it was used although it is about to expire, and the event that says so.
+    pub warnings: Vec<(i64, NewAuditEvent)>,
+}
+
+/// A head of the audit log: that the log went so far at some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditHead {
+    /// The number of its last record.
+    pub sequence: i64,
+    /// When that was found, in seconds since 1970.
+    pub at: i64,
+    /// The hash of its last record.
+    pub hash: [u8; 32],
+}
+
+/// A record of the audit log as it was found, which may be other than it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundRecord {
+    /// Its number.
+    pub sequence: i64,
+    /// The record; none where a column holds what no record has.
+    pub record: Option<AuditEvent>,
+    /// The head that ends with it, and its signature.
+    pub head: Option<(AuditHead, Vec<u8>)>,
+}
+
+/// How far the audit log goes, and how far it went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AuditExtent {
+    /// The number of the last record; zero when there is none.
+    pub last: i64,
+    /// The highest number that a record ever had, by a note that SQLite keeps.
+    pub highest: i64,
+    /// The record of the newest head; zero when there is none.
+    pub last_head: i64,
+    /// The record of the newest head that there ever was, by the same note.
+    pub highest_head: i64,
+    /// The lowest record that a head names and that is not there.
+    pub missing_head: Option<i64>,
+}
+
 /// Persistence. What is said at each method holds for every implementation.
 ///
 /// A method that takes an event appends it to the audit log in the transaction of its change, unless nothing changed.
@@ -483,4 +536,27 @@ pub trait Store: Send + Sync {
     fn revoke_key(&self, key_id: &str, revocation: Revocation, event: NewAuditEvent) -> Result<(SigningKey, bool)>;
     /// Removes a key and revokes the tokens it signed. Gives how many, or none when there is no such key.
     fn remove_key(&self, key_id: &str, revocation: Revocation, event: NewAuditEvent) -> Result<Option<u64>>;
+
+    /// Audit events that pass the filter, in the order it asks for.
+    fn audit_events(&self, filter: &AuditFilter) -> Result<Vec<AuditEvent>>;
+    /// Reads the audit log from its first record to the one that is the last as the walk begins, for as long as `visit`
+    /// goes on, and keeps nobody else waiting meanwhile. Says how far the log went as the walk began.
+    fn walk_audit(&self, visit: &mut dyn FnMut(FoundRecord) -> ControlFlow<()>) -> Result<AuditExtent>;
+
+    /// What is known of the use of the token with this sequence, with the days after `after_day`.
+    fn usage(&self, sequence: i64, after_day: i64) -> Result<TokenUsage>;
+    /// How many tokens were granted by this token, and by those that it granted, and are neither revoked nor over.
+    fn live_descendants(&self, sequence: i64, now_seconds: i64) -> Result<u64>;
+    /// Adds uses of tokens, by sequence: forward only, and passing over tokens that are gone. Appends a warning unless
+    /// the token has had one that day or later, then `events`, and the newest record as a head signed by `sign` at
+    /// `now_seconds`, unless it is one. Commits nothing where there is nothing of all that.
+    ///
+    /// One transaction. Unlike others it may be taken back by a loss of power, until something else is written.
+    fn write_behind(
+        &self,
+        uses: &[(i64, TokenUses)],
+        events: &[NewAuditEvent],
+        now_seconds: i64,
+        sign: &dyn Fn(&AuditHead) -> [u8; 32],
+    ) -> Result<()>;
 }

@@ -20,6 +20,7 @@ public sealed class ModuleFormatTests : IDisposable
     [InlineData("Get-TesseraIdentity", "Name Roles HasPassword CreatedAt")]
     [InlineData("Get-TesseraRole", "Name Includes IsBuiltIn")]
     [InlineData("Get-TesseraSigningKey", "KeyId Algorithm State CreatedAt")]
+    [InlineData("Get-TesseraAuditEvent", "Sequence At Event Actor Subject Outcome")]
     public void List_of_things_is_a_table(string script, string columns)
     {
         string[] lines = _session.Show(script).Trim().Split('\n');
@@ -39,8 +40,11 @@ public sealed class ModuleFormatTests : IDisposable
     [Theory]
     [InlineData("$grant", "Id Name Identity Format Roles Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Token")]
     [InlineData("$grant | Test-TesseraToken -Detailed", "Outcome Identity Roles Token EvidenceAge")]
-    [InlineData("Get-TesseraStore", "Path StoreId Issuer CreatedAt SizeBytes Tokens Identities SigningKeys SchemaVersion SqliteVersion")]
+    [InlineData("Get-TesseraStore", "Path StoreId Issuer CreatedAt SizeBytes Tokens Identities SigningKeys SchemaVersion SqliteVersion FailedFlushes LostUses")]
     [InlineData("Test-TesseraStore -Detailed", "IsSound Problems")]
+    [InlineData("Get-TesseraToken $grant -Usage", "Id LastUsedAt Uses Days Addresses")]
+    [InlineData("Get-TesseraAuditEvent -First 1 | Format-List", "Sequence At Event Actor ActorKind SubjectKind Subject Outcome Detail Hash")]
+    [InlineData("Test-TesseraAuditLog -Detailed", "IsSound Records LastHash Heads SignedUpTo BrokenRecord Problem")]
     [InlineData("Test-TesseraJsonWebToken $web -Detailed", "Outcome Reason Algorithm KeyId Header Payload Warnings")]
     [InlineData("ConvertTo-TesseraJsonWebToken $web", "Actor Audiences Claims EncodedHeader EncodedPayload Header Id Issuer Payload InnerToken RawAuthenticationTag RawCiphertext RawData RawEncryptedKey RawInitializationVector RawHeader RawPayload RawSignature SecurityKey SignatureAlgorithm SigningCredentials EncryptingCredentials SigningKey Subject ValidFrom ValidTo")]
     public void Single_thing_is_a_list(string script, string labels)

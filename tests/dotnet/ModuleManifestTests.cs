@@ -10,11 +10,11 @@ public sealed class ModuleManifestTests : IDisposable
     private static readonly string[] Commands =
     [
         "Backup-TesseraStore", "Connect-Tessera", "ConvertTo-TesseraJsonWebToken", "Disconnect-Tessera",
-        "Export-TesseraSigningKey", "Get-TesseraIdentity", "Get-TesseraRole", "Get-TesseraSigningKey",
+        "Export-TesseraSigningKey", "Get-TesseraAuditEvent", "Get-TesseraIdentity", "Get-TesseraRole", "Get-TesseraSigningKey",
         "Get-TesseraStore", "Get-TesseraToken", "Grant-TesseraToken", "New-TesseraIdentity",
         "New-TesseraJsonWebToken", "New-TesseraSigningKey", "Remove-TesseraIdentity", "Remove-TesseraSigningKey",
         "Remove-TesseraToken", "Revoke-TesseraSigningKey", "Revoke-TesseraToken", "Set-TesseraIdentity",
-        "Set-TesseraToken", "Test-TesseraJsonWebToken", "Test-TesseraStore", "Test-TesseraToken",
+        "Set-TesseraToken", "Test-TesseraAuditLog", "Test-TesseraJsonWebToken", "Test-TesseraStore", "Test-TesseraToken",
     ];
 
     private readonly ModuleSession _session = new(isConnected: false);

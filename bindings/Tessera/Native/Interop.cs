@@ -47,6 +47,18 @@ internal static partial class Interop {
     public const string NativeLib = "tessera_native";
 
     
+    /// As [`tessera_token_rotate()`], but nothing changes before [`tessera_rotation_deliver()`]. A repeat of one that was
+    /// delivered has no value.
+    /// 
+    /// # Safety
+    /// 
+    /// As there.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_rotation_prepare")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_rotation_prepare(ulong store, IntPtr request, ulong request_length, IntPtr token_value, IntPtr response);
+
+
+    
     /// Changes a token's remark or tags: `{id, remark?, tags?}` to the token. An empty remark takes it away.
     /// 
     /// # Safety
@@ -103,6 +115,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_validate")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_token_validate(ulong store, IntPtr token, ulong token_length, IntPtr request, IntPtr result, IntPtr response);
+
+
+    
+    /// Checks the audit log: `{ok, records, lastHash, heads, signedUpTo, broken, problem}`; `broken` is the number of the
+    /// first record that is not as it was written, and `problem` says how.
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_audit_check")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_audit_check(ulong store, IntPtr response);
 
 
     
@@ -165,6 +189,19 @@ internal static partial class Interop {
 
 
     
+    /// Gives a token a successor: `{id, mode, graceSeconds?, deadline?, expiresInSeconds? | expiresAt? | noExpiry?,
+    /// idempotencyKey?}` to `{predecessor, successor}`. The successor's value, which is told this once, goes into
+    /// `token_value`; a repeat whose value was presented has none.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `token_value` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_rotate")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_rotate(ulong store, IntPtr request, ulong request_length, IntPtr token_value, IntPtr response);
+
+
+    
     /// Grants a token: `{identity, name?, roles?, format?, expiresInSeconds? | expiresAt? | noExpiry?, notBefore?,
     /// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
     /// 
@@ -174,6 +211,19 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_grant")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_token_grant(ulong store, IntPtr request, ulong request_length, IntPtr token_value, IntPtr response);
+
+
+    
+    /// Lists audit events: `{event?, actor?, subjectKind?, subject?, outcome?, from?, until?, after?, before?, newestFirst?,
+    /// limit?}` to `{events, next}`; `next` is the next page's `after`, or `before` when the newest come first, or null on
+    /// the last page. An event is `{sequence, at, event, actor, actorKind, subjectKind, subject, outcome, detail, hash}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_audit_list")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_audit_list(ulong store, IntPtr request, ulong request_length, IntPtr response);
 
 
     
@@ -236,6 +286,18 @@ internal static partial class Interop {
 
 
     
+    /// Makes a prepared successor count: `{id, mode, graceSeconds?, deadline?}`, with the successor's id, to
+    /// `{predecessor, successor}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_rotation_deliver")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_rotation_deliver(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
     /// Makes a signing key: `{algorithm? = "ES256"}` to the key.
     /// 
     /// # Safety
@@ -258,8 +320,8 @@ internal static partial class Interop {
 
 
     
-    /// Opens a store: `{path, issuer?, create? = true, clockSeconds?}`, with the text of its key file in `key`
-    /// where the caller keeps that. Writes the handle to `store`.
+    /// Opens a store: `{path, issuer?, create? = true, clockSeconds?, flushIntervalSeconds? = 30}`, with the text of its key
+    /// file in `key` where the caller keeps that. Writes the handle to `store`.
     /// 
     /// # Safety
     /// 
@@ -267,6 +329,19 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_open")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_open(IntPtr request, ulong request_length, IntPtr key, ulong key_length, IntPtr store, IntPtr response);
+
+
+    
+    /// Puts the backup at `path` in the place of the store at `destination`, which nobody may have open, with what was
+    /// ended there since: `{path, destination, force? = false}` to `{path, sizeBytes, replayed, revokedTokens,
+    /// removedTokens}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_store_restore")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_store_restore(IntPtr request, ulong request_length, IntPtr response);
 
 
     
@@ -314,7 +389,7 @@ internal static partial class Interop {
 
 
     
-    /// Revokes a token, durably before this returns: `{id, reason?}` to `{changed}`.
+    /// Revokes a token and what it granted, durably before this returns: `{id, reason?}` to `{changed}`.
     /// 
     /// # Safety
     /// 
@@ -325,7 +400,87 @@ internal static partial class Interop {
 
 
     
-    /// Takes a token off the list, which ends it: `{id}` to `{changed}`.
+    /// Revokes all tokens that have something in common, and what they granted, durably before this returns:
+    /// `{identity | profile | keyId | tag | organization | all, reason?}` to `{revokedTokens}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_revoke_set")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_revoke_set(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Revokes the token with the value `token`, and what it granted, durably before this returns: `{reason?}` to
+    /// `{changed, token}`; the token is null when there is none.
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_revoke_value")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_revoke_value(ulong store, IntPtr request, ulong request_length, IntPtr token, ulong token_length, IntPtr response);
+
+
+    
+    /// Says how a token was used: `{id}` to `{id, lastUsedAt, uses, days: [{day, uses}], addresses: [{address,
+    /// lastUsedAt}]}`; a day is counted in days since 1970, in UTC.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_usage")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_usage(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Says what would be felt if a token ended now: `{id}` to `{lastUsedAt, usesInSevenDays, addresses, children}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_impact")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_impact(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Switches a token off for now: `{id, reason?}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_disable")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_disable(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Switches a token on again: `{id}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_enable")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_enable(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Takes a prepared successor back: `{id}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_rotation_abandon")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_rotation_abandon(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Takes a token off the list, which ends it, and what it granted: `{id}` to `{changed}`.
     /// 
     /// # Safety
     /// 
@@ -333,6 +488,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_remove")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_token_remove(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Takes away what profiles do not keep any longer and puts the file in order; with `compact` it is written anew
+    /// without its gaps: `{compact? = false}` to `{removedTokens, sizeBeforeBytes, sizeBytes}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_store_optimize")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_store_optimize(ulong store, IntPtr request, ulong request_length, IntPtr response);
 
 
     
@@ -370,6 +537,17 @@ internal static partial class Interop {
 
 
     
+    /// Writes down what was noted of uses and refusals, and signs the head of the audit log.
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_store_flush")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_store_flush(ulong store, IntPtr response);
+
+
+    
     /// Writes the library's version as plain text, such as `0.1.0`. A binding of another version must not go on.
     /// 
     /// # Safety
@@ -394,7 +572,8 @@ internal static partial class Interop {
 
     
     /// Writes what the store is and holds: `{path, storeId, issuer, schemaVersion, sqliteVersion, sizeBytes,
-    /// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys}`.
+    /// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys, failedFlushes,
+    /// lostUses}`.
     /// 
     /// # Safety
     /// 
@@ -402,6 +581,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_status")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_status(ulong store, IntPtr response);
+
+
+    
+    /// As [`tessera_token_rotate()`], but nothing changes before [`tessera_rotation_deliver()`]. A repeat of one that was
+    /// delivered has no value.
+    /// 
+    /// # Safety
+    /// 
+    /// As there.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_rotation_prepare")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_rotation_prepare(ulong store, ref byte request, ulong request_length, ref Buffer token_value, ref Buffer response);
 
 
     
@@ -464,6 +655,18 @@ internal static partial class Interop {
 
 
     
+    /// Checks the audit log: `{ok, records, lastHash, heads, signedUpTo, broken, problem}`; `broken` is the number of the
+    /// first record that is not as it was written, and `problem` says how.
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_audit_check")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_audit_check(ulong store, ref Buffer response);
+
+
+    
     /// Copies the store, without its key, to a new file: `{path}` to `{path, sizeBytes}`.
     /// 
     /// # Safety
@@ -509,6 +712,19 @@ internal static partial class Interop {
 
 
     
+    /// Gives a token a successor: `{id, mode, graceSeconds?, deadline?, expiresInSeconds? | expiresAt? | noExpiry?,
+    /// idempotencyKey?}` to `{predecessor, successor}`. The successor's value, which is told this once, goes into
+    /// `token_value`; a repeat whose value was presented has none.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `token_value` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_rotate")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_rotate(ulong store, ref byte request, ulong request_length, ref Buffer token_value, ref Buffer response);
+
+
+    
     /// Grants a token: `{identity, name?, roles?, format?, expiresInSeconds? | expiresAt? | noExpiry?, notBefore?,
     /// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
     /// 
@@ -518,6 +734,19 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_grant")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_token_grant(ulong store, ref byte request, ulong request_length, ref Buffer token_value, ref Buffer response);
+
+
+    
+    /// Lists audit events: `{event?, actor?, subjectKind?, subject?, outcome?, from?, until?, after?, before?, newestFirst?,
+    /// limit?}` to `{events, next}`; `next` is the next page's `after`, or `before` when the newest come first, or null on
+    /// the last page. An event is `{sequence, at, event, actor, actorKind, subjectKind, subject, outcome, detail, hash}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_audit_list")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_audit_list(ulong store, ref byte request, ulong request_length, ref Buffer response);
 
 
     
@@ -580,6 +809,18 @@ internal static partial class Interop {
 
 
     
+    /// Makes a prepared successor count: `{id, mode, graceSeconds?, deadline?}`, with the successor's id, to
+    /// `{predecessor, successor}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_rotation_deliver")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_rotation_deliver(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
     /// Makes a signing key: `{algorithm? = "ES256"}` to the key.
     /// 
     /// # Safety
@@ -602,8 +843,8 @@ internal static partial class Interop {
 
 
     
-    /// Opens a store: `{path, issuer?, create? = true, clockSeconds?}`, with the text of its key file in `key`
-    /// where the caller keeps that. Writes the handle to `store`.
+    /// Opens a store: `{path, issuer?, create? = true, clockSeconds?, flushIntervalSeconds? = 30}`, with the text of its key
+    /// file in `key` where the caller keeps that. Writes the handle to `store`.
     /// 
     /// # Safety
     /// 
@@ -611,6 +852,19 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_open")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_open(ref byte request, ulong request_length, ref byte key, ulong key_length, ref ulong store, ref Buffer response);
+
+
+    
+    /// Puts the backup at `path` in the place of the store at `destination`, which nobody may have open, with what was
+    /// ended there since: `{path, destination, force? = false}` to `{path, sizeBytes, replayed, revokedTokens,
+    /// removedTokens}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_store_restore")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_store_restore(ref byte request, ulong request_length, ref Buffer response);
 
 
     
@@ -658,7 +912,7 @@ internal static partial class Interop {
 
 
     
-    /// Revokes a token, durably before this returns: `{id, reason?}` to `{changed}`.
+    /// Revokes a token and what it granted, durably before this returns: `{id, reason?}` to `{changed}`.
     /// 
     /// # Safety
     /// 
@@ -669,7 +923,87 @@ internal static partial class Interop {
 
 
     
-    /// Takes a token off the list, which ends it: `{id}` to `{changed}`.
+    /// Revokes all tokens that have something in common, and what they granted, durably before this returns:
+    /// `{identity | profile | keyId | tag | organization | all, reason?}` to `{revokedTokens}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_revoke_set")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_revoke_set(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Revokes the token with the value `token`, and what it granted, durably before this returns: `{reason?}` to
+    /// `{changed, token}`; the token is null when there is none.
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_revoke_value")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_revoke_value(ulong store, ref byte request, ulong request_length, ref byte token, ulong token_length, ref Buffer response);
+
+
+    
+    /// Says how a token was used: `{id}` to `{id, lastUsedAt, uses, days: [{day, uses}], addresses: [{address,
+    /// lastUsedAt}]}`; a day is counted in days since 1970, in UTC.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_usage")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_usage(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Says what would be felt if a token ended now: `{id}` to `{lastUsedAt, usesInSevenDays, addresses, children}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_impact")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_impact(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Switches a token off for now: `{id, reason?}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_disable")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_disable(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Switches a token on again: `{id}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_enable")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_enable(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Takes a prepared successor back: `{id}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_rotation_abandon")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_rotation_abandon(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Takes a token off the list, which ends it, and what it granted: `{id}` to `{changed}`.
     /// 
     /// # Safety
     /// 
@@ -677,6 +1011,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_remove")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_token_remove(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Takes away what profiles do not keep any longer and puts the file in order; with `compact` it is written anew
+    /// without its gaps: `{compact? = false}` to `{removedTokens, sizeBeforeBytes, sizeBytes}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_store_optimize")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_store_optimize(ulong store, ref byte request, ulong request_length, ref Buffer response);
 
 
     
@@ -700,6 +1046,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_inspect")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_jwt_inspect(ref byte token, ulong token_length, ref Buffer response);
+
+
+    
+    /// Writes down what was noted of uses and refusals, and signs the head of the audit log.
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_store_flush")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_store_flush(ulong store, ref Buffer response);
 
 
     
@@ -727,7 +1084,8 @@ internal static partial class Interop {
 
     
     /// Writes what the store is and holds: `{path, storeId, issuer, schemaVersion, sqliteVersion, sizeBytes,
-    /// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys}`.
+    /// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys, failedFlushes,
+    /// lostUses}`.
     /// 
     /// # Safety
     /// 

@@ -160,6 +160,15 @@ internal static unsafe class NativeCalls
         }
     }
 
+    internal static uint StoreFlush(ulong store, out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_store_flush(store, (nint)answer);
+        }
+    }
+
     internal static uint TokenGrant(
         ulong store,
         ReadOnlySpan<byte> request,
@@ -222,6 +231,26 @@ internal static unsafe class NativeCalls
         fixed (NativeBuffer* answer = &response)
         {
             return Interop.tessera_token_update(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenUsage(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_usage(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenImpact(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_impact(store, (nint)requestData, Length(request), (nint)answer);
         }
     }
 
@@ -348,6 +377,25 @@ internal static unsafe class NativeCalls
         fixed (NativeBuffer* answer = &response)
         {
             return Interop.tessera_role_list(store, (nint)answer);
+        }
+    }
+
+    internal static uint AuditList(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_audit_list(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint AuditCheck(ulong store, out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_audit_check(store, (nint)answer);
         }
     }
 

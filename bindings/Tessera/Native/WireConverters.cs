@@ -24,6 +24,25 @@ internal sealed class UnixSecondsConverter : JsonConverter<DateTimeOffset>
         writer.WriteNumberValue(value.ToUnixTimeSeconds());
 }
 
+/// <summary>Days as their number since 1970-01-01.</summary>
+internal sealed class UnixDaysConverter : JsonConverter<DateOnly>
+{
+    private static readonly long Epoch = new DateOnly(1970, 1, 1).DayNumber;
+
+    /// <inheritdoc/>
+    public override DateOnly Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        long day = reader.GetInt64();
+        return day >= -Epoch && day <= DateOnly.MaxValue.DayNumber - Epoch
+            ? DateOnly.FromDayNumber((int)(Epoch + day))
+            : throw new JsonException("A day is outside the years 1 to 9999.");
+    }
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, DateOnly value, JsonSerializerOptions options) =>
+        writer.WriteNumberValue(value.DayNumber - Epoch);
+}
+
 /// <summary>Lengths of time as whole seconds.</summary>
 internal sealed class WholeSecondsConverter : JsonConverter<TimeSpan>
 {

@@ -7,7 +7,12 @@ namespace Tessera.Native;
 
 internal sealed record NativeError(string? Code, string? Message, string? Subject);
 
-internal sealed record OpenRequest(string Path, string? Issuer, bool Create, long? ClockSeconds);
+internal sealed record OpenRequest(
+    string Path,
+    string? Issuer,
+    bool Create,
+    long? ClockSeconds,
+    long? FlushIntervalSeconds);
 
 internal sealed record PathRequest(string Path);
 
@@ -49,6 +54,19 @@ internal sealed record TokenListRequest(
     long? After,
     int Limit);
 
+internal sealed record AuditListRequest(
+    string? Event,
+    string? Actor,
+    AuditSubjectKind? SubjectKind,
+    string? Subject,
+    string? Outcome,
+    long? From,
+    long? Until,
+    long? After,
+    long? Before,
+    bool? NewestFirst,
+    int Limit);
+
 internal sealed record RevokeTokenRequest(string Id, string? Reason);
 
 internal sealed record UpdateTokenRequest(string Id, string? Remark, string[]? Tags);
@@ -88,6 +106,16 @@ internal sealed record CheckResponse(bool Ok, IReadOnlyList<string> Problems);
 internal sealed record TokenListResponse(IReadOnlyList<Token> Tokens, long? Next);
 
 internal sealed record DescribeResponse(Token? Token, IReadOnlyList<string>? Roles, ulong Version);
+internal sealed record AuditListResponse(IReadOnlyList<AuditEvent> Events, long? Next);
+
+internal sealed record AuditCheckResponse(
+    bool Ok,
+    long Records,
+    string? LastHash,
+    long Heads,
+    long SignedUpTo,
+    long? Broken,
+    string? Problem);
 
 internal sealed record IdentityListResponse(IReadOnlyList<Identity> Identities, string? Next);
 
@@ -115,11 +143,15 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
     Converters =
     [
         typeof(UnixSecondsConverter),
+        typeof(UnixDaysConverter),
         typeof(EquatableListConverter<string>),
         typeof(EquatableListConverter<Token>),
         typeof(EquatableListConverter<Identity>),
         typeof(EquatableListConverter<SigningKey>),
         typeof(EquatableListConverter<RoleResponse>),
+        typeof(EquatableListConverter<AuditEvent>),
+        typeof(EquatableListConverter<TokenUsageDay>),
+        typeof(EquatableListConverter<TokenUsageAddress>),
     ])]
 [JsonSerializable(typeof(NativeError))]
 [JsonSerializable(typeof(OpenRequest))]
@@ -154,6 +186,11 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(MintResponse))]
 [JsonSerializable(typeof(JsonWebTokenVerdict))]
 [JsonSerializable(typeof(SignatureResponse))]
+[JsonSerializable(typeof(AuditListRequest))]
+[JsonSerializable(typeof(AuditListResponse))]
+[JsonSerializable(typeof(AuditCheckResponse))]
+[JsonSerializable(typeof(TokenUsage))]
+[JsonSerializable(typeof(TokenImpact))]
 [JsonSerializable(typeof(StoreStatus))]
 [JsonSerializable(typeof(StoreBackup))]
 internal sealed partial class WireContext : JsonSerializerContext;

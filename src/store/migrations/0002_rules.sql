@@ -171,9 +171,10 @@ CREATE TABLE token_usage_address (
     PRIMARY KEY (sequence, address)
 ) STRICT, WITHOUT ROWID;
 
--- Each record has the hash of the one before it in its own; numbers have no gaps.
+-- Each record has the hash of the one before it in its own; numbers have no gaps. AUTOINCREMENT keeps the highest number
+-- that was ever given in a table of SQLite's own, so that records which are taken off the end leave a trace.
 CREATE TABLE audit_event (
-    sequence INTEGER PRIMARY KEY,
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,
     event TEXT NOT NULL,
     actor TEXT NOT NULL,
@@ -187,7 +188,7 @@ CREATE TABLE audit_event (
 CREATE INDEX audit_event_by_subject ON audit_event (subject_kind, subject, sequence);
 CREATE INDEX audit_event_by_time ON audit_event (at, sequence);
 CREATE TABLE audit_head (
-    sequence INTEGER PRIMARY KEY,
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,
     hash BLOB NOT NULL CHECK (length(hash) = 32),
     signature BLOB NOT NULL

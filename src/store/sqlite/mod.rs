@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite file in write-ahead-log mode.
 //!
-//! One connection writes (see [`writer`]), one a core reads, and one does nothing but notice changes by
-//! other connections, of this process or any other. A process has one [`SqliteStore`] for a file, however
+//! One connection writes (see [`writer`]), one writes what need not be durable at once, one a core reads, and one does
+//! nothing but notice changes by other connections, of this process or any other. A process has one [`SqliteStore`] for a file, however
 //! often it opens it.
 
 mod audit;
@@ -20,21 +20,25 @@ mod rotation;
 mod schema;
 mod text;
 mod tokens;
+mod usage;
 mod writer;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{
-    Identity, IdentityFilter, Name, NewAuditEvent, Organization, OrganizationMember, Profile, ProfileSettings,
-    Revocation, Role, RotationMode, SigningKey, Token, TokenFilter, TokenId, TokenSet,
+    AuditEvent, AuditFilter, Identity, IdentityFilter, Name, NewAuditEvent, Organization, OrganizationMember, Profile,
+    ProfileSettings, Revocation, Role, RotationMode, SigningKey, Token, TokenFilter, TokenId, TokenSet, TokenUsage,
+    fold_name,
 };
 
 pub(crate) use self::reading::{Opened, open_for_reading};
@@ -43,12 +47,15 @@ use self::file::FileKey;
 use self::schema::FileKind;
 use self::writer::Writer;
 use super::{
-    Idempotency, IdentityChange, KeyRecord, NewIdentity, NewKey, NewSuccessor, NewToken, NewValue, OrganizationFilter,
-    Repeated, Store, StoreCounts, StoreFacts, TokenChange, TokenRecord,
+    AuditExtent, AuditHead, FoundRecord, Idempotency, IdentityChange, KeyRecord, NewIdentity, NewKey, NewSuccessor,
+    NewToken, NewValue, OrganizationFilter, Repeated, Store, StoreCounts, StoreFacts, TokenChange, TokenRecord,
+    TokenUses,
 };
 
 /// How long a writer waits for another process's transaction before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for what can be written later as well, so that a store that is closing does not linger.
+const BEHIND_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The oldest SQLite that keeps every commit: earlier ones can lose some when the log is reset.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -86,6 +93,7 @@ pub struct SqliteStore {
     key: FileKey,
     // Options only so that `drop` can close them before it lets another opener in.
     writer: Option<Writer>,
+    behind: Mutex<Option<Connection>>,
     readers: Vec<Mutex<Connection>>,
     probe: Mutex<Option<Probe>>,
     next_reader: AtomicUsize,
@@ -154,10 +162,12 @@ impl SqliteStore {
             let (path, key) = (path.clone(), key.clone());
             move || file::refuse_replaced(&path, &key)
         };
+        let behind = connect_behind(&path)?;
         Ok(Self {
             path,
             key,
             writer: Some(Writer::start(writing, is_in_place)?),
+            behind: Mutex::new(Some(behind)),
             readers,
             probe: Mutex::new(Some(probe)),
             next_reader: AtomicUsize::new(0),
@@ -213,6 +223,7 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         drop(self.writer.take());
+        *lock(&self.behind) = None;
         self.readers.clear();
         *lock(&self.probe) = None;
         lock(&FILES).stores.remove(&self.key);
@@ -519,6 +530,55 @@ impl Store for SqliteStore {
             keys::remove(connection, &key_id, &revocation, &event).map(|revoked| (revoked, revoked.is_some()))
         })
     }
+
+    fn audit_events(&self, filter: &AuditFilter) -> Result<Vec<AuditEvent>> {
+        self.read(|connection| audit::list(connection, filter))
+    }
+
+    fn walk_audit(&self, visit: &mut dyn FnMut(FoundRecord) -> ControlFlow<()>) -> Result<AuditExtent> {
+        file::refuse_replaced(&self.path, &self.key)?;
+        failure::context(audit::walk(&connect_reader(&self.path)?, visit))
+    }
+
+    fn usage(&self, sequence: i64, after_day: i64) -> Result<TokenUsage> {
+        self.read(|connection| usage::find(connection, sequence, after_day))
+    }
+
+    fn live_descendants(&self, sequence: i64, now_seconds: i64) -> Result<u64> {
+        self.read(|connection| usage::live_descendants(connection, sequence, now_seconds))
+    }
+
+    fn write_behind(
+        &self,
+        uses: &[(i64, TokenUses)],
+        events: &[NewAuditEvent],
+        now_seconds: i64,
+        sign: &dyn Fn(&AuditHead) -> [u8; 32],
+    ) -> Result<()> {
+        file::refuse_replaced(&self.path, &self.key)?;
+        let mut behind = lock(&self.behind);
+        let Some(connection) = behind.as_mut() else {
+            return Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed."));
+        };
+        // Asked without a lock, for nearly always there is nothing to do.
+        let has_nothing = uses.is_empty() && events.is_empty();
+        if has_nothing && failure::context(audit::unsigned_head(connection, now_seconds))?.is_none() {
+            return Ok(());
+        }
+        let transaction = failure::context(connection.transaction_with_behavior(TransactionBehavior::Immediate))?;
+        for (sequence, uses) in uses {
+            usage::add(&transaction, *sequence, uses)?;
+        }
+        for event in events {
+            audit::append(&transaction, event)?;
+        }
+        if let Some(head) = failure::context(audit::unsigned_head(&transaction, now_seconds))? {
+            failure::context(audit::insert_head(&transaction, &head, &sign(&head)))?;
+        }
+        file::refuse_replaced(&self.path, &self.key)?;
+        failure::context(transaction.commit())?;
+        file::refuse_replaced(&self.path, &self.key)
+    }
 }
 
 fn check_library() -> Result<()> {
@@ -547,6 +607,19 @@ fn connect_one(path: &Path) -> Result<Connection> {
 fn connect_reader(path: &Path) -> Result<Connection> {
     let connection = connect_one(path)?;
     failure::context(connection.pragma_update(None, "query_only", true))?;
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    failure::context(connection.create_scalar_function("fold_name", 1, flags, |arguments| {
+        arguments.get(0).map(|text: Option<String>| text.map(|text| fold_name(&text)))
+    }))?;
+    Ok(connection)
+}
+
+/// A connection for what need not be durable at once: a commit waits for no disk, and whoever writes after it makes it
+/// durable with its own.
+fn connect_behind(path: &Path) -> Result<Connection> {
+    let connection = connect_one(path)?;
+    failure::context(connection.busy_timeout(BEHIND_BUSY_TIMEOUT))?;
+    failure::context(connection.pragma_update(None, "synchronous", "NORMAL"))?;
     Ok(connection)
 }
 
