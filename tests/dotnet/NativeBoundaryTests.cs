@@ -118,7 +118,7 @@ public sealed class NativeBoundaryTests
 
     private static ulong OpenHandle(string path)
     {
-        using PooledBuffer request = NativeResponse.Write(new OpenRequest(path, null, true, null), WireContext.Default.OpenRequest);
+        using PooledBuffer request = NativeResponse.Write(new OpenRequest(path, null, true, null, null), WireContext.Default.OpenRequest);
         NativeResponse.ThrowIfFailed(NativeCalls.StoreOpen(request.Span, default, out ulong store, out NativeBuffer response), response);
         return store;
     }
