@@ -1,7 +1,7 @@
-//! Handles: numbers that stand for open stores, and tell when they no longer do.
+//! Handles: numbers that stand for what is open, stores and other things, and tell when they no longer do.
 //!
-//! A tag refuses numbers from elsewhere. Numbers are never used again, so a closed handle is refused too. Finding a
-//! store by its handle takes no lock.
+//! A tag for each kind of thing refuses numbers from elsewhere, and those of another kind. Numbers are never used again,
+//! so a closed handle is refused too. Finding a thing by its handle takes no lock.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,10 +14,57 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::model::Actor;
 use crate::service::{Engine, Session};
 
-/// The bits on top of every handle.
-const TAG: u64 = 0x7e55 << 48;
+/// The handles of one kind of thing.
+pub(super) struct Handles<T> {
+    /// What the thing is called.
+    name: &'static str,
+    /// The bits on top of every handle.
+    tag: u64,
+    open: LazyLock<ArcSwap<HashMap<u64, Arc<T>>>>,
+    given: AtomicU64,
+}
 
-/// What a handle stands for.
+impl<T> Handles<T> {
+    /// No handle yet of what is called `name`. Each kind needs a `tag` of its own, not 0.
+    pub(super) const fn new(name: &'static str, tag: u16) -> Self {
+        Self { name, tag: (tag as u64) << 48, open: LazyLock::new(ArcSwap::default), given: AtomicU64::new(0) }
+    }
+
+    /// A new handle for `thing`.
+    pub(super) fn give(&self, thing: T) -> u64 {
+        let handle = self.tag | (self.given.fetch_add(1, Ordering::Relaxed) + 1);
+        let thing = Arc::new(thing);
+        self.open.rcu(|open| {
+            let mut open = HashMap::clone(open);
+            open.insert(handle, Arc::clone(&thing));
+            open
+        });
+        handle
+    }
+
+    /// What `handle` stands for; it stays open for as long as the caller keeps it.
+    pub(super) fn find(&self, handle: u64) -> Result<Arc<T>> {
+        self.open.load().get(&handle).map(Arc::clone).ok_or_else(|| self.invalid())
+    }
+
+    /// Takes `handle` back. What it stood for closes when the calls that use it have ended.
+    pub(super) fn close(&self, handle: u64) -> Result<()> {
+        let before = self.open.rcu(|open| {
+            let mut open = HashMap::clone(open);
+            open.remove(&handle);
+            open
+        });
+        before.get(&handle).map(|_| ()).ok_or_else(|| self.invalid())
+    }
+
+    fn invalid(&self) -> Error {
+        let name = self.name;
+        let message = format!("The {name} is not open: it was closed, or the handle was never one.");
+        Error::new(ErrorCode::InvalidHandle, message).about(name)
+    }
+}
+
+/// What the handle of a store stands for.
 pub(super) struct OpenStore {
     pub(super) engine: Arc<Engine>,
     pub(super) clock: Arc<HostClock>,
@@ -32,39 +79,21 @@ impl OpenStore {
     }
 }
 
-static OPEN: LazyLock<ArcSwap<HashMap<u64, Arc<OpenStore>>>> = LazyLock::new(ArcSwap::default);
-static GIVEN: AtomicU64 = AtomicU64::new(0);
+static STORES: Handles<OpenStore> = Handles::new("store", 0x7e55);
 
 /// A new handle for `store`.
 pub(super) fn give(store: OpenStore) -> u64 {
-    let handle = TAG | (GIVEN.fetch_add(1, Ordering::Relaxed) + 1);
-    let store = Arc::new(store);
-    OPEN.rcu(|open| {
-        let mut open = HashMap::clone(open);
-        open.insert(handle, Arc::clone(&store));
-        open
-    });
-    handle
+    STORES.give(store)
 }
 
 /// The store that `handle` stands for; it stays open for as long as the caller keeps it.
 pub(super) fn find(handle: u64) -> Result<Arc<OpenStore>> {
-    OPEN.load().get(&handle).map(Arc::clone).ok_or_else(invalid)
+    STORES.find(handle)
 }
 
-/// Takes `handle` back. The store closes when the calls that use it have ended.
+/// Takes the handle of a store back. The store closes when the calls that use it have ended.
 pub(super) fn close(handle: u64) -> Result<()> {
-    let before = OPEN.rcu(|open| {
-        let mut open = HashMap::clone(open);
-        open.remove(&handle);
-        open
-    });
-    before.get(&handle).map(|_| ()).ok_or_else(invalid)
-}
-
-fn invalid() -> Error {
-    Error::new(ErrorCode::InvalidHandle, "The store is not open: it was closed, or the handle was never one.")
-        .about("store")
+    STORES.close(handle)
 }
 
 /// The machine's clock, until the host brings its own time.
@@ -92,6 +121,18 @@ mod tests {
     use crate::service::OpenOptions;
 
     #[test]
+    fn a_handle_of_another_kind_is_refused() {
+        let (texts, others) = (Handles::new("text", 0x0001), Handles::<&str>::new("other", 0x0002));
+        let handle = texts.give("one");
+        assert_eq!(*texts.find(handle).unwrap(), "one");
+        assert_eq!(others.find(handle).unwrap_err().code(), ErrorCode::InvalidHandle);
+        assert_eq!(others.close(handle).unwrap_err().subject(), Some("other"));
+        let kept = texts.find(handle).unwrap();
+        texts.close(handle).unwrap();
+        assert_eq!((*kept, texts.find(handle).is_err()), ("one", true));
+    }
+
+    #[test]
     fn foreign_null_and_closed_handles_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
@@ -104,7 +145,7 @@ mod tests {
         };
         let handle = open();
         assert!(find(handle).is_ok());
-        for foreign in [0, 1, u64::MAX, handle ^ TAG, handle + (1 << 40), TAG] {
+        for foreign in [0, 1, u64::MAX, handle ^ STORES.tag, handle + (1 << 40), STORES.tag] {
             assert_eq!(find(foreign).err().unwrap().code(), ErrorCode::InvalidHandle, "{foreign:x}");
             assert_eq!(close(foreign).unwrap_err().code(), ErrorCode::InvalidHandle);
         }
