@@ -14,9 +14,10 @@ use tessera_native::clock::FixedClock;
 use tessera_native::crypto::chain;
 use tessera_native::error::ErrorCode;
 use tessera_native::model::{
-    Actor, Algorithm, AuditEvent, AuditFilter, AuditSubject, NewAuditEvent, OrganizationMember,
+    Actor, Algorithm, AuditEvent, AuditFilter, AuditSubject, NewAuditEvent, OrganizationMember, Outcome, RotationMode,
+    Token, TokenSet,
 };
-use tessera_native::service::{AuditCheck, Engine};
+use tessera_native::service::{AuditCheck, Engine, Grant, GrantRequest, Rotation, RotationRequest};
 
 fn all() -> AuditFilter {
     AuditFilter { limit: 1_000, ..AuditFilter::default() }
@@ -30,7 +31,7 @@ fn numbers(engine: &Engine, filter: AuditFilter) -> Vec<i64> {
     events(engine, &filter).into_iter().map(|event| event.sequence).collect()
 }
 
-/// A change: the method of the store behind it, the name of its event, and a use case that makes it.
+/// A change: the method of the store behind it, the names of its events, and a use case that makes it.
 type Change = (&'static str, &'static str, fn(&Fixture));
 
 /// Every method of the store that makes a change for someone, with a use case that reaches it.
@@ -45,6 +46,48 @@ const CHANGES: &[Change] = &[
     ("revoke_token", "token.revoke", |fixture| {
         let token = newest_token(fixture);
         assert!(fixture.engine.owner().revoke_token(&token, Some("reason")).unwrap().1);
+    }),
+    ("set_disabled", "token.grant token.disable token.enable", |fixture| {
+        let token = fixture.grant().token;
+        assert!(fixture.engine.owner().disable_token(token.id.as_str(), Some("reason")).unwrap().1);
+        assert!(fixture.engine.owner().enable_token(token.id.as_str()).unwrap().1);
+    }),
+    ("revoke_set", "token.revoke", |fixture| {
+        assert!(fixture.engine.owner().revoke_tokens(&TokenSet::Identity("Adam".into()), None).unwrap() > 0);
+    }),
+    ("rotate_token", "token.grant token.rotate", |fixture| {
+        rotate(fixture, &fixture.grant());
+    }),
+    ("confirm_first_use", "token.grant token.rotate token.confirm", |fixture| {
+        let new = rotate(fixture, &fixture.grant()).value.unwrap();
+        assert_eq!(support::check(&fixture.engine, new.as_bytes()), Outcome::Valid);
+    }),
+    ("report_presented", "token.grant token.rotate token.confirm token.reuse", |fixture| {
+        let old = fixture.grant();
+        let new = rotate(fixture, &old).value.unwrap();
+        assert_eq!(support::check(&fixture.engine, new.as_bytes()), Outcome::Valid);
+        assert_eq!(fixture.check(&old), Outcome::Revoked);
+    }),
+    ("renew_value", "token.grant token.rotate token.rotate", |fixture| {
+        let old = fixture.grant();
+        rotate(fixture, &old);
+        assert!(rotate(fixture, &old).value.is_some());
+    }),
+    ("deliver_successor", "token.grant token.rotate token.rotate", |fixture| {
+        let prepared = prepare(fixture);
+        fixture.engine.owner().deliver_rotation(&prepared, CONFIRM).unwrap();
+    }),
+    ("abandon_successor", "token.grant token.rotate token.rotate", |fixture| {
+        let prepared = prepare(fixture);
+        assert!(fixture.engine.owner().abandon_rotation(&prepared).unwrap());
+    }),
+    ("clean_up", "token.grant store.optimize", |fixture| {
+        let tidy = GrantRequest { profile: Some("Rubrik".into()), ..support::request() };
+        fixture.engine.owner().grant(&tidy).unwrap();
+        fixture.clock.set(NOW + 400 * 86_400);
+        let removed = fixture.engine.owner().optimize(false).unwrap().removed_tokens;
+        fixture.clock.set(NOW);
+        assert_eq!(removed, 1);
     }),
     ("remove_token", "token.remove", |fixture| {
         let token = newest_token(fixture);
@@ -100,12 +143,41 @@ const CHANGES: &[Change] = &[
     }),
 ];
 
-/// What writes and is no change by anyone: the store's own facts, the built-in profiles, a password's hash made anew with
-/// the same password, and what was gathered of uses and refusals.
-const HOUSEKEEPING: &[&str] = &["facts", "insert_pepper", "complete_profiles", "replace_password_hash", "write_behind"];
+const CONFIRM: RotationMode = RotationMode::Confirm { deadline: None };
 
-/// What reads on a connection of its own.
-const READING: &[&str] = &["change_counter", "counts", "problems", "backup", "walk_audit"];
+fn rotation(token: &Token) -> RotationRequest {
+    RotationRequest {
+        id: token.id.to_string(),
+        mode: CONFIRM,
+        lifetime: None,
+        idempotency_key: Some(token.id.to_string()),
+    }
+}
+
+fn rotate(fixture: &Fixture, old: &Grant) -> Rotation {
+    fixture.engine.owner().rotate(&rotation(&old.token)).unwrap()
+}
+
+/// The id of a successor that was not delivered.
+fn prepare(fixture: &Fixture) -> String {
+    let prepared = fixture.engine.owner().prepare_rotation(&rotation(&fixture.grant().token)).unwrap();
+    prepared.successor.id.to_string()
+}
+
+/// What writes and is no change by anyone: the store's own facts, the built-in profiles, a password's hash made anew with
+/// the same password, a use that was charged, the order in the file, and what was gathered of uses and refusals.
+const HOUSEKEEPING: &[&str] = &[
+    "facts",
+    "insert_pepper",
+    "complete_profiles",
+    "replace_password_hash",
+    "charge_use",
+    "compact",
+    "write_behind",
+];
+
+/// What reads, in another way than the others.
+const READING: &[&str] = &["change_counter", "counts", "problems", "backup", "repeated", "walk_audit"];
 
 fn newest_token(fixture: &Fixture) -> String {
     let filter = tessera_native::model::TokenFilter { limit: 1_000, ..Default::default() };
@@ -113,17 +185,26 @@ fn newest_token(fixture: &Fixture) -> String {
 }
 
 #[test]
-fn each_change_appends_one_event() {
+fn each_change_appends_its_events() {
     let fixture = fixture();
-    for (method, name, change) in CHANGES {
+    for (method, names, change) in CHANGES {
         let before = numbers(&fixture.engine, all());
         change(&fixture);
         let after = events(&fixture.engine, &AuditFilter { after: before.last().copied(), ..all() });
-        assert_eq!(after.len(), 1, "{method}");
-        let event = &after[0].event;
-        assert_eq!((event.event.as_str(), event.outcome.as_str()), (*name, NewAuditEvent::SUCCESS), "{method}");
-        assert_eq!((event.at, event.actor.as_str(), event.actor_kind.as_str()), (NOW, "local owner", "owner"));
-        assert!(event.subject.is_some(), "{method}");
+        let found: Vec<_> = after.iter().map(|after| after.event.event.as_str()).collect();
+        assert_eq!(found.join(" "), *names, "{method}");
+        for event in after.iter().map(|after| &after.event) {
+            let by_bearer = ["token.confirm", "token.reuse"].contains(&event.event.as_str());
+            let expected = match by_bearer {
+                true => ("Adam", format!("token:{}", event.subject.as_deref().unwrap())),
+                false => ("local owner", "owner".to_owned()),
+            };
+            assert_eq!((event.actor.as_str(), event.actor_kind.clone()), expected, "{method}");
+            let is_refusal = event.event == "token.reuse";
+            assert_eq!(event.outcome == NewAuditEvent::SUCCESS, !is_refusal, "{method}");
+            let of_store = ["store.optimize"].contains(&event.event.as_str());
+            assert!(event.subject.is_some() != of_store, "{method}");
+        }
     }
     assert!(fixture.engine.owner().check_audit().unwrap().broken.is_none());
 }

@@ -237,12 +237,14 @@ fn a_store_that_is_open_is_not_replaced() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let opened = BufReader::new(other.stdout.take().unwrap()).lines().any(|line| line.unwrap().contains("opened"));
-    assert!(opened);
+    // Kept to the end: the other process writes to it once more when it is done.
+    let mut output = BufReader::new(other.stdout.take().unwrap()).lines();
+    assert!(output.any(|line| line.unwrap().contains("opened")));
     for force in [false, true] {
         assert_eq!(backed.restore(force).unwrap_err().code(), ErrorCode::StoreBusy, "in another");
     }
     drop(other.stdin.take());
+    output.for_each(drop);
     assert!(other.wait().unwrap().success());
     assert!(backed.restore(false).unwrap().replayed);
 }

@@ -67,7 +67,7 @@ impl Session<'_> {
     /// Makes a prepared successor count, durably before this returns. `id` is the successor's; `mode` as in the request.
     ///
     /// Gives the rotation without a value. A second call changes nothing. `NotFound` when the successor was abandoned,
-    /// or another took its place; `Conflict` when its predecessor cannot be rotated any more.
+    /// another took its place, or its predecessor was removed; `Conflict` when that cannot be rotated any more.
     pub fn deliver_rotation(&self, id: &str, mode: RotationMode) -> Result<Rotation> {
         let id = known_form(id)?;
         let predecessor = self.predecessor_of(&id)?.ok_or_else(|| no_such_token(&id))?;

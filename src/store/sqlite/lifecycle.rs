@@ -183,10 +183,16 @@ pub(super) fn remove(connection: &Connection, id: &TokenId, event: &NewAuditEven
     };
     audit::append(connection, event)?;
     let revocation = Revocation { at: event.at, by: event.actor.clone(), reason: None };
-    mark_line(connection, "", "VALUES (:root)", &[(":root", &token.sequence)], &revocation, event)?;
+    let root: &Values<'_> = &[(":root", &token.sequence)];
+    // Marked first, so that it is not among those that fall with it.
+    failure::context(mark(connection, "", "t.sequence = :root", root, &revocation))?;
+    mark_line(connection, "", "VALUES (:root)", root, &revocation, event)?;
+    // A successor that was not delivered has no one to take over from any more.
     failure::context(
         connection
-            .prepare_cached("DELETE FROM token WHERE sequence = ?1")
+            .prepare_cached(
+                "DELETE FROM token WHERE sequence = ?1 OR (predecessor = ?1 AND rotation_stage = 'Prepared')",
+            )
             .and_then(|mut statement| statement.execute([token.sequence])),
     )?;
     Ok(true)
