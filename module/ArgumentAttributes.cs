@@ -95,6 +95,14 @@ internal sealed class ChoiceAttribute<T> : ArgumentAttribute
         LanguagePrimitives.TryConvertTo(value, CultureInfo.InvariantCulture, out T choice) && Enum.IsDefined(choice) ? choice : null;
 }
 
+/// <summary>Takes a script block.</summary>
+internal sealed class ScriptAttribute : ArgumentAttribute
+{
+    private protected override string Expected => "a script block, such as { Set-Secret nightly $_ }";
+
+    private protected override object? Read(object value) => value as ScriptBlock;
+}
+
 /// <summary>Takes a store.</summary>
 internal sealed class OpenStoreAttribute : ArgumentAttribute
 {

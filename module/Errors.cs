@@ -4,8 +4,8 @@ namespace Tessera.PowerShell;
 
 /// <summary>
 /// Makes every error record of the module. An id is <c>Tessera.</c> and the name of an <see cref="ErrorCode"/>, and
-/// never changes; the three that have no such code (<c>Tessera.StoreClosed</c>, <c>Tessera.NotAFilePath</c>,
-/// <c>Tessera.FileNotWritten</c>) are made here only.
+/// never changes; the four that have no such code (<c>Tessera.StoreClosed</c>, <c>Tessera.NotAFilePath</c>,
+/// <c>Tessera.FileNotWritten</c>, <c>Tessera.VaultFailed</c>) are made here only.
 /// </summary>
 /// <remarks>
 /// An error never repeats a secret. Native messages and exceptions hold none by contract; but a user who passes a
@@ -55,6 +55,28 @@ internal static class Errors
     /// <param name="subject">The argument that named it, as the engine would call it.</param>
     public static ErrorRecord NotFound(string noun, string name, string subject) =>
         From(new NotFoundException($"There is no {noun} '{name}'.", subject), name);
+
+    /// <summary>A value that no token of the store has.</summary>
+    public static ErrorRecord UnknownValue() =>
+        From(new NotFoundException("No token of this store has this value, so nothing was revoked. Is it complete, and of this store?", "token"), target: null);
+
+    /// <summary>A vault that did not take the new value of a token. What it said is repeated but for values of tokens.</summary>
+    /// <param name="exception">How its script block ended.</param>
+    /// <param name="id">The id of the token that was to be rotated.</param>
+    public static ErrorRecord VaultFailed(RuntimeException exception, string id) =>
+        Record(
+            // Without the exception itself: it holds what the script block was working on.
+            new InvalidOperationException(
+                $"The script block of -Vault did not take the new value, so the token {id} was not rotated and is good as before. It failed with: {Redaction.Redact(exception.Message)}"),
+            "VaultFailed",
+            ErrorCategory.WriteError,
+            id);
+
+    /// <summary>A rotation that was refused when the vault had the new value already.</summary>
+    /// <param name="exception">The refusal.</param>
+    /// <param name="id">The id of the token that was to be rotated.</param>
+    public static ErrorRecord NotDelivered(TesseraException exception, string id) =>
+        From(Restate(exception, $"{exception.Message} The vault has the new value already, and no check will accept that.", exception.Subject), id);
 
     /// <summary>A revoked key that was named for others to verify with.</summary>
     public static ErrorRecord KeyIsRevoked(string keyId) =>
@@ -142,6 +164,7 @@ internal static class Errors
         (ErrorCode.NotFound, "keyId") => "Get-TesseraSigningKey lists them, and New-TesseraSigningKey makes one.",
         (ErrorCode.NotFound, "id") => "Get-TesseraToken lists them.",
         (ErrorCode.NotFound, "identity" or "name") => "Get-TesseraIdentity lists them.",
+        (ErrorCode.Conflict, "force") => "Restore-TesseraStore -Force takes that risk.",
         (ErrorCode.StoreCorrupt, _) => "Test-TesseraStore -Detailed says what was found.",
         _ => null,
     };

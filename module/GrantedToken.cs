@@ -3,14 +3,19 @@ using System.Security;
 namespace Tessera.PowerShell;
 
 /// <summary>A token that was just granted, with its value: the only time that it is given out.</summary>
-public sealed class GrantedToken
+public class GrantedToken
 {
     private readonly Token _record;
 
     internal GrantedToken(TokenGrant grant, bool asPlainText)
+        : this(grant.Token, grant.Value, asPlainText)
     {
-        _record = grant.Token;
-        Token = asPlainText ? grant.Value.Reveal() : grant.Value.ToSecureString();
+    }
+
+    private protected GrantedToken(Token record, TokenValue? value, bool asPlainText)
+    {
+        _record = record;
+        Token = asPlainText ? value?.Reveal() : value?.ToSecureString();
     }
 
     /// <summary>The public id, by which the token is found and revoked. It may be shown and logged.</summary>
@@ -49,8 +54,8 @@ public sealed class GrantedToken
     /// <summary>The first second at which its time is over; UTC. Null: never.</summary>
     public DateTimeOffset? ExpiresAt => _record.ExpiresAt;
 
-    /// <summary>The value: a <see cref="SecureString"/>, or a string where plain text was asked for. A secret.</summary>
-    public object Token { get; }
+    /// <summary>The value: a <see cref="SecureString"/>, or a string where plain text was asked for. A secret. Null where a rotation told it before, or handed it to a vault.</summary>
+    public object? Token { get; }
 
     /// <summary>Names the token by its public id.</summary>
     public override string ToString() => Id;

@@ -54,6 +54,29 @@ public abstract class StoreCmdlet : TesseraCmdlet
         return ShouldProcess(target, action);
     }
 
+    /// <summary>As above, for all tokens of a set: says how many there are.</summary>
+    /// <param name="store">The tokens' store.</param>
+    /// <param name="filter">Which tokens.</param>
+    /// <param name="target">What they are called.</param>
+    /// <param name="action">What would be done to them.</param>
+    private protected bool ShouldEnd(TokenStore store, TokenFilter filter, string target, string action)
+    {
+        if (MayAsk)
+        {
+            try
+            {
+                int count = store.GetTokens(filter).TakeWhile(_ => !Stopping).Count(token => token.State != TokenState.Revoked);
+                target = $"{target}, not revoked so far: {count}";
+            }
+            catch (TesseraException)
+            {
+                // As above.
+            }
+        }
+
+        return ShouldProcess(target, action);
+    }
+
     /// <summary>Reads the signing key that the user named, and writes an error where there is none.</summary>
     /// <param name="store">The store to look in.</param>
     /// <param name="keyId">What the user gave as an id.</param>

@@ -6,7 +6,7 @@
     Author               = 'The Tessera contributors'
     CompanyName          = 'The Tessera contributors'
     Copyright            = 'The Tessera contributors. Licensed under MIT or Apache-2.0, as you choose.'
-    Description          = 'Issues, stores, checks and revokes API tokens in your own process, on an embedded database.'
+    Description          = 'Issues, stores, checks, rotates and revokes API tokens in your own process, on an embedded database.'
 
     PowerShellVersion    = '7.6'
     CompatiblePSEditions = @('Core')
@@ -20,9 +20,14 @@
         'Get-TesseraStore'
         'Test-TesseraStore'
         'Backup-TesseraStore'
+        'Restore-TesseraStore'
+        'Optimize-TesseraStore'
         'Grant-TesseraToken'
         'Get-TesseraToken'
         'Test-TesseraToken'
+        'Update-TesseraToken'
+        'Disable-TesseraToken'
+        'Enable-TesseraToken'
         'Revoke-TesseraToken'
         'Remove-TesseraToken'
         'Set-TesseraToken'

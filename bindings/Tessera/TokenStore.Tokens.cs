@@ -138,32 +138,6 @@ public sealed partial class TokenStore
         return ReadPage(ListRequest(filter, after, limit));
     }
 
-    /// <summary>Revokes a token, for good. It is durable when the call returns, and every check that starts then
-    /// refuses the token.</summary>
-    /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
-    /// <param name="reason">Why, for the record: at most 1,024 characters.</param>
-    /// <returns>Whether this call revoked it; <see langword="false"/> where it was revoked already, which changes
-    /// nothing.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
-    /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits.</exception>
-    /// <exception cref="NotFoundException">There is no such token.</exception>
-    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
-    public bool Revoke(string id, string? reason = null) =>
-        Send(
-            NativeCalls.TokenRevoke,
-            new RevokeTokenRequest(TokenId(id), Argument.OptionalText(reason, TesseraLimits.RemarkCharacters)),
-            Wire.RevokeTokenRequest,
-            Wire.ChangeResponse).Changed;
-
-    /// <summary>Removes a token and its record. From then on its value is <see cref="Outcome.Unknown"/>.</summary>
-    /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
-    /// <returns>Whether there was such a token.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
-    /// <exception cref="InvalidRequestException"><paramref name="id"/> is not in the form of an id.</exception>
-    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
-    public bool Remove(string id) =>
-        Send(NativeCalls.TokenRemove, new IdRequest(TokenId(id)), Wire.IdRequest, Wire.ChangeResponse).Changed;
-
     /// <summary>Changes what is noted about a token. What it may do stays as it is.</summary>
     /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
     /// <param name="remark">The new remark, at most 1,024 characters; an empty one clears it. <see langword="null"/>:

@@ -124,6 +124,42 @@ public sealed partial class TokenStore : IDisposable
     public StoreBackup Backup(string path) =>
         Send(NativeCalls.StoreBackup, new PathRequest(FullPath(path)), Wire.PathRequest, Wire.StoreBackup);
 
+    /// <summary>Puts a backup in the place of a store that nobody has open, and brings over what was ended in that store
+    /// since the backup was made: revocations, removals, rotations, tokens that were switched off, uses that were spent.
+    /// What was granted or changed since is lost. The key file is neither read nor written: the store's own goes
+    /// on.</summary>
+    /// <param name="path">The path of the backup, at most 4,096 characters.</param>
+    /// <param name="destination">The path of the store, likewise. It is as it was until the new file takes its place at
+    /// one stroke.</param>
+    /// <param name="force">Whether to go on where it cannot be known what was ended since, because the store is missing,
+    /// damaged, another one or no continuation of the backup. Tokens that were revoked since may be good again
+    /// then.</param>
+    /// <returns>What was restored.</returns>
+    /// <exception cref="ArgumentNullException">A path is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">A path is not in its stated form. With
+    /// <see cref="ErrorCode.Conflict"/>: <paramref name="force"/> is needed, and off.</exception>
+    /// <exception cref="StoreException">Somebody has the store open (<see cref="ErrorCode.StoreBusy"/>), or one of the
+    /// files cannot be used.</exception>
+    /// <exception cref="NativeLibraryException">The native library is missing or of another version.</exception>
+    public static StoreRestoration Restore(string path, string destination, bool force = false)
+    {
+        var request = new RestoreRequest(FullPath(path), FullPath(destination, nameof(destination)), force ? true : null);
+        NativeLibraryLoader.EnsureUsable();
+        using PooledBuffer json = NativeResponse.Write(request, Wire.RestoreRequest);
+        uint code = NativeCalls.StoreRestore(json.Span, out NativeBuffer response);
+        return NativeResponse.Read(code, response, Wire.StoreRestoration);
+    }
+
+    /// <summary>Removes the tokens that their profiles do not keep any longer, in batches between which others may write,
+    /// and puts the database in order.</summary>
+    /// <param name="compact">Whether to write the file anew without its gaps too. All writers wait for that; those who
+    /// wait for ten seconds fail.</param>
+    /// <returns>What was tidied up.</returns>
+    /// <exception cref="InvalidRequestException">Whoever acts is no administrator.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public StoreOptimization Optimize(bool compact = false) =>
+        Send(NativeCalls.StoreOptimize, new OptimizeRequest(compact ? true : null), Wire.OptimizeRequest, Wire.StoreOptimization);
+
     /// <summary>Closes the store as soon as the calls that are under way have ended. A second call does
     /// nothing.</summary>
     public void Dispose()
@@ -132,12 +168,12 @@ public sealed partial class TokenStore : IDisposable
         _handle.Dispose();
     }
 
-    private static string FullPath(string path)
+    private static string FullPath(string path, string subject = "path")
     {
-        Argument.Text(path, TesseraLimits.PathCharacters);
+        Argument.Text(path, TesseraLimits.PathCharacters, subject);
         if (path.Contains('\0', StringComparison.Ordinal))
         {
-            throw Argument.Invalid("'path' may not contain a null character.", nameof(path));
+            throw Argument.Invalid($"'{subject}' may not contain a null character.", subject);
         }
 
         return System.IO.Path.GetFullPath(path);

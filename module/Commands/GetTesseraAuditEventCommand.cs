@@ -24,9 +24,9 @@ namespace Tessera.PowerShell;
 /// </example>
 /// <example>
 /// <code>
-/// Get-TesseraAuditEvent -Event *.refuse -After ([DateTimeOffset]::UtcNow.AddDays(-1)) | Group-Object Outcome
+/// Get-TesseraAuditEvent -Event *.refuse -After ([DateTimeOffset]::UtcNow.AddDays(-1)) | Where-Object Outcome -NE Expired
 /// </code>
-/// <para>Counts what was refused in the last day, by the reason.</para>
+/// <para>Shows what was refused in the last day for another reason than its age.</para>
 /// </example>
 /// <seealso cref="TestTesseraAuditLogCommand"/>
 /// <seealso cref="GetTesseraTokenCommand"/>

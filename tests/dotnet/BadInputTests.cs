@@ -207,6 +207,7 @@ public sealed class BadInputTests : IDisposable
         Assert.Throws<ArgumentNullException>("id", () => Store.GetToken(null!));
         Assert.Throws<ArgumentNullException>("id", () => Store.TryGetToken(null!, out _));
         Assert.Throws<ArgumentNullException>("id", () => Store.Revoke(null!));
+        Assert.Throws<ArgumentNullException>("id", () => Store.Disable(null!));
         Assert.Throws<ArgumentNullException>("id", () => Store.Remove(null!));
         Assert.Throws<ArgumentNullException>("id", () => Store.Update(null!));
         Assert.Throws<ArgumentNullException>("filter", () => Store.GetTokenPage(null!));

@@ -37,7 +37,6 @@ public sealed class ModuleAuditTests : IDisposable
     [InlineData("Get-TesseraAuditEvent -After ([DateTimeOffset]::UtcNow.AddHours(-1)) -First 1", "token.refuse")]
     [InlineData("Get-TesseraAuditEvent -Before 2020-01-01", "")]
     [InlineData("Get-TesseraAuditEvent -Skip 1 -First 2", "token.revoke token.grant")]
-    [InlineData("Get-TesseraAuditEvent | Select-Object -First 1", "token.refuse")]
     public void Events_are_found_by_each_condition(string script, string expected)
     {
         Assert.Equal(expected, string.Join(' ', _session.Run(script).Cast<AuditEvent>().Select(found => found.Event)));
@@ -46,7 +45,7 @@ public sealed class ModuleAuditTests : IDisposable
     [Fact]
     public void Total_of_events_is_not_known()
     {
-        Assert.Contains("Unknown total count", _session.Run("Get-TesseraAuditEvent -First 1 -IncludeTotalCount")[0]!.ToString(), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(0.0, _session.Single<double>("@(Get-TesseraAuditEvent -First 1 -IncludeTotalCount)[0].Accuracy"));
     }
 
     [Theory]
@@ -57,7 +56,7 @@ public sealed class ModuleAuditTests : IDisposable
     {
         ErrorRecord error = _session.Error(script);
 
-        Assert.StartsWith("InvalidArgument", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.StartsWith("Tessera.InvalidArgument,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.ToString(), StringComparison.Ordinal);
     }
 
@@ -95,9 +94,8 @@ public sealed class ModuleAuditTests : IDisposable
         Assert.InRange(DateTimeOffset.UtcNow - usage.LastUsedAt!.Value, TimeSpan.FromMinutes(-1), TimeSpan.FromMinutes(5));
         Assert.Equal(2, _session.Run("Get-TesseraToken -Identity Adam -Usage").Length);
 
-        string shown = _session.Show("Get-TesseraToken $grant, $other | Format-List");
-        Assert.Matches(@"(?m)^LastUsedAt +: 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\dZ$", shown);
-        Assert.Matches(@"(?m)^LastUsedAt +: never$", shown);
+        Assert.Matches(@"^2\d{3}-\d\d-\d\d \d\d:\d\d:\d\dZ$", _session.ListOf("TokenList", "Get-TesseraToken $grant")["LastUsedAt"]);
+        Assert.Equal("never", _session.ListOf("TokenList", "Get-TesseraToken $other")["LastUsedAt"]);
         Assert.Matches(@"(?m)^Days +: 2\d{3}-\d\d-\d\d: 1$", _session.Show("$usage"));
     }
 

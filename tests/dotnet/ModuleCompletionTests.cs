@@ -24,6 +24,8 @@ public sealed class ModuleCompletionTests : IDisposable
     [InlineData("Grant-TesseraToken e", "Eve")]
     [InlineData("Get-TesseraToken -Identity e", "Eve")]
     [InlineData("Remove-TesseraIdentity e", "Eve")]
+    [InlineData("Revoke-TesseraToken -Identity e", "Eve")]
+    [InlineData("Update-TesseraToken x -Mode g", "Grace")]
     [InlineData("Test-TesseraToken x -Role re", "Reader")]
     [InlineData("New-TesseraIdentity x -Role Op", "Operator")]
     [InlineData("Get-TesseraRole a", "Administrator")]
@@ -35,6 +37,9 @@ public sealed class ModuleCompletionTests : IDisposable
 
     [Theory]
     [InlineData("Revoke-TesseraToken ")]
+    [InlineData("Update-TesseraToken ")]
+    [InlineData("Disable-TesseraToken night")]
+    [InlineData("Enable-TesseraToken -Id ")]
     [InlineData("Get-TesseraToken night")]
     [InlineData("Set-TesseraToken -Id NIGHT")]
     public void Ids_of_tokens_are_found_by_the_tokens_name_and_show_it(string line)

@@ -20,6 +20,8 @@ public sealed class ModuleFormatTests : IDisposable
     [InlineData("Get-TesseraIdentity", "Name Roles HasPassword CreatedAt")]
     [InlineData("Get-TesseraRole", "Name Includes IsBuiltIn")]
     [InlineData("Get-TesseraSigningKey", "KeyId Algorithm State CreatedAt")]
+    [InlineData("Optimize-TesseraStore", "RemovedTokens SizeBeforeBytes SizeBytes")]
+    [InlineData("$null = Backup-TesseraStore \"$((Get-TesseraStore).Path).copy\"; Restore-TesseraStore \"$((Get-TesseraStore).Path).copy\" \"$((Get-TesseraStore).Path).new\" -Force -Confirm:$false", "Replayed RevokedTokens RemovedTokens SizeBytes Path")]
     [InlineData("Get-TesseraAuditEvent", "Sequence At Event Actor Subject Outcome")]
     public void List_of_things_is_a_table(string script, string columns)
     {
@@ -39,17 +41,39 @@ public sealed class ModuleFormatTests : IDisposable
 
     [Theory]
     [InlineData("$grant", "Id Name Identity Format Roles Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Token")]
+    [InlineData("Update-TesseraToken $forever", "Id Name Identity Format Roles Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Predecessor PredecessorRetiresAt Token")]
     [InlineData("$grant | Test-TesseraToken -Detailed", "Outcome Identity Roles Token EvidenceAge")]
     [InlineData("Get-TesseraStore", "Path StoreId Issuer CreatedAt SizeBytes Tokens Identities SigningKeys SchemaVersion SqliteVersion FailedFlushes LostUses")]
     [InlineData("Test-TesseraStore -Detailed", "IsSound Problems")]
     [InlineData("Get-TesseraToken $grant -Usage", "Id LastUsedAt Uses Days Addresses")]
-    [InlineData("Get-TesseraAuditEvent -First 1 | Format-List", "Sequence At Event Actor ActorKind SubjectKind Subject Outcome Detail Hash")]
     [InlineData("Test-TesseraAuditLog -Detailed", "IsSound Records LastHash Heads SignedUpTo BrokenRecord Problem")]
     [InlineData("Test-TesseraJsonWebToken $web -Detailed", "Outcome Reason Algorithm KeyId Header Payload Warnings")]
     [InlineData("ConvertTo-TesseraJsonWebToken $web", "Actor Audiences Claims EncodedHeader EncodedPayload Header Id Issuer Payload InnerToken RawAuthenticationTag RawCiphertext RawData RawEncryptedKey RawInitializationVector RawHeader RawPayload RawSignature SecurityKey SignatureAlgorithm SigningCredentials EncryptingCredentials SigningKey Subject ValidFrom ValidTo")]
     public void Single_thing_is_a_list(string script, string labels)
     {
         Assert.Equal(labels.Split(' '), LabelsOf(_session.Show(script)));
+    }
+
+    [Theory]
+    [InlineData("TokenList", "Get-TesseraToken $grant", "Id Name Identity State Format Roles Tags Remark Audiences KeyId CreatedAt CreatedBy NotBefore ExpiresAt LastUsedAt RevokedAt RevokedBy RevokedReason DisabledAt DisabledBy DisabledReason Predecessor Successor RotationStage RetiresAt")]
+    [InlineData("AuditEventList", "Get-TesseraAuditEvent -First 1", "Sequence At Event Actor ActorKind SubjectKind Subject Outcome Detail Hash")]
+    public void Thing_of_a_table_has_a_list_for_Format_List(string view, string script, string labels)
+    {
+        Assert.Equal(labels.Split(' '), _session.ListOf(view, script).Keys);
+    }
+
+    [Fact]
+    public void List_of_a_token_says_what_became_of_it()
+    {
+        _session.Run("Disable-TesseraToken $forever -Reason lost; $new = Update-TesseraToken $grant -Mode Immediate");
+
+        IReadOnlyDictionary<string, string> off = _session.ListOf("TokenList", "Get-TesseraToken $forever");
+        IReadOnlyDictionary<string, string> old = _session.ListOf("TokenList", "Get-TesseraToken $grant");
+        Assert.Equal(("Disabled", "local owner", "lost"), (off["State"], off["DisabledBy"], off["DisabledReason"]));
+        Assert.Matches(@"^2\d{3}-\d\d-\d\d \d\d:\d\d:\d\dZ$", off["DisabledAt"]);
+        Assert.Equal(("Revoked", "Rotated", _session.Single<string>("$new.Id")), (old["State"], old["RevokedReason"], old["Successor"]));
+        Assert.Equal(old["RetiresAt"], old["RevokedAt"]);
+        Assert.Matches(@"(?m)^Tokens +: 4 \(2 active, 0 pending, 0 expired, 1 revoked, 1 disabled\)$", _session.Show("Get-TesseraStore"));
     }
 
     [Fact]

@@ -9,12 +9,13 @@ public sealed class ModuleManifestTests : IDisposable
 {
     private static readonly string[] Commands =
     [
-        "Backup-TesseraStore", "Connect-Tessera", "ConvertTo-TesseraJsonWebToken", "Disconnect-Tessera",
-        "Export-TesseraSigningKey", "Get-TesseraAuditEvent", "Get-TesseraIdentity", "Get-TesseraRole", "Get-TesseraSigningKey",
+        "Backup-TesseraStore", "Connect-Tessera", "ConvertTo-TesseraJsonWebToken", "Disable-TesseraToken", "Disconnect-Tessera",
+        "Enable-TesseraToken", "Export-TesseraSigningKey", "Get-TesseraAuditEvent", "Get-TesseraIdentity", "Get-TesseraRole", "Get-TesseraSigningKey",
         "Get-TesseraStore", "Get-TesseraToken", "Grant-TesseraToken", "New-TesseraIdentity",
-        "New-TesseraJsonWebToken", "New-TesseraSigningKey", "Remove-TesseraIdentity", "Remove-TesseraSigningKey",
-        "Remove-TesseraToken", "Revoke-TesseraSigningKey", "Revoke-TesseraToken", "Set-TesseraIdentity",
+        "New-TesseraJsonWebToken", "New-TesseraSigningKey", "Optimize-TesseraStore", "Remove-TesseraIdentity", "Remove-TesseraSigningKey",
+        "Remove-TesseraToken", "Restore-TesseraStore", "Revoke-TesseraSigningKey", "Revoke-TesseraToken", "Set-TesseraIdentity",
         "Set-TesseraToken", "Test-TesseraAuditLog", "Test-TesseraJsonWebToken", "Test-TesseraStore", "Test-TesseraToken",
+        "Update-TesseraToken",
     ];
 
     private readonly ModuleSession _session = new(isConnected: false);
@@ -67,14 +68,14 @@ public sealed class ModuleManifestTests : IDisposable
         CmdletAttribute cmdlet = CmdletType(command).GetCustomAttribute<CmdletAttribute>()!;
 
         Assert.Equal(verb is not ("Get" or "Test" or "ConvertTo"), cmdlet.SupportsShouldProcess);
-        Assert.Equal(verb is "Revoke" or "Remove", cmdlet.ConfirmImpact == ConfirmImpact.High);
+        Assert.Equal(verb is "Revoke" or "Remove" or "Restore", cmdlet.ConfirmImpact == ConfirmImpact.High);
     }
 
     [Theory]
     [MemberData(nameof(AllCommands))]
     public void Command_takes_the_store_to_work_on_unless_it_needs_none(string command)
     {
-        bool needsNone = command is "Connect-Tessera" or "ConvertTo-TesseraJsonWebToken";
+        bool needsNone = command is "Connect-Tessera" or "ConvertTo-TesseraJsonWebToken" or "Restore-TesseraStore";
 
         Assert.NotEqual(needsNone, CmdletType(command).GetProperty("Store") is not null);
     }

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Xml.Linq;
 using Tessera.ScriptHost;
 
 namespace Tessera.Tests;
@@ -80,6 +81,20 @@ internal sealed class ModuleSession : IDisposable
         _output.GetStringBuilder().Clear();
         Engine.RunText(script);
         return _output.ToString().ReplaceLineEndings("\n");
+    }
+
+    /// <summary>Says what a list view shows of the one object that a script gives. The engine's core has no Format-List.</summary>
+    /// <param name="view">The view's name in the module's format file.</param>
+    /// <param name="script">The script.</param>
+    /// <returns>Each label and its text, in their order.</returns>
+    internal IReadOnlyDictionary<string, string> ListOf(string view, string script)
+    {
+        XElement found = XElement.Load(System.IO.Path.Combine(HostedEngine.FindModulePath(), "Tessera", "Tessera.Format.ps1xml"))
+            .Descendants("View").Single(candidate => candidate.Element("Name")!.Value == view);
+        Run($"$shown = {script}");
+        return found.Descendants("ListItem").ToDictionary(
+            item => (item.Element("Label") ?? item.Element("PropertyName"))!.Value,
+            item => Single<string>($"\"$($shown | ForEach-Object {{ {item.Element("ScriptBlock")?.Value ?? $"$_.{item.Element("PropertyName")!.Value}"} }})\""));
     }
 
     /// <summary>Says what completion offers at the end of a line.</summary>

@@ -82,6 +82,8 @@ public sealed class NativeBoundaryTests
             StoreRequest[] calls =
             [
                 NativeCalls.TokenGet, NativeCalls.TokenRevoke, NativeCalls.TokenRemove, NativeCalls.TokenUpdate,
+                NativeCalls.TokenRevokeSet, NativeCalls.TokenDisable, NativeCalls.TokenEnable,
+                NativeCalls.RotationDeliver, NativeCalls.RotationAbandon,
                 NativeCalls.IdentityRemove, NativeCalls.KeyRevoke, NativeCalls.KeyRemove, NativeCalls.KeyExport, NativeCalls.StoreBackup,
             ];
             foreach (byte[] request in requests)
@@ -125,7 +127,7 @@ public sealed class NativeBoundaryTests
 
     private static void RefusedEverywhere(ulong handle)
     {
-        StoreQuery[] queries = [NativeCalls.StoreStatus, NativeCalls.StoreCheck, NativeCalls.RoleList, NativeCalls.KeyList];
+        StoreQuery[] queries = [NativeCalls.StoreStatus, NativeCalls.StoreCheck, NativeCalls.RoleList, NativeCalls.KeyList, NativeCalls.AuditCheck, NativeCalls.StoreFlush];
         foreach (StoreQuery query in queries)
         {
             Refused(query(handle, out NativeBuffer response), response);
@@ -135,7 +137,9 @@ public sealed class NativeBoundaryTests
         [
             NativeCalls.StoreBackup, NativeCalls.TokenGet, NativeCalls.TokenList, NativeCalls.TokenRevoke, NativeCalls.TokenRemove,
             NativeCalls.TokenUpdate, NativeCalls.IdentityList, NativeCalls.IdentityRemove, NativeCalls.KeyCreate, NativeCalls.KeyRevoke,
-            NativeCalls.KeyRemove, NativeCalls.KeyExport,
+            NativeCalls.KeyRemove, NativeCalls.KeyExport, NativeCalls.TokenRevokeSet, NativeCalls.TokenDisable, NativeCalls.TokenEnable,
+            NativeCalls.RotationDeliver, NativeCalls.RotationAbandon, NativeCalls.StoreOptimize, NativeCalls.TokenUsage,
+            NativeCalls.TokenImpact, NativeCalls.AuditList,
         ];
         foreach (StoreRequest request in requests)
         {
@@ -150,6 +154,10 @@ public sealed class NativeBoundaryTests
 
         Refused(NativeCalls.TokenGrant(handle, "{}"u8, out NativeBuffer granted, out NativeBuffer grantResponse), grantResponse);
         Assert.True(granted.Span.IsEmpty);
+        Refused(NativeCalls.TokenRotate(handle, "{}"u8, out NativeBuffer rotated, out NativeBuffer rotation), rotation);
+        Refused(NativeCalls.RotationPrepare(handle, "{}"u8, out NativeBuffer prepared, out NativeBuffer preparation), preparation);
+        Assert.True(rotated.Span.IsEmpty && prepared.Span.IsEmpty);
+        Refused(NativeCalls.TokenRevokeValue(handle, "{}"u8, "x"u8, out NativeBuffer revocation), revocation);
         Refused(NativeCalls.TokenDescribe(handle, "x"u8, out NativeBuffer description), description);
         Refused(NativeCalls.TokenValidate(handle, "x"u8, default, out _, out NativeBuffer refusal), refusal);
         Assert.Equal(InvalidHandle, NativeCalls.StoreSetClock(handle, 0));

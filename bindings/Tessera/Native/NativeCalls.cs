@@ -16,6 +16,13 @@ internal delegate uint StoreSecretRequest(
     ReadOnlySpan<byte> secret,
     out NativeBuffer response);
 
+/// <summary>A call that sends a store a request in JSON, and is answered with a token's value beside the response.</summary>
+internal delegate uint StoreValueRequest(
+    ulong store,
+    ReadOnlySpan<byte> request,
+    out NativeBuffer value,
+    out NativeBuffer response);
+
 /// <summary>Memory of the native library, to be given back with <see cref="NativeCalls.BufferFree"/>.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly unsafe struct NativeBuffer
@@ -160,6 +167,26 @@ internal static unsafe class NativeCalls
         }
     }
 
+    internal static uint StoreOptimize(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_store_optimize(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint StoreRestore(ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_store_restore((nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
     internal static uint StoreFlush(ulong store, out NativeBuffer response)
     {
         response = default;
@@ -214,6 +241,54 @@ internal static unsafe class NativeCalls
         }
     }
 
+    internal static uint TokenRevokeSet(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_revoke_set(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenRevokeValue(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> token,
+        out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request, tokenData = token)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_revoke_value(
+                store,
+                (nint)requestData, Length(request),
+                (nint)tokenData, Length(token),
+                (nint)answer);
+        }
+    }
+
+    internal static uint TokenDisable(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_disable(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenEnable(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_token_enable(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
     internal static uint TokenRemove(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
     {
         response = default;
@@ -231,6 +306,56 @@ internal static unsafe class NativeCalls
         fixed (NativeBuffer* answer = &response)
         {
             return Interop.tessera_token_update(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint TokenRotate(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        out NativeBuffer value,
+        out NativeBuffer response)
+    {
+        value = default;
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* granted = &value, answer = &response)
+        {
+            return Interop.tessera_token_rotate(store, (nint)requestData, Length(request), (nint)granted, (nint)answer);
+        }
+    }
+
+    internal static uint RotationPrepare(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        out NativeBuffer value,
+        out NativeBuffer response)
+    {
+        value = default;
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* granted = &value, answer = &response)
+        {
+            return Interop.tessera_rotation_prepare(store, (nint)requestData, Length(request), (nint)granted, (nint)answer);
+        }
+    }
+
+    internal static uint RotationDeliver(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_rotation_deliver(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint RotationAbandon(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_rotation_abandon(store, (nint)requestData, Length(request), (nint)answer);
         }
     }
 

@@ -69,6 +69,33 @@ internal sealed record AuditListRequest(
 
 internal sealed record RevokeTokenRequest(string Id, string? Reason);
 
+internal sealed record RevokeSetRequest(
+    string? Identity,
+    string? Profile,
+    string? KeyId,
+    string? Tag,
+    string? Organization,
+    bool? All,
+    string? Reason);
+
+internal sealed record ReasonRequest(string? Reason);
+
+internal sealed record RotateRequest(
+    string Id,
+    RotationMode Mode,
+    long? GraceSeconds,
+    long? Deadline,
+    long? ExpiresInSeconds,
+    long? ExpiresAt,
+    bool? NoExpiry,
+    string? IdempotencyKey);
+
+internal sealed record DeliverRequest(string Id, RotationMode Mode, long? GraceSeconds, long? Deadline);
+
+internal sealed record OptimizeRequest(bool? Compact);
+
+internal sealed record RestoreRequest(string Path, string Destination, bool? Force);
+
 internal sealed record UpdateTokenRequest(string Id, string? Remark, string[]? Tags);
 
 internal sealed record IdentityRequest(string Name, string[]? Roles, bool? RemovePassword);
@@ -100,6 +127,12 @@ internal sealed record VerifyRequest(
 internal sealed record ChangeResponse(bool Changed);
 
 internal sealed record RemovalResponse(bool Changed, long RevokedTokens);
+
+internal sealed record RevokeSetResponse(long RevokedTokens);
+
+internal sealed record RevokeValueResponse(bool Changed, Token? Token);
+
+internal sealed record RotationResponse(Token Predecessor, Token Successor);
 
 internal sealed record CheckResponse(bool Ok, IReadOnlyList<string> Problems);
 
@@ -162,6 +195,17 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(GrantRequest))]
 [JsonSerializable(typeof(TokenListRequest))]
 [JsonSerializable(typeof(RevokeTokenRequest))]
+[JsonSerializable(typeof(RevokeSetRequest))]
+[JsonSerializable(typeof(RevokeSetResponse))]
+[JsonSerializable(typeof(ReasonRequest))]
+[JsonSerializable(typeof(RevokeValueResponse))]
+[JsonSerializable(typeof(RotateRequest))]
+[JsonSerializable(typeof(DeliverRequest))]
+[JsonSerializable(typeof(RotationResponse))]
+[JsonSerializable(typeof(OptimizeRequest))]
+[JsonSerializable(typeof(StoreOptimization))]
+[JsonSerializable(typeof(RestoreRequest))]
+[JsonSerializable(typeof(StoreRestoration))]
 [JsonSerializable(typeof(UpdateTokenRequest))]
 [JsonSerializable(typeof(IdentityRequest))]
 [JsonSerializable(typeof(IdentityListRequest))]
