@@ -89,7 +89,9 @@
 //! 3. A revocation is durable before the call that makes it returns, and every check that starts after that, in
 //!    any process on the store, refuses the token. The cache of the check path is believed only as long as
 //!    [`store::Store::change_counter`] stands still.
-//! 4. A check writes nothing on the caller's path, and a guess fills no cache. What it notes of uses and refusals is
+//! 4. A check writes nothing on the caller's path, but for four durable conditional updates that happen once or that the
+//!    token asks for: a use that is counted, the first use of a successor, a retired value or a decoy that is presented,
+//!    and an imported token's digest made anew at its first use. A guess fills no cache. What it notes of uses and refusals is
 //!    written down in batches by a thread of the engine's ([`service::Engine::flush`]), and no time of last use goes back.
 //! 5. Unknown and wrong tokens get one answer for the same work. No secret is compared but in constant time.
 //! 6. Time is 64 bits of seconds from one [`clock::Clock`], which a test can set. A point in time is seconds since

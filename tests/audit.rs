@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -13,11 +14,14 @@ use support::{Fixture, NOW, fixture, open_at};
 use tessera_native::clock::FixedClock;
 use tessera_native::crypto::chain;
 use tessera_native::error::ErrorCode;
+use tessera_native::format::transfer::TransferForm;
 use tessera_native::model::{
     Actor, Algorithm, AuditEvent, AuditFilter, AuditSubject, NewAuditEvent, OrganizationMember, Outcome, RotationMode,
     Token, TokenSet,
 };
-use tessera_native::service::{AuditCheck, Engine, Grant, GrantRequest, Rotation, RotationRequest};
+use tessera_native::service::{
+    AuditCheck, Engine, ExportOptions, Grant, GrantRequest, ImportOptions, Rotation, RotationRequest,
+};
 
 fn all() -> AuditFilter {
     AuditFilter { limit: 1_000, ..AuditFilter::default() }
@@ -141,7 +145,42 @@ const CHANGES: &[Change] = &[
         let key = fixture.engine.owner().keys().unwrap().remove(0);
         assert!(fixture.engine.owner().remove_key(&key.key_id).unwrap().is_some());
     }),
+    ("insert_profile", "profile.create", |fixture| {
+        fixture.engine.owner().create_profile("Legacy", None, r#"{"foreignPrefix":"tsr_"}"#).unwrap();
+    }),
+    ("note_event", "token.export", |fixture| {
+        export(fixture);
+    }),
+    ("import_tokens", "token.import", |fixture| {
+        import(fixture, &["tsr_brought-over"]);
+    }),
+    ("upgrade_digest", "token.upgrade", |fixture| {
+        assert_eq!(support::check(&fixture.engine, b"tsr_brought-over"), tessera_native::model::Outcome::Valid);
+    }),
 ];
+
+fn export(fixture: &Fixture) {
+    let passphrase = tessera_native::secret::Secret::from(&b"correct horse"[..]);
+    let options = ExportOptions { form: TransferForm::Csv, passphrase, profile: None, identity: None };
+    fixture.engine.owner().export_to(&options, &mut Vec::new()).unwrap();
+}
+
+/// Brings over tokens of another system, known by the SHA-256 of their values.
+fn import(fixture: &Fixture, values: &[&str]) {
+    let owner = fixture.engine.owner();
+    let digest = |value: &&str| hex::encode(tessera_native::crypto::digest::sha256(value.as_bytes()));
+    let rows = values.iter().map(|value| format!("Adam,{}\n", digest(value)));
+    let file = format!("identity,foreignDigest\n{}", rows.collect::<String>());
+    let options = ImportOptions {
+        form: TransferForm::Csv,
+        profile: Some("Legacy".to_owned()),
+        passphrase: None,
+        creates_identities: false,
+        stops_at_bad_line: false,
+    };
+    let report = owner.import(file.as_bytes(), &options, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(report.counts.created, values.len() as u64);
+}
 
 const CONFIRM: RotationMode = RotationMode::Confirm { deadline: None };
 
@@ -166,15 +205,8 @@ fn prepare(fixture: &Fixture) -> String {
 
 /// What writes and is no change by anyone: the store's own facts, the built-in profiles, a password's hash made anew with
 /// the same password, a use that was charged, the order in the file, and what was gathered of uses and refusals.
-const HOUSEKEEPING: &[&str] = &[
-    "facts",
-    "insert_pepper",
-    "complete_profiles",
-    "replace_password_hash",
-    "charge_use",
-    "compact",
-    "write_behind",
-];
+const HOUSEKEEPING: &[&str] =
+    &["facts", "insert_pepper", "complete_profiles", "replace_password_hash", "charge_use", "compact", "write_behind"];
 
 /// What reads, in another way than the others.
 const READING: &[&str] = &["change_counter", "counts", "problems", "backup", "repeated", "walk_audit"];
@@ -194,7 +226,7 @@ fn each_change_appends_its_events() {
         let found: Vec<_> = after.iter().map(|after| after.event.event.as_str()).collect();
         assert_eq!(found.join(" "), *names, "{method}");
         for event in after.iter().map(|after| &after.event) {
-            let by_bearer = ["token.confirm", "token.reuse"].contains(&event.event.as_str());
+            let by_bearer = ["token.confirm", "token.reuse", "token.upgrade"].contains(&event.event.as_str());
             let expected = match by_bearer {
                 true => ("Adam", format!("token:{}", event.subject.as_deref().unwrap())),
                 false => ("local owner", "owner".to_owned()),
@@ -202,7 +234,7 @@ fn each_change_appends_its_events() {
             assert_eq!((event.actor.as_str(), event.actor_kind.clone()), expected, "{method}");
             let is_refusal = event.event == "token.reuse";
             assert_eq!(event.outcome == NewAuditEvent::SUCCESS, !is_refusal, "{method}");
-            let of_store = ["store.optimize"].contains(&event.event.as_str());
+            let of_store = ["store.optimize", "token.export", "token.import"].contains(&event.event.as_str());
             assert!(event.subject.is_some() != of_store, "{method}");
         }
     }

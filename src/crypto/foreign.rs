@@ -76,6 +76,11 @@ impl ForeignDigest {
         })
     }
 
+    /// SHA-256 of a value.
+    pub fn of_sha256(hash: [u8; 32]) -> Self {
+        Self(Kind::Sha256(hash))
+    }
+
     /// Whether equal values have different digests, so that a value must be found by something else than its digest.
     pub fn is_salted(&self) -> bool {
         !matches!(self.0, Kind::Sha256(_))

@@ -19,10 +19,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::digest::{DIGEST_BYTES, Pepper, authenticate};
-use super::random;
+use super::digest::{self, DIGEST_BYTES, Pepper, authenticate};
+use super::passphrase;
+use super::random::{self, BASE62};
 use super::sealing::{SealingKey, append_field};
 use crate::error::{Error, ErrorCode, Result};
+use crate::model::TokenId;
 use crate::secret::Secret;
 
 /// The peppers, of which the one with the highest id is for new digests, and the wrapping key.
@@ -145,13 +147,64 @@ impl Keyring {
 
     /// The same for one pepper and the wrapping key; none when the keyring lacks the pepper.
     pub fn pepper_check_value(&self, id: i64, store_id: &str) -> Option<[u8; DIGEST_BYTES]> {
-        let pepper = self.peppers.get(&id)?;
+        self.peppers.get(&id).map(|pepper| self.check_value_of(pepper, store_id))
+    }
+
+    /// The same for a pepper that is not the keyring's own.
+    pub fn check_value_of(&self, pepper: &Pepper, store_id: &str) -> [u8; DIGEST_BYTES] {
         let mut message = Zeroizing::new(Vec::with_capacity(96 + store_id.len()));
         append_field(&mut message, b"pepper");
         append_field(&mut message, store_id.as_bytes());
-        append_field(&mut message, &id.to_be_bytes());
+        append_field(&mut message, &pepper.id().to_be_bytes());
         append_field(&mut message, pepper.secret().as_bytes());
-        Some(authenticate(&self.check_key, &message))
+        authenticate(&self.check_key, &message)
+    }
+
+    /// A pepper over `key` that came with tokens from elsewhere: the keyring's own where it has the same one, otherwise
+    /// one whose id is below zero and follows from the key, so that no two processes give it two.
+    pub fn adopt_pepper(&self, key: &[u8; Pepper::KEY_BYTES]) -> Pepper {
+        if let Some(own) = self.peppers().find(|own| digest::equal(own.secret().as_bytes(), key)) {
+            return own.clone();
+        }
+        let mut message = Zeroizing::new(Vec::with_capacity(64));
+        append_field(&mut message, b"imported pepper");
+        append_field(&mut message, key);
+        let tag = authenticate(&self.check_key, &message);
+        let number = tag.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes) & (i64::MAX >> 1));
+        Pepper::new(-1 - number, *key)
+    }
+
+    /// Encrypts an imported pepper for storage; [`Keyring::open_pepper`] decrypts it.
+    pub fn seal_pepper(&self, pepper: &Pepper) -> Result<Vec<u8>> {
+        self.wrap(pepper.secret(), &pepper.id().to_string(), PEPPER_PURPOSE)
+    }
+
+    /// Decrypts what [`Keyring::seal_pepper`] made of the pepper with this id. Fails as [`Keyring::unwrap`] does.
+    pub fn open_pepper(&self, id: i64, sealed: &[u8]) -> Result<Pepper> {
+        let secret = self.unwrap(sealed, &id.to_string(), PEPPER_PURPOSE)?;
+        match secret.as_bytes().try_into() {
+            Ok(key) => Ok(Pepper::new(id, key)),
+            Err(_) => Err(Error::new(ErrorCode::StoreCorrupt, "A pepper of the store is not 32 bytes long.")),
+        }
+    }
+
+    /// The id of an imported token that brings none: it follows from what the token is recognised by, so that the same
+    /// token has the same id whenever it is imported, and says nothing about that.
+    pub fn id_of_imported(&self, recognised_by: &[&[u8]]) -> Result<TokenId> {
+        let mut message = Zeroizing::new(Vec::new());
+        append_field(&mut message, b"imported token");
+        recognised_by.iter().for_each(|field| append_field(&mut message, field));
+        let tag = authenticate(&self.check_key, &message);
+        let mut number = tag.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+        let text: String = (0..TokenId::LENGTH)
+            .map(|_| {
+                let digit = usize::try_from(number % 62).unwrap_or_default();
+                number /= 62;
+                char::from(BASE62[digit])
+            })
+            .collect();
+        TokenId::parse(&text)
+            .ok_or_else(|| Error::new(ErrorCode::Internal, "The id of an imported token is not in the form of one."))
     }
 
     /// The signature of a head of the audit log of the store with that id: that the record numbered `sequence` is there
@@ -195,6 +248,35 @@ impl fmt::Debug for Keyring {
     }
 }
 
+/// `peppers` for another store, sealed under `passphrase`: their keys one after the other, so that the first is number 1
+/// there. `context` as in [`passphrase::seal`], which says what is refused; beyond it more than [`MAXIMUM_SEALED_PEPPERS`].
+pub fn seal_peppers(peppers: &[Pepper], passphrase: &[u8], context: &[u8]) -> Result<String> {
+    // Sized so that the text never moves and leaves a copy behind.
+    let mut keys = Vec::with_capacity(peppers.len() * KEY_BYTES);
+    peppers.iter().for_each(|pepper| keys.extend_from_slice(pepper.secret().as_bytes()));
+    passphrase::seal(&Secret::new(keys), passphrase, context)
+}
+
+/// The keys of the peppers that [`seal_peppers`] sealed, in their order. Fails as [`passphrase::open`] does.
+pub fn open_peppers(
+    sealed: &str,
+    passphrase: &[u8],
+    context: &[u8],
+) -> Result<Vec<Zeroizing<[u8; Pepper::KEY_BYTES]>>> {
+    let keys = passphrase::open(sealed, passphrase, context)?;
+    let (keys, rest) = keys.as_bytes().as_chunks();
+    if !rest.is_empty() || keys.len() > MAXIMUM_SEALED_PEPPERS {
+        let message = "What is sealed there is not the peppers of a store.";
+        return Err(Error::new(ErrorCode::KeyRefused, message).about("passphrase"));
+    }
+    Ok(keys.iter().map(|key| Zeroizing::new(*key)).collect())
+}
+
+/// The most peppers that are sealed for another store: its own and those that were imported.
+pub const MAXIMUM_SEALED_PEPPERS: usize = 2 * Keyring::MAXIMUM_PEPPERS;
+
+/// What an imported pepper is sealed for; it opens as nothing else.
+const PEPPER_PURPOSE: &str = "pepper";
 const KEY_BYTES: usize = 32;
 const VERSION: u32 = 1;
 
@@ -346,6 +428,38 @@ mod tests {
         assert_ne!(base.pepper_check_value(1, "store"), other_wrapping.pepper_check_value(1, "store"));
         assert_eq!(base.pepper_check_value(3, "store"), None);
     }
+
+    #[test]
+    fn peppers_go_from_one_keyring_to_another() {
+        let (from, to) = (keyring(&[(1, [1; 32]), (7, [2; 32])], [9; 32]), keyring(&[(1, [2; 32])], [8; 32]));
+        let own: Vec<Pepper> = from.peppers().cloned().collect();
+        let sealed = seal_peppers(&own, b"correct horse", b"context").unwrap();
+        assert_eq!(open_peppers(&sealed, b"correct horses", b"context").unwrap_err().code(), ErrorCode::KeyRefused);
+        let keys = open_peppers(&sealed, b"correct horse", b"context").unwrap();
+        let adopted: Vec<Pepper> = keys.iter().map(|key| to.adopt_pepper(key)).collect();
+        // One is new there, and the other is its own.
+        assert!(adopted[0].id() < 0);
+        assert_eq!(adopted[1].id(), 1);
+        assert_eq!(adopted[0].digest(b"value"), own[0].digest(b"value"));
+        assert_eq!(to.adopt_pepper(&keys[0]).id(), adopted[0].id());
+        assert_ne!(from.adopt_pepper(&[5; 32]).id(), to.adopt_pepper(&[5; 32]).id());
+
+        let stored = to.seal_pepper(&adopted[0]).unwrap();
+        let opened = to.open_pepper(adopted[0].id(), &stored).unwrap();
+        assert_eq!((opened.id(), opened.digest(b"v")), (adopted[0].id(), own[0].digest(b"v")));
+        assert!(to.open_pepper(adopted[0].id() + 1, &stored).is_err());
+        assert!(from.open_pepper(adopted[0].id(), &stored).is_err());
+    }
+
+    #[test]
+    fn ids_of_imported_tokens_follow_from_what_they_are_known_by_and_the_key() {
+        let (own, other) = (keyring(&[(1, [1; 32])], [9; 32]), keyring(&[(1, [1; 32])], [8; 32]));
+        let id = own.id_of_imported(&[b"ab", b"c"]).unwrap();
+        assert_eq!(own.id_of_imported(&[b"ab", b"c"]).unwrap(), id);
+        assert_ne!(own.id_of_imported(&[b"a", b"bc"]).unwrap(), id);
+        assert_ne!(other.id_of_imported(&[b"ab", b"c"]).unwrap(), id);
+    }
+
     #[test]
     fn audit_signatures_depend_on_all_they_say_and_on_the_key() {
         let own = keyring(&[(1, [1; 32])], [9; 32]);

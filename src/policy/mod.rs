@@ -6,6 +6,7 @@
 //! | `terms` | what a token is granted under a profile |
 //! | `expiry` | when it is over |
 //! | `permit` | who may do what, and whose tokens one sees and changes |
+//! | `transfer` | what is kept of a token that comes from elsewhere |
 //! | `rotation` | what may be rotated, and when the old token gives way |
 //! | `role` | which rights a role brings |
 //! | `bound` | what is left of a token's rights and organisations at each use |
@@ -25,6 +26,7 @@ pub mod profile;
 mod role;
 mod rotation;
 mod terms;
+mod transfer;
 
 pub use admit::{AccessContext, Evidence, Gate, outcome, standing_outcome};
 pub use bound::{Organizations, Standing, bound, bound_organizations};
@@ -40,5 +42,6 @@ pub use permit::{
 pub use role::{Rights, role_name};
 pub use rotation::{MAXIMUM_IDEMPOTENCY_KEY_CHARACTERS, idempotency_key, retires_at, rotatable, successor_expiry};
 pub use terms::{Asked, Grantee, Terms, check_tag_change, check_who, terms};
+pub use transfer::{Brought, brought};
 
 pub(crate) use grant::known_roles;

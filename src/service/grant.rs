@@ -155,7 +155,7 @@ impl Session<'_> {
     }
 
     /// The organisations of these names as the store has them; `NotFound` for one that it has not.
-    fn known_organizations(&self, names: Option<&[String]>) -> Result<Option<Vec<String>>> {
+    pub(super) fn known_organizations(&self, names: Option<&[String]>) -> Result<Option<Vec<String>>> {
         let Some(names) = names else { return Ok(None) };
         if names.len() > MAXIMUM_ORGANIZATIONS {
             return Err(Error::argument("organizations", "A token may have a list of at most 64 organizations."));
@@ -191,7 +191,7 @@ impl Session<'_> {
 }
 
 /// What a kept value is sealed for; it opens as nothing else.
-const VALUE_PURPOSE: &str = "token-value";
+pub(super) const VALUE_PURPOSE: &str = "token-value";
 
 /// The most organisations of a token's list.
 const MAXIMUM_ORGANIZATIONS: usize = 64;

@@ -227,7 +227,7 @@ impl Engine {
     /// Whether a JWT's text is the one that is stored, where one is: a value that may be replaced has its digest kept.
     fn is_current(&self, value: &[u8], record: &TokenRecord) -> bool {
         record.digest.is_none_or(|stored| {
-            let pepper = stored.pepper_id.and_then(|id| self.keyring.pepper(id));
+            let pepper = stored.pepper_id.and_then(|id| self.pepper(id).ok().flatten());
             pepper.is_some_and(|pepper| digest::equal(&pepper.digest(value), &stored.bytes))
         })
     }

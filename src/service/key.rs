@@ -4,16 +4,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::crypto::signing::SigningKeyMaterial;
+use crate::crypto::{digest, random};
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::jwt::is_key_id;
-use crate::model::{Algorithm, AuditSubject, SigningKey, fold_name};
+use crate::model::{Algorithm, AuditSubject, NewAuditEvent, SigningKey, fold_name};
 use crate::policy::{self, Operation};
+use crate::secret::Secret;
 use crate::store::{KeyRecord, NewKey};
 
 use super::{Engine, Session};
 
 /// What a sealed signing key is sealed for; it opens as nothing else.
 const SEAL_PURPOSE: &str = "signing-key";
+/// The most bytes of a secret that another system signs with.
+const MAXIMUM_SECRET_BYTES: usize = 4_096;
+/// The characters of the id of a key that is brought: 131 random bits.
+const KEY_ID_CHARACTERS: usize = 22;
 
 /// How to write public keys down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +53,44 @@ impl Session<'_> {
         self.keep_key(SigningKeyMaterial::generate(algorithm)?, None)
     }
 
-    /// Puts a key into the store. `profile`: whose tokens alone it is to sign.
+    /// Gives the profile of this name a signing key that another system has too, so that its tokens are good in both:
+    /// `secret`, 1 to 4,096 bytes. The newest key of a profile signs its tokens.
+    ///
+    /// Gives the key that the profile has already, where it is over the same secret. Errors: `NotPermitted` for who is no
+    /// Administrator, and for a profile whose JWTs name their key, which is then the store's own; `NotFound` for the
+    /// profile; `KeyRefused` for an empty secret; `InvalidArgument` for one that is too long.
+    pub fn import_key(&self, profile: &str, secret: &Secret) -> Result<SigningKey> {
+        let (rules, _) = self.permit(&Operation::KEY_IMPORT)?;
+        let profile = rules.profile(profile, "profile")?;
+        if profile.settings.jwt_kind.names_keys() {
+            let message = format!("The tokens of the profile {} are signed with the store's own keys.", profile.name);
+            return Err(Error::new(ErrorCode::NotPermitted, message).about("profile"));
+        }
+        if secret.as_bytes().len() > MAXIMUM_SECRET_BYTES {
+            return Err(Error::argument("secret", "A signing key's secret has at most 4,096 bytes."));
+        }
+        if let Some(known) = of_profile(&self.ready_keys()?, &profile.name, None)
+            && digest::equal(known.material.private().as_bytes(), secret.as_bytes())
+        {
+            return Ok(known.key.clone());
+        }
+        let key_id = random::base62(KEY_ID_CHARACTERS)?.to_string();
+        let event = self.event(&Operation::KEY_IMPORT, AuditSubject::Key, key_id.clone());
+        self.put_key(SigningKeyMaterial::hmac(secret.clone(), Some(key_id))?, Some(&profile.name), event)
+    }
+
+    /// Puts a new key into the store. `profile`: whose tokens alone it is to sign.
     pub(super) fn keep_key(&self, material: SigningKeyMaterial, profile: Option<&str>) -> Result<SigningKey> {
         let key_id = material
             .key_id()
             .ok_or_else(|| Error::new(ErrorCode::Internal, "A new signing key has no key id."))?
             .to_owned();
-        let event = self.event(&Operation::KEY_CREATE, AuditSubject::Key, key_id.clone());
+        let event = self.event(&Operation::KEY_CREATE, AuditSubject::Key, key_id);
+        self.put_key(material, profile, event)
+    }
+
+    fn put_key(&self, material: SigningKeyMaterial, profile: Option<&str>, event: NewAuditEvent) -> Result<SigningKey> {
+        let key_id = material.key_id().unwrap_or_default().to_owned();
         let new = NewKey {
             algorithm: material.algorithm(),
             profile: profile.map(str::to_owned),
@@ -119,22 +156,14 @@ impl Session<'_> {
 
     /// The one key of a profile whose tokens do not name theirs; it is made when it is needed.
     pub(super) fn key_of_profile(&self, profile: &str, key_id: Option<&str>) -> Result<Arc<ReadyKey>> {
-        let find = |ready: &ReadyKeys| {
-            let fits = |ready: &&Arc<ReadyKey>| {
-                ready.key.profile.as_deref().is_some_and(|own| fold_name(own) == fold_name(profile))
-                    && ready.key.revoked_at.is_none()
-                    && key_id.is_none_or(|key_id| ready.key.key_id == key_id)
-            };
-            ready.values().filter(fits).max_by_key(|ready| ready.sequence).cloned()
-        };
-        if let Some(found) = find(&self.ready_keys()?) {
+        if let Some(found) = of_profile(&self.ready_keys()?, profile, key_id) {
             return Ok(found);
         }
         if key_id.is_some() {
             return Err(no_such_key());
         }
         self.keep_key(SigningKeyMaterial::generate(Algorithm::HS256)?, Some(profile))?;
-        find(&self.ready_keys()?).ok_or_else(no_such_key)
+        of_profile(&self.ready_keys()?, profile, None).ok_or_else(no_such_key)
     }
 
     /// The key for a grant; the store's first one is made when it is needed.
@@ -223,6 +252,16 @@ impl Engine {
         let private = self.keyring.unwrap(&record.private_sealed, key_id, SEAL_PURPOSE)?;
         SigningKeyMaterial::from_stored(record.key.algorithm, key_id, &private)
     }
+}
+
+/// The newest active key of a profile, or the one with `key_id` if it is one.
+pub(super) fn of_profile(ready: &ReadyKeys, profile: &str, key_id: Option<&str>) -> Option<Arc<ReadyKey>> {
+    let fits = |ready: &&Arc<ReadyKey>| {
+        ready.key.profile.as_deref().is_some_and(|own| fold_name(own) == fold_name(profile))
+            && ready.key.revoked_at.is_none()
+            && key_id.is_none_or(|key_id| ready.key.key_id == key_id)
+    };
+    ready.values().filter(fits).max_by_key(|ready| ready.sequence).cloned()
 }
 
 /// Refuses text that is not in the form of a key id, without repeating it.

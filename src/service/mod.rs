@@ -12,6 +12,7 @@ mod lifecycle;
 mod maintenance;
 mod open;
 mod organization;
+mod pepper;
 mod profile;
 mod rate;
 mod repeat;
@@ -20,6 +21,7 @@ mod rotate;
 mod rules;
 mod session;
 mod token;
+mod transfer;
 mod usage;
 mod validate;
 
@@ -35,6 +37,7 @@ pub use maintenance::StoreStatus;
 pub use open::OpenOptions;
 pub use rotate::{Rotation, RotationRequest};
 pub use session::Session;
+pub use transfer::{BadLine, Export, ExportOptions, ImportCounts, ImportEvent, ImportOptions, ImportReport};
 pub use usage::FlushCounts;
 
 use std::sync::Arc;
@@ -45,6 +48,7 @@ use crate::store::{Store, StoreFacts};
 
 use self::cache::VerdictCache;
 use self::key::KeySet;
+use self::pepper::ImportedPeppers;
 use self::rate::Rates;
 use self::rules::KeptRules;
 use self::usage::Usage;
@@ -59,6 +63,7 @@ pub struct Engine {
     path: std::path::PathBuf,
     verdicts: VerdictCache,
     keys: KeySet,
+    imported_peppers: ImportedPeppers,
     rules: KeptRules,
     rates: Rates,
     usage: Usage,

@@ -12,10 +12,11 @@ use crate::crypto::keyring::Keyring;
 use crate::error::{Error, ErrorCode, Result};
 use crate::policy;
 use crate::secret::Secret;
-use crate::store::{SqliteStore, Store, StoreFacts};
+use crate::store::{SqliteStore, Store, StoreFacts, StoredPepper};
 
 use super::cache::VerdictCache;
 use super::key::KeySet;
+use super::pepper::ImportedPeppers;
 use super::rate::Rates;
 use super::rules::KeptRules;
 use super::usage::Usage;
@@ -107,6 +108,7 @@ impl Engine {
             path,
             verdicts: VerdictCache::default(),
             keys: KeySet::default(),
+            imported_peppers: ImportedPeppers::default(),
             rules: KeptRules::default(),
             rates: Rates::default(),
             usage,
@@ -123,18 +125,23 @@ fn recognise(keyring: &Keyring, store: &dyn Store, facts: &StoreFacts, now_secon
             "The key does not belong to this store. Name the store's own key file, which was made beside it.",
         ));
     }
-    let is_known = |known: &[(i64, Vec<u8>)], pepper_id| known.iter().any(|(id, _)| *id == pepper_id);
+    let is_known = |known: &[StoredPepper], id| known.iter().any(|pepper| pepper.id == id);
     let mut known = store.peppers()?;
     for pepper in keyring.peppers().filter(|pepper| !is_known(&known, pepper.id())) {
         if let Some(check) = keyring.pepper_check_value(pepper.id(), &facts.store_id) {
-            store.insert_pepper(pepper.id(), check.to_vec(), now_seconds)?;
+            let stored = StoredPepper { id: pepper.id(), key_check: check.to_vec(), sealed: None };
+            store.insert_pepper(stored, now_seconds)?;
         }
     }
     // Read again: another process may have been first, with another pepper of the same id.
     known = store.peppers()?;
-    for (pepper_id, check) in &known {
-        match keyring.pepper_check_value(*pepper_id, &facts.store_id) {
-            Some(own) if digest::equal(check, &own) => {}
+    for pepper in &known {
+        let own = match &pepper.sealed {
+            None => keyring.pepper_check_value(pepper.id, &facts.store_id),
+            Some(sealed) => Some(keyring.check_value_of(&keyring.open_pepper(pepper.id, sealed)?, &facts.store_id)),
+        };
+        match own {
+            Some(own) if digest::equal(&pepper.key_check, &own) => {}
             _ => return Err(wrong("The key lacks a pepper that the store's tokens were digested with.")),
         }
     }

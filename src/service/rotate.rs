@@ -221,7 +221,7 @@ impl Engine {
     }
 
     /// An event of whoever bears the token's value, who acts as that token.
-    fn event_of_bearer(&self, event: &str, token: &Token, outcome: &str) -> NewAuditEvent {
+    pub(super) fn event_of_bearer(&self, event: &str, token: &Token, outcome: &str) -> NewAuditEvent {
         NewAuditEvent {
             at: self.now_seconds(),
             event: event.to_owned(),

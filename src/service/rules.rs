@@ -20,6 +20,8 @@ pub(super) struct Rules {
     pub(super) roles: Vec<Role>,
     /// The profiles by their folded names.
     profiles: HashMap<String, Arc<Profile>>,
+    /// Those of them that have foreign values.
+    foreign: Vec<Arc<Profile>>,
 }
 
 impl Rules {
@@ -33,6 +35,14 @@ impl Rules {
                 Err(Error::new(ErrorCode::NotFound, message).about(subject))
             }
         }
+    }
+
+    /// The profiles whose foreign values begin as `value` does, each with what follows that beginning.
+    pub(super) fn foreign_profiles<'a>(&'a self, value: &'a [u8]) -> impl Iterator<Item = (&'a Profile, &'a [u8])> {
+        self.foreign.iter().filter_map(move |profile| {
+            let prefix = profile.settings.foreign_prefix.as_ref()?;
+            value.strip_prefix(prefix.as_bytes()).map(|rest| (profile.as_ref(), rest))
+        })
     }
 
     /// All that the roles of these names bring.
@@ -65,13 +75,21 @@ impl Engine {
                 return Ok(Arc::clone(&kept.1));
             }
         }
-        let profiles = self.store.profiles()?;
+        let profiles: Vec<Arc<Profile>> = self.store.profiles()?.into_iter().map(Arc::new).collect();
         let rules = Arc::new(Rules {
             roles: self.store.roles()?,
-            profiles: profiles.into_iter().map(|profile| (fold_name(&profile.name), Arc::new(profile))).collect(),
+            foreign: profiles.iter().filter(|profile| profile.settings.foreign_prefix.is_some()).cloned().collect(),
+            profiles: profiles.into_iter().map(|profile| (fold_name(&profile.name), profile)).collect(),
         });
         *self.rules.kept.write().unwrap_or_else(PoisonError::into_inner) = (version, Arc::clone(&rules));
         Ok(rules)
+    }
+
+    /// Whether `value` begins as the foreign values of a profile did when the rules were last read: for when they cannot
+    /// be.
+    pub(super) fn was_foreign_form(&self, value: &[u8]) -> bool {
+        let kept = self.rules.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.1.foreign_profiles(value).next().is_some()
     }
 
     /// What the token of `record` may do and reach now: what it was granted, cut to what bounds it.

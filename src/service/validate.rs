@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use crate::crypto::digest;
+use crate::crypto::foreign::ForeignDigest;
 use crate::error::Result;
 use crate::format::{jwt, opaque};
-use crate::model::{Outcome, RotationStage, TokenFormat, Verdict};
+use crate::model::{NewAuditEvent, Outcome, RotationStage, TokenFormat, Verdict};
 use crate::policy::{self, AccessContext, Evidence, Gate};
-use crate::store::TokenRecord;
+use crate::store::{StoredDigest, TokenRecord};
 
 use super::Engine;
 use super::cache::Known;
@@ -49,7 +50,8 @@ impl Engine {
         // Read first: whatever is read after it is at least as new.
         let Ok(version) = self.store.change_counter() else {
             // The form needs no store, and comes before it in the order of checks.
-            let is_well_formed = opaque::parse(value).is_some() || jwt::inspect(value).is_ok();
+            let is_well_formed =
+                opaque::parse(value).is_some() || jwt::inspect(value).is_ok() || self.was_foreign_form(value);
             let outcome = if is_well_formed { Outcome::StoreUnavailable } else { Outcome::Malformed };
             return Some(Verdict::without_token(outcome));
         };
@@ -138,7 +140,9 @@ impl Engine {
         current_digest: [u8; 32],
         version: u64,
     ) -> std::result::Result<Arc<Known>, Outcome> {
-        let record = self.find_value(value, &current_digest)?;
+        let mut record = self.find_value(value, &current_digest)?;
+        // That it could not be written down must not change the answer; the next check tries again.
+        let _ = self.upgrade(&mut record, current_digest);
         let rules = self.rules().map_err(|_| Outcome::StoreUnavailable)?;
         let known = self.known(record, &rules, version).map_err(|_| Outcome::StoreUnavailable)?;
         self.verdicts.keep(current_digest, Arc::clone(&known));
@@ -151,6 +155,14 @@ impl Engine {
         value: &[u8],
         current_digest: &[u8; 32],
     ) -> std::result::Result<TokenRecord, Outcome> {
+        match self.find_own(value, current_digest) {
+            Err(refused @ (Outcome::Malformed | Outcome::Unknown)) => self.find_foreign(value, current_digest, refused),
+            found => found,
+        }
+    }
+
+    /// As [`Engine::find_value`], for values in the forms of Tessera's own.
+    fn find_own(&self, value: &[u8], current_digest: &[u8; 32]) -> std::result::Result<TokenRecord, Outcome> {
         if opaque::parse(value).is_some() {
             let found = self.find_by_digest(value, current_digest).map_err(|_| Outcome::StoreUnavailable)?;
             found.filter(|record| record.token.format == TokenFormat::Opaque).ok_or(Outcome::Unknown)
@@ -164,6 +176,70 @@ impl Engine {
                 _ => self.find_jwt(value),
             }
         }
+    }
+
+    /// As [`Engine::find_value`], for a value that begins as the foreign ones of a profile do: by its digest, by the
+    /// digest that another system knew it by, or by its public part and the salted digest that goes with it. `refused`:
+    /// what it comes to when no profile has such values.
+    fn find_foreign(
+        &self,
+        value: &[u8],
+        current_digest: &[u8; 32],
+        refused: Outcome,
+    ) -> std::result::Result<TokenRecord, Outcome> {
+        let rules = self.rules().map_err(|_| Outcome::StoreUnavailable)?;
+        if rules.foreign_profiles(value).next().is_none() {
+            return Err(refused);
+        }
+        self.find_imported(value, current_digest, &rules)
+            .map_err(|_| Outcome::StoreUnavailable)?
+            .ok_or(Outcome::Unknown)
+    }
+
+    fn find_imported(&self, value: &[u8], current_digest: &[u8; 32], rules: &Rules) -> Result<Option<TokenRecord>> {
+        let is_of_profile = |record: &TokenRecord| {
+            rules.foreign_profiles(value).any(|(profile, _)| profile.name == record.token.profile)
+        };
+        if let Some(found) = self.find_by_digest(value, current_digest)? {
+            return Ok(Some(found).filter(is_of_profile));
+        }
+        let unsalted = digest::sha256(value);
+        if let Some(found) = self.store.token_by_digest(&unsalted)? {
+            let is_same = found
+                .digest
+                .is_some_and(|stored| stored.pepper_id.is_none() && digest::equal(&stored.bytes, &unsalted));
+            return Ok(Some(found).filter(|found| is_same && is_of_profile(found)));
+        }
+        for (profile, rest) in rules.foreign_profiles(value) {
+            let Ok(rest) = std::str::from_utf8(rest) else { continue };
+            let found = self.store.token_by_public_part(&profile.name, rest)?;
+            let salted = match found.as_ref().and_then(|found| found.salted_digest.clone()) {
+                // An unknown public part takes as long as a known one, as far as there is a digest to try.
+                None => self.store.any_salted_digest(&profile.name)?,
+                salted => salted,
+            };
+            let Some(salted) = salted else { continue };
+            if ForeignDigest::parse(&salted)?.verify(value)? && found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives an imported token, whose value was just presented, a digest under the store's own pepper in place of the one
+    /// that it came with.
+    fn upgrade(&self, record: &mut TokenRecord, current_digest: [u8; 32]) -> Result<()> {
+        let is_imported = record.salted_digest.is_some()
+            || record.digest.is_some_and(|digest| digest.pepper_id.is_none_or(|id| id < 0));
+        if !is_imported {
+            return Ok(());
+        }
+        let to = StoredDigest { bytes: current_digest, pepper_id: Some(self.keyring.current().id()) };
+        let event = self.event_of_bearer("token.upgrade", &record.token, NewAuditEvent::SUCCESS);
+        if self.store.upgrade_digest(record, to, event)? {
+            (record.digest, record.salted_digest) = (Some(to), None);
+        }
+        Ok(())
     }
 
     /// What a check needs of a row, made ready for many checks.
@@ -184,19 +260,32 @@ impl Engine {
         }))
     }
 
-    /// The row of a value, by its digest under each pepper, the current one first.
+    /// The row of a value, by its digest under each pepper, the current one first, and those that were imported last.
     fn find_by_digest(&self, value: &[u8], current_digest: &[u8; 32]) -> Result<Option<TokenRecord>> {
         let current = self.keyring.current();
         let earlier = self.keyring.peppers().filter(|pepper| pepper.id() != current.id());
         for wanted in std::iter::once(*current_digest).chain(earlier.map(|pepper| pepper.digest(value))) {
             if let Some(record) = self.store.token_by_digest(&wanted)? {
-                // The index found it; a file that was tampered with may still hold another digest.
-                let same = record.digest.is_some_and(|stored| digest::equal(&stored.bytes, &wanted));
-                // One that is still being handed to a vault cannot be used.
-                let is_delivered = record.token.rotation_stage != Some(RotationStage::Prepared);
-                return Ok((same && is_delivered).then_some(record));
+                return Ok(usable(record, &wanted));
+            }
+        }
+        for pepper in self.imported_peppers()?.iter() {
+            let wanted = pepper.digest(value);
+            if let Some(record) = self.store.token_by_digest(&wanted)? {
+                return Ok(usable(record, &wanted));
             }
         }
         Ok(None)
     }
+}
+
+/// A row that was found by its digest, if it counts.
+fn usable(record: TokenRecord, wanted: &[u8; 32]) -> Option<TokenRecord> {
+    // The index found it; a file that was tampered with may still hold another digest. And one of another kind that
+    // happens to be the same is none that was made of this value.
+    let is_same =
+        record.digest.is_some_and(|stored| stored.pepper_id.is_some() && digest::equal(&stored.bytes, wanted));
+    // One that is still being handed to a vault cannot be used.
+    let is_delivered = record.token.rotation_stage != Some(RotationStage::Prepared);
+    (is_same && is_delivered).then_some(record)
 }

@@ -15,7 +15,7 @@ use std::path::Path;
 pub use sqlite::SqliteStore;
 pub(crate) use sqlite::{Opened, open_for_reading};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{
     Algorithm, AuditEvent, AuditFilter, Conditions, Identity, IdentityFilter, Name, NewAuditEvent, Organization,
     OrganizationMember, Profile, ProfileSettings, Revocation, Role, RotationMode, SigningKey, Token, TokenFilter,
@@ -43,6 +43,8 @@ pub struct TokenRecord {
     pub digest: Option<StoredDigest>,
     /// A salted digest of its value in PHC form, where it was imported and not used yet.
     pub salted_digest: Option<String>,
+    /// The part of an imported value that it was found by before its first use.
+    pub public_part: Option<String>,
     /// Its value, sealed under the wrapping key, where its profile keeps values.
     pub value_sealed: Option<Vec<u8>>,
     /// Whether its first use has to be written down before it counts.
@@ -130,6 +132,65 @@ pub struct NewToken {
     /// The key under which a repeat of the request is to lead to this token. Its first use is then written down, since
     /// a value that nobody presented yet may be replaced by a repeat.
     pub idempotency: Option<Idempotency>,
+}
+
+/// A pepper of the store's digests, as the store keeps it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredPepper {
+    /// Its id: above zero when it is in the key file, below when it came with imported tokens.
+    pub id: i64,
+    /// The value by which it is recognised.
+    pub key_check: Vec<u8>,
+    /// The pepper, sealed under the wrapping key, where it was imported.
+    pub sealed: Option<Vec<u8>>,
+}
+
+/// A token to bring over from elsewhere.
+#[derive(Clone)]
+pub struct ImportedToken {
+    /// The token. Its identity's and its creator's numbers are found by the names that follow.
+    pub token: NewToken,
+    /// The identity that it speaks for.
+    pub identity: Name,
+    /// Who granted it, where that is to be an identity of the store.
+    pub creator: Option<Name>,
+    /// Whether it cannot do without its creator, since that one bounds it.
+    pub needs_creator: bool,
+    /// The imported pepper of its digest, where it has one.
+    pub pepper: Option<StoredPepper>,
+    /// Who switched it off for now.
+    pub disabled: Option<Revocation>,
+    /// Its revocation.
+    pub revocation: Option<Revocation>,
+}
+
+/// How tokens are brought over.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ImportRules {
+    /// Whether an identity that is not there is made, with no roles and [`ImportRules::SOURCE`] as its source. Otherwise
+    /// its tokens are refused.
+    pub creates_identities: bool,
+    /// Whether the first token that is refused ends it; those before it stay.
+    pub stops_at_refusal: bool,
+}
+
+impl ImportRules {
+    /// The source of the identities that an import makes.
+    pub const SOURCE: &str = "imported";
+}
+
+/// What became of a token that was to be brought over.
+#[derive(Debug)]
+pub enum ImportOutcome {
+    /// It is in the store now; whether its identity was made for it.
+    Created {
+        /// Whether its identity was made for it.
+        with_identity: bool,
+    },
+    /// The store has it already, and leaves it as it is.
+    Unchanged,
+    /// It cannot be brought over, and nothing was done for it.
+    Refused(Error),
 }
 
 /// A token to insert that takes over from another. All that is not said here is as that one has it.
@@ -384,10 +445,10 @@ pub trait Store: Send + Sync {
 
     /// The facts of the store, made from `fresh` when it has none yet.
     fn facts(&self, fresh: &StoreFacts) -> Result<StoreFacts>;
-    /// The peppers of the store's digests: their ids, and the values by which they are recognised.
-    fn peppers(&self) -> Result<Vec<(i64, Vec<u8>)>>;
+    /// The peppers of the store's digests.
+    fn peppers(&self) -> Result<Vec<StoredPepper>>;
     /// Adds a pepper, unless there is one of that id.
-    fn insert_pepper(&self, pepper_id: i64, key_check: Vec<u8>, now_seconds: i64) -> Result<()>;
+    fn insert_pepper(&self, pepper: StoredPepper, now_seconds: i64) -> Result<()>;
     /// How much the store holds at `now_seconds`.
     fn counts(&self, now_seconds: i64) -> Result<StoreCounts>;
     /// Looks for damage; one sentence for each that was found.
@@ -399,6 +460,30 @@ pub trait Store: Send + Sync {
     fn token_by_digest(&self, digest: &[u8; 32]) -> Result<Option<TokenRecord>>;
     /// The token with this id.
     fn token_by_id(&self, id: &TokenId) -> Result<Option<TokenRecord>>;
+    /// The token with a salted digest under the profile of this name whose public part `text` begins with. No token's
+    /// public part begins with another's under one profile.
+    fn token_by_public_part(&self, profile: &str, text: &str) -> Result<Option<TokenRecord>>;
+    /// Any salted digest under the profile of this name, for the work that it takes to check one.
+    fn any_salted_digest(&self, profile: &str) -> Result<Option<String>>;
+    /// As [`Store::tokens`], with all that is known of each.
+    fn token_records(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<TokenRecord>>;
+    /// Brings tokens over in one transaction, with one event for all that it changes and one for each identity that it
+    /// makes. Gives what became of each, in order; of those after a refusal that ends it, nothing.
+    ///
+    /// A token whose id is there already is left as it is, and refused where it has another digest under the same pepper.
+    /// `AlreadyExists` for one whose value or public part is another token's, `NotFound` for what it names and is not
+    /// there. One that is refused leaves nothing behind.
+    fn import_tokens(
+        &self,
+        tokens: Vec<ImportedToken>,
+        rules: ImportRules,
+        event: NewAuditEvent,
+    ) -> Result<Vec<ImportOutcome>>;
+    /// Replaces the digest of an imported token, which is `record`'s, by one under a pepper of the store's own. Whether
+    /// it did: somebody else may have been first.
+    fn upgrade_digest(&self, record: &TokenRecord, digest: StoredDigest, event: NewAuditEvent) -> Result<bool>;
+    /// Appends an event of something that changes nothing in the store and is to be known all the same.
+    fn note_event(&self, event: NewAuditEvent) -> Result<()>;
     /// Tokens that pass the filter, in the order of their sequence.
     fn tokens(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<Token>>;
     /// Inserts a token and gives it back; `NotFound` when its identity or a role is gone.

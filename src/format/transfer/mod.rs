@@ -106,6 +106,8 @@ pub struct TransferRecord {
     pub conditions: Conditions,
     /// `createdBy`: who granted it.
     pub created_by: Option<String>,
+    /// `parent`: the id of the token by which it was granted, and within whose rights it stays.
+    pub parent: Option<TokenId>,
     /// `createdAt`: when, in seconds since 1970.
     pub created_at: Option<i64>,
     /// `notBefore`: when its time begins, in seconds since 1970.

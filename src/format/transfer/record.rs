@@ -24,7 +24,7 @@ pub(super) enum Kind {
 }
 
 /// Every member, in the order in which they are written.
-pub(super) const MEMBERS: [(&str, Kind); 29] = [
+pub(super) const MEMBERS: [(&str, Kind); 30] = [
     ("id", Kind::Text),
     ("profile", Kind::Text),
     ("identity", Kind::Text),
@@ -36,6 +36,7 @@ pub(super) const MEMBERS: [(&str, Kind); 29] = [
     ("organizations", Kind::List),
     ("conditions", Kind::Object),
     ("createdBy", Kind::Text),
+    ("parent", Kind::Text),
     ("createdAt", Kind::Time),
     ("notBefore", Kind::Time),
     ("expiresAt", Kind::Time),
@@ -60,12 +61,7 @@ pub(super) const MEMBERS: [(&str, Kind); 29] = [
 /// [`ErrorCode::InvalidArgument`]; the error names the member, and never what it holds.
 pub(super) fn read(object: Object<'_>) -> Result<TransferRecord> {
     let mut members = Members(object);
-    let id = match members.text("id")? {
-        None => None,
-        Some(id) => Some(TokenId::parse(&id).ok_or_else(|| {
-            Error::argument("id", "An id has 12 letters and digits. Leave it out, and the store makes one.")
-        })?),
-    };
+    let id = members.id("id", "An id has 12 letters and digits. Leave it out, and the store makes one.")?;
     let format = match members.text("format")? {
         None => None,
         Some(name) => Some(
@@ -96,6 +92,7 @@ pub(super) fn read(object: Object<'_>) -> Result<TransferRecord> {
         organizations: members.list("organizations")?,
         conditions: members.conditions()?,
         created_by: members.owned("createdBy")?,
+        parent: members.id("parent", "The token by which it was granted is named by an id: 12 letters and digits.")?,
         created_at: members.time("createdAt")?,
         not_before: members.time("notBefore")?,
         expires_at: members.time("expiresAt")?,
@@ -130,6 +127,7 @@ pub(super) fn write<'a>(record: &'a TransferRecord, conditions: Option<&'a str>)
         members.0.set("conditions", conditions);
     }
     members.set_text("createdBy", record.created_by.as_deref());
+    members.set_text("parent", record.parent.as_ref().map(TokenId::as_str));
     members.set_time("createdAt", record.created_at);
     members.set_time("notBefore", record.not_before);
     members.set_time("expiresAt", record.expires_at);
@@ -174,6 +172,11 @@ impl<'a> Members<'a> {
 
     fn owned(&mut self, name: &'static str) -> Result<Option<String>> {
         Ok(self.text(name)?.map(Cow::into_owned))
+    }
+
+    fn id(&mut self, name: &'static str, refusal: &'static str) -> Result<Option<TokenId>> {
+        let Some(id) = self.text(name)? else { return Ok(None) };
+        TokenId::parse(&id).map(Some).ok_or_else(|| Error::argument(name, refusal))
     }
 
     fn list(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {

@@ -45,6 +45,7 @@ fn record(identity: &str) -> TransferRecord {
         organizations: None,
         conditions: Conditions::default(),
         created_by: None,
+        parent: None,
         created_at: None,
         not_before: None,
         expires_at: None,
@@ -149,7 +150,7 @@ fn any_credential() -> impl Strategy<Value = Credential> {
 
 prop_compose! {
     fn any_record()(
-        (id, key_id) in ("[0-9A-Za-z]{12}", any_text()),
+        (id, key_id, parent) in ("[0-9A-Za-z]{12}", any_text(), proptest::option::of("[0-9A-Za-z]{12}")),
         (identity, profile, name, remark) in
             (any_text(), proptest::option::of(any_text()), proptest::option::of(any_text()), proptest::option::of(any_text())),
         (roles, tags, audiences, organizations) in
@@ -165,6 +166,7 @@ prop_compose! {
             id: (needs_key || !sparse).then(|| TokenId::parse(&id).unwrap()),
             key_id: (needs_key || !sparse).then_some(key_id),
             format: (needs_key || !sparse).then_some(TokenFormat::Jwt),
+            parent: parent.and_then(|parent| TokenId::parse(&parent)),
             profile, identity, name, roles, tags, remark, audiences, organizations, conditions, created_by, created_at,
             not_before, expires_at, warn_after, disabled, revocation, is_decoy, credential,
         }

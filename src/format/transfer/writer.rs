@@ -65,6 +65,11 @@ impl<W: Write> TransferWriter<W> {
         }
     }
 
+    /// Where it writes to.
+    pub fn sink(&mut self) -> &mut W {
+        &mut self.sink
+    }
+
     /// Writes out what the sink has buffered, and gives it back.
     ///
     /// Fails with [`ErrorCode::TransferFile`] when it cannot be written.

@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::store::{StoreCounts, StoreFacts};
+use crate::store::{StoreCounts, StoreFacts, StoredPepper};
 
 use super::tokens::{FROM, state_of};
 use super::{SqliteStore, failure, file, schema};
@@ -46,24 +46,19 @@ fn read_facts(connection: &Connection) -> rusqlite::Result<Option<StoreFacts>> {
         .optional()
 }
 
-pub(super) fn peppers(connection: &Connection) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+pub(super) fn peppers(connection: &Connection) -> rusqlite::Result<Vec<StoredPepper>> {
     connection
-        .prepare("SELECT pepper_id, key_check FROM pepper ORDER BY pepper_id")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .prepare_cached("SELECT pepper_id, key_check, sealed FROM pepper ORDER BY pepper_id")?
+        .query_map([], |row| Ok(StoredPepper { id: row.get(0)?, key_check: row.get(1)?, sealed: row.get(2)? }))?
         .collect()
 }
 
-pub(super) fn insert_pepper(
-    connection: &Connection,
-    pepper_id: i64,
-    key_check: &[u8],
-    now_seconds: i64,
-) -> rusqlite::Result<()> {
+pub(super) fn insert_pepper(connection: &Connection, pepper: &StoredPepper, now_seconds: i64) -> rusqlite::Result<()> {
     connection
-        .execute(
-            "INSERT OR IGNORE INTO pepper (pepper_id, key_check, created_at) VALUES (?1, ?2, ?3)",
-            params![pepper_id, key_check, now_seconds],
-        )
+        .prepare_cached(
+            "INSERT OR IGNORE INTO pepper (pepper_id, key_check, created_at, sealed) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![pepper.id, pepper.key_check, now_seconds, pepper.sealed])
         .map(|_| ())
 }
 

@@ -20,6 +20,7 @@ mod rotation;
 mod schema;
 mod text;
 mod tokens;
+mod transfer;
 mod usage;
 mod writer;
 
@@ -47,9 +48,9 @@ use self::file::FileKey;
 use self::schema::FileKind;
 use self::writer::Writer;
 use super::{
-    AuditExtent, AuditHead, FoundRecord, Idempotency, IdentityChange, KeyRecord, NewIdentity, NewKey, NewSuccessor,
-    NewToken, NewValue, OrganizationFilter, Repeated, Store, StoreCounts, StoreFacts, TokenChange, TokenRecord,
-    TokenUses,
+    AuditExtent, AuditHead, FoundRecord, Idempotency, IdentityChange, ImportOutcome, ImportRules, ImportedToken,
+    KeyRecord, NewIdentity, NewKey, NewSuccessor, NewToken, NewValue, OrganizationFilter, Repeated, Store, StoreCounts,
+    StoreFacts, StoredDigest, StoredPepper, TokenChange, TokenRecord, TokenUses,
 };
 
 /// How long a writer waits for another process's transaction before it gives up.
@@ -255,14 +256,12 @@ impl Store for SqliteStore {
         maintenance::facts(self, fresh)
     }
 
-    fn peppers(&self) -> Result<Vec<(i64, Vec<u8>)>> {
+    fn peppers(&self) -> Result<Vec<StoredPepper>> {
         self.read(maintenance::peppers)
     }
 
-    fn insert_pepper(&self, pepper_id: i64, key_check: Vec<u8>, now_seconds: i64) -> Result<()> {
-        self.write(move |connection| {
-            failure::context(maintenance::insert_pepper(connection, pepper_id, &key_check, now_seconds))
-        })
+    fn insert_pepper(&self, pepper: StoredPepper, now_seconds: i64) -> Result<()> {
+        self.write(move |connection| failure::context(maintenance::insert_pepper(connection, &pepper, now_seconds)))
     }
 
     // The next two read the whole store, so they have a connection of their own: checks must not wait for them.
@@ -291,6 +290,38 @@ impl Store for SqliteStore {
 
     fn tokens(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<Token>> {
         self.read(|connection| tokens::list(connection, filter, now_seconds))
+    }
+
+    fn token_by_public_part(&self, profile: &str, text: &str) -> Result<Option<TokenRecord>> {
+        self.read(|connection| transfer::by_public_part(connection, profile, text))
+    }
+
+    fn any_salted_digest(&self, profile: &str) -> Result<Option<String>> {
+        self.read(|connection| transfer::any_salted_digest(connection, profile))
+    }
+
+    fn token_records(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<TokenRecord>> {
+        self.read(|connection| tokens::list_records(connection, filter, now_seconds))
+    }
+
+    fn import_tokens(
+        &self,
+        tokens: Vec<ImportedToken>,
+        rules: ImportRules,
+        event: NewAuditEvent,
+    ) -> Result<Vec<ImportOutcome>> {
+        self.write(move |connection| transfer::import(connection, tokens, rules, event))
+    }
+
+    fn upgrade_digest(&self, record: &TokenRecord, digest: StoredDigest, event: NewAuditEvent) -> Result<bool> {
+        let (sequence, from) = (record.token.sequence, (record.digest, record.salted_digest.clone()));
+        self.record(event, move |connection| {
+            transfer::upgrade_digest(connection, sequence, &from, digest).map(|changed| (changed, changed))
+        })
+    }
+
+    fn note_event(&self, event: NewAuditEvent) -> Result<()> {
+        self.record(event, |_| Ok(((), true)))
     }
 
     fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token> {

@@ -47,7 +47,8 @@ const SELECT_FOR_CHECK: &str = ",
           FROM identity_role ir JOIN role r USING (role_id) WHERE ir.identity_id = t.creator_id),
        (SELECT group_concat(o.name, ',' ORDER BY o.name_key)
           FROM organization_member m JOIN organization o USING (organization_id) WHERE m.identity_id = t.creator_id),
-       t.digest, t.pepper_id, t.salted_digest, t.value_sealed, t.awaits_first_use, t.alerted_at IS NOT NULL
+       t.digest, t.pepper_id, t.salted_digest, t.value_sealed, t.awaits_first_use, t.alerted_at IS NOT NULL,
+       t.public_part
 ";
 
 /// The tables of [`SELECT`]. Of the epochs that a token falls under, the one that was first.
@@ -88,6 +89,24 @@ pub(super) fn by_sequence(connection: &Connection, sequence: i64) -> rusqlite::R
 }
 
 pub(super) fn list(connection: &Connection, filter: &TokenFilter, now_seconds: i64) -> rusqlite::Result<Vec<Token>> {
+    list_with(connection, "", token, filter, now_seconds)
+}
+
+pub(super) fn list_records(
+    connection: &Connection,
+    filter: &TokenFilter,
+    now_seconds: i64,
+) -> rusqlite::Result<Vec<TokenRecord>> {
+    list_with(connection, SELECT_FOR_CHECK, record, filter, now_seconds)
+}
+
+fn list_with<T>(
+    connection: &Connection,
+    more_columns: &str,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    filter: &TokenFilter,
+    now_seconds: i64,
+) -> rusqlite::Result<Vec<T>> {
     let mut conditions: Vec<&str> = Vec::new();
     let mut values: Vec<(&str, Box<dyn ToSql>)> = Vec::new();
     if let Some(identity) = &filter.identity {
@@ -140,9 +159,10 @@ pub(super) fn list(connection: &Connection, filter: &TokenFilter, now_seconds: i
     conditions.push("t.sequence > :after");
     values.push((":after", Box::new(filter.after.unwrap_or(0))));
     values.push((":limit", Box::new(filter.limit)));
-    let sql = format!("{SELECT}{FROM} WHERE {} ORDER BY t.sequence LIMIT :limit", conditions.join(" AND "));
+    let conditions = conditions.join(" AND ");
+    let sql = format!("{SELECT}{more_columns}{FROM} WHERE {conditions} ORDER BY t.sequence LIMIT :limit");
     let values: Vec<(&str, &dyn ToSql)> = values.iter().map(|(name, value)| (*name, value.as_ref())).collect();
-    connection.prepare_cached(&sql)?.query_map(values.as_slice(), token)?.collect()
+    connection.prepare_cached(&sql)?.query_map(values.as_slice(), read)?.collect()
 }
 
 /// The name of a token's state at `:now`, in terms of [`FROM`]; the same as `Token::state`.
@@ -166,6 +186,12 @@ const IS_VISIBLE: &str = "(t.identity_id = :viewer OR t.creator_id = :viewer OR 
                          AND d.organization_id = m.organization_id))))";
 
 pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
+    insert_row(connection, new)?;
+    require(connection, &new.id)
+}
+
+/// As [`insert`], without reading the token again. Gives its sequence.
+pub(super) fn insert_row(connection: &Connection, new: &NewToken) -> Result<i64> {
     let identity_is_there = failure::context(
         connection
             .prepare_cached("SELECT 1 FROM identity WHERE identity_id = ?1 AND removed_at IS NULL")
@@ -258,7 +284,7 @@ pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
     if let Some(idempotency) = &new.idempotency {
         rotation::remember(connection, idempotency, sequence, new.created_at)?;
     }
-    require(connection, &new.id)
+    Ok(sequence)
 }
 
 pub(super) fn update(connection: &Connection, id: &TokenId, change: &TokenChange) -> Result<Token> {
@@ -333,6 +359,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
         conditions,
         digest: digest.map(|bytes| StoredDigest { bytes, pepper_id }),
         salted_digest: row.get(FIRST + 10)?,
+        public_part: row.get(FIRST + 14)?,
         value_sealed: row.get(FIRST + 11)?,
         awaits_first_use: row.get(FIRST + 12)?,
         is_alerted: row.get(FIRST + 13)?,
