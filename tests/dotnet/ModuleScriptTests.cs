@@ -20,6 +20,7 @@ public sealed partial class ModuleScriptTests
         Assert.Empty(run.Error);
         Assert.Contains("May it read?    True", run.Output, StringComparison.Ordinal);
         Assert.Contains("May it operate? False", run.Output, StringComparison.Ordinal);
+        Assert.Matches("The old value: +Revoked", run.Output);
         Assert.Contains("The opaque token:   Revoked", run.Output, StringComparison.Ordinal);
         Assert.Matches(@"(?m)^Id +Name +Identity +Roles +State +ExpiresAt", run.Output);
         Assert.DoesNotMatch(@"tsr_[0-9A-Za-z]{50}", run.AllText);
@@ -63,16 +64,71 @@ public sealed partial class ModuleScriptTests
         Assert.Equal("Revoked by another process", session.Single<Token>("$grant | Get-TesseraToken").RevokedReason);
     }
 
+    [Fact]
+    public void Schedule_rotates_what_ends_soon_into_the_vault_and_can_be_repeated()
+    {
+        using var session = new ModuleSession();
+        session.Run(
+            """
+            $null = New-TesseraIdentity Adam -Role Reader
+            $old = Grant-TesseraToken Adam -Name nightly -ExpiresIn 3.00:00:00
+            $sealed = Grant-TesseraToken Adam -Name sealed -ExpiresIn 3.00:00:00
+            $nameless = Grant-TesseraToken Adam -ExpiresIn 3.00:00:00
+            $later = Grant-TesseraToken Adam -Name later -ExpiresIn 30.00:00:00
+            Disconnect-Tessera
+            $global:vault = @{}
+            function global:Set-Secret {
+                [CmdletBinding()] param([Parameter(Mandatory, Position = 0)] [string] $Name, [Parameter(Mandatory, Position = 1)] [securestring] $Secret)
+                if ($Name -eq 'sealed') { throw 'The vault is sealed.' }
+                $global:vault[$Name] = $Secret
+            }
+            """);
+
+        string first = Rotate(session, expectedExitCode: 1);
+        Assert.Matches(@"(?m)^rotated \w{12} 'nightly': \w{12} takes over, until ", first);
+        Assert.Matches(@"(?m)^failed  \w{12} 'sealed': .*The vault is sealed\.", first);
+        Assert.Matches(@"(?m)^skipped \w{12} of Adam", first);
+        Assert.DoesNotContain("later", first, StringComparison.Ordinal);
+        Assert.DoesNotMatch("tsr_[0-9A-Za-z]{50}", first);
+
+        session.Run("function global:Set-Secret([string] $Name, [securestring] $Secret) { $global:vault[$Name] = $Secret }");
+        string second = Rotate(session, expectedExitCode: 0);
+        Assert.Matches(@"(?m)^waiting \w{12} 'nightly': \w{12} was not used yet$", second);
+        Assert.Matches(@"(?m)^rotated \w{12} 'sealed': ", second);
+
+        session.Run($"Connect-Tessera '{session.Path}'");
+        foreach (string name in (string[])["nightly", "sealed"])
+        {
+            string old = name == "nightly" ? "$old" : "$sealed";
+            Assert.True(session.Single<bool>($"Test-TesseraToken {old}"));
+            Assert.True(session.Single<bool>($"Test-TesseraToken $vault['{name}']"));
+            Assert.False(session.Single<bool>($"Test-TesseraToken {old}"));
+        }
+
+        Assert.Equal(2, session.Single<int>("$vault.Count"));
+        Assert.Equal(TimeSpan.FromDays(3), session.Single<TimeSpan>("$new = Get-TesseraToken (Get-TesseraToken $old).Successor; $new.ExpiresAt - $new.CreatedAt"));
+    }
+
     [Theory]
     [MemberData(nameof(Scripts))]
     public void Script_uses_only_commands_of_the_core_and_of_Tessera(string script)
     {
         using var session = new ModuleSession(isConnected: false);
 
-        Assert.Empty(ScriptCommands.FindForeign(ScriptPath(script), session.Engine));
+        // Set-Secret is whatever the vault brings.
+        Assert.DoesNotContain(
+            ScriptCommands.FindForeign(ScriptPath(script), session.Engine),
+            use => !use.Contains(": Set-Secret -Name ", StringComparison.Ordinal));
     }
 
     internal static string ScriptPath(string script) => Path.Combine(ScriptFolder(), script);
+
+    private static string Rotate(ModuleSession session, int expectedExitCode)
+    {
+        string shown = session.ShowFile(ScriptPath("rotate-on-a-schedule.ps1"), [session.Path], out int exitCode);
+        Assert.True(exitCode == expectedExitCode, shown);
+        return shown;
+    }
 
     private static string ScriptFolder([CallerFilePath] string here = "") =>
         Path.Combine(Path.GetDirectoryName(here)!, "..", "powershell");

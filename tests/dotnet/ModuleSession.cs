@@ -83,6 +83,18 @@ internal sealed class ModuleSession : IDisposable
         return _output.ToString().ReplaceLineEndings("\n");
     }
 
+    /// <summary>Runs a script file.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="exitCode">Its exit code.</param>
+    /// <returns>All that a user would see.</returns>
+    internal string ShowFile(string path, IReadOnlyList<string> arguments, out int exitCode)
+    {
+        _output.GetStringBuilder().Clear();
+        exitCode = Engine.RunFile(path, arguments);
+        return _output.ToString().ReplaceLineEndings("\n");
+    }
+
     /// <summary>Says what a list view shows of the one object that a script gives. The engine's core has no Format-List.</summary>
     /// <param name="view">The view's name in the module's format file.</param>
     /// <param name="script">The script.</param>

@@ -2,7 +2,7 @@
 
 <#
 .SYNOPSIS
-    Tessera's main job from end to end: grant a token, check it, revoke it, check again.
+    Tessera's main job from end to end: grant a token, check it, rotate it, revoke it, check again.
 .DESCRIPTION
     Works on a store in a temporary folder of its own and leaves nothing behind. Fails with exit code 1 at the first
     step that does not do what it should. Each object goes to Out-Host by itself: in one pipeline with others of another
@@ -68,12 +68,28 @@ try {
     Assert (Test-TesseraToken $webGrant.Token -Audience 'https://api.example') 'the JSON Web Token is good for its audience'
     Assert (-not (Test-TesseraToken $webGrant.Token -Audience 'https://other.example')) 'the JSON Web Token is for no other audience'
 
+    '== The first token is rotated: its successor takes over when it is first used =='
+    $old = $grant
+    $vault = @{}
+    $grant = Update-TesseraToken $old -Vault { param($value, $token) $vault[$token.Name] = $value }
+    $grant | Out-Host
+    $waiting = Test-TesseraToken $old.Token
+    $isGood = Test-TesseraToken $vault['nightly'] -Role Reader
+    $rotated = Test-TesseraToken $old.Token -Detailed
+    "The old value, until then: $waiting"
+    "The new value:             $isGood"
+    "The old value:             $($rotated.Outcome)"
+    Assert ($null -eq $grant.Token) 'the vault has the new value, and nobody else'
+    Assert $waiting 'the old value is good until the new one is used'
+    Assert $isGood 'the new value has the role that the old one had'
+    Assert ($rotated.Outcome -eq 'Revoked') 'the old value is refused from the first use of the new one on'
+
     '== Both are revoked =='
     $grant, $webGrant | Revoke-TesseraToken -Reason 'The main job is done' -Confirm:$false
     Get-TesseraToken -State Revoked | Out-Host
 
     '== Somebody presents them again =='
-    $after = Test-TesseraToken $grant.Token -Detailed
+    $after = Test-TesseraToken $vault['nightly'] -Detailed
     $webAfter = Test-TesseraToken $webGrant.Token -Detailed
     "The opaque token:   $($after.Outcome)"
     "The JSON Web Token: $($webAfter.Outcome)"
