@@ -8,7 +8,8 @@ public abstract class TesseraCmdlet : PSCmdlet
     /// <summary>Asks whether to go on, under -WhatIf and -Confirm, without repeating a token that was given for a name or in a path.</summary>
     /// <param name="target">What would be changed.</param>
     /// <param name="action">How.</param>
-    private protected new bool ShouldProcess(string target, string action) => base.ShouldProcess(Redaction.Redact(target), action);
+    private protected new bool ShouldProcess(string target, string action) =>
+        base.ShouldProcess(Redaction.Redact(target), Redaction.Redact(action));
 
     /// <summary>Says what was done, likewise.</summary>
     /// <param name="text">A sentence.</param>

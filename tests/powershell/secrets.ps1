@@ -56,10 +56,18 @@ try {
     }
     $text = $Secrets[3]
     $webText = $Secrets[4]
+    $new = Update-TesseraToken $opaque -Mode Grace -Grace 1:00:00
+    $null = Secret ([Net.NetworkCredential]::new('', $new.Token).Password)
+    $newText = $Secrets[7]
 
     '== Shown =='
     $opaque | Out-Host
     $opaque, $web | Out-Host
+    $new | Out-Host
+    "$new $($new.Token)"
+    Update-TesseraToken $web -Vault { $script:vault = $_ } | Out-Host
+    Disable-TesseraToken $new -Reason 'For now'
+    Enable-TesseraToken $new
     $minted | Out-Host
     "$opaque $($opaque.Token) $web $minted"
     Get-TesseraToken | Out-Host
@@ -72,7 +80,7 @@ try {
     Set-TesseraToken $opaque -Remark 'Where it is used' -PassThru | Out-Host
     Export-TesseraSigningKey
     Get-TesseraStore | Out-Host
-    $Objects.AddRange([object[]] @($opaque, $web, (Get-TesseraToken), (Test-TesseraToken $opaque -Detailed), (Get-TesseraIdentity), (Get-TesseraSigningKey), (Get-TesseraStore)))
+    $Objects.AddRange([object[]] @($opaque, $web, $new, (Get-TesseraToken), (Test-TesseraToken $opaque -Detailed), (Get-TesseraIdentity), (Get-TesseraSigningKey), (Get-TesseraStore)))
 
     '== Refused: each of these puts a secret where it does not belong =='
     Test-TesseraToken @($text, $webText)
@@ -89,6 +97,17 @@ try {
     Revoke-TesseraToken $text -Confirm:$false
     Remove-TesseraToken $webText -Confirm:$false
     Set-TesseraToken $text -Remark x
+    Update-TesseraToken $text
+    Update-TesseraToken $new -IdempotencyKey $newText
+    Update-TesseraToken $new -AsPlainText -Vault { $null = Secret $_; throw 'no room' }
+    Disable-TesseraToken $newText
+    Enable-TesseraToken $webText
+    Revoke-TesseraToken -Identity $newText -Confirm:$false
+    Revoke-TesseraToken -Profile $webText -Confirm:$false
+    Revoke-TesseraToken -Organization $text -Confirm:$false
+    Revoke-TesseraToken -KeyId $text -Confirm:$false
+    Revoke-TesseraToken -Token @($text, $webText) -Confirm:$false
+    Restore-TesseraStore ([IO.Path]::Combine($folder, $text)) ([IO.Path]::Combine($folder, $newText)) -Confirm:$false
     Get-TesseraIdentity $text, $webText
     Grant-TesseraToken $text
     Grant-TesseraToken Adam -Role $webText
@@ -109,6 +128,10 @@ try {
     New-TesseraIdentity $text -Verbose
     Connect-Tessera ([IO.Path]::Combine($folder, $text)) -WhatIf
     Backup-TesseraStore ([IO.Path]::Combine($folder, $webText)) -WhatIf
+    Restore-TesseraStore ([IO.Path]::Combine($folder, $text)) ([IO.Path]::Combine($folder, $newText)) -WhatIf
+    Revoke-TesseraToken -Tag $newText -WhatIf
+    Revoke-TesseraToken -Tag $newText -Verbose -Confirm:$false
+    Revoke-TesseraToken -Token $newText -WhatIf
     Backup-TesseraStore ([IO.Path]::Combine($folder, 'none', $text)) -Verbose
     Export-TesseraSigningKey -Path ([IO.Path]::Combine($folder, $text)) -WhatIf
     Export-TesseraSigningKey -Path ([IO.Path]::Combine($folder, 'none', $text)) -Verbose
@@ -122,6 +145,8 @@ try {
             { Grant-TesseraToken Adam -ExpiresAt $text }
             { Grant-TesseraToken Adam -NotBefore $webText }
             { Grant-TesseraToken Adam -Format $text }
+            { Update-TesseraToken AAAAAAAAAAAA -Mode $text }
+            { Update-TesseraToken AAAAAAAAAAAA -Vault $webText }
             { Get-TesseraToken -State $password }
             { $text | Get-TesseraToken -State Active }
             { Get-TesseraToken -Store $text }
@@ -135,6 +160,7 @@ try {
     try { Connect-Tessera ([IO.Path]::Combine($folder, 'none', $webText)) } catch { $_ | Out-Host }
 
     '== Revoked =='
+    Revoke-TesseraToken -Token $newText -Confirm:$false -Verbose
     $opaque, $web | Revoke-TesseraToken -Confirm:$false
     Remove-TesseraToken $opaque -WhatIf
     Remove-TesseraIdentity Adam -Confirm:$false
