@@ -5,11 +5,11 @@ mod support;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use support::{check, fixture, open_at, request};
+use support::{Fixture, check, fixture, open_at, request};
 use tessera_native::error::ErrorCode;
 use tessera_native::model::{Actor, Conditions, OrganizationMember, Outcome, RateLimit, TokenFilter, TokenFormat};
 use tessera_native::policy::{AccessContext, Lifetime};
-use tessera_native::service::{Engine, GrantRequest, OpenOptions};
+use tessera_native::service::{Engine, GrantRequest, KeyedGrant, OpenOptions};
 
 const CHILD: &str = "TESSERA_TEST_SPENDER_STORE";
 const VALUE: &str = "TESSERA_TEST_SPENDER_VALUE";
@@ -324,4 +324,99 @@ fn roles_of_ones_own_include_others_without_a_circle() {
     assert_eq!((has("Deploy"), has("Reader")), (Outcome::Valid, Outcome::RoleDenied));
     assert!(owner.remove_role("Release").unwrap() && !owner.remove_role("Release").unwrap());
     assert_eq!(has("Deploy"), Outcome::RoleDenied);
+}
+
+/// What a value that a grant under a key gave is worth now.
+fn worth(fixture: &Fixture, grant: &KeyedGrant) -> Outcome {
+    check(&fixture.engine, grant.value.as_ref().expect("a value").as_bytes())
+}
+
+#[test]
+fn a_repeated_grant_gives_one_token_with_a_fresh_value_until_one_is_presented() {
+    let fixture = fixture();
+    for format in [TokenFormat::Opaque, TokenFormat::Jwt] {
+        let owner = fixture.engine.owner();
+        let key = format!("nightly {format:?}");
+        let asked = GrantRequest { format: Some(format), name: Some("nightly".into()), ..request() };
+        let first = owner.grant_under(&asked, &key).unwrap();
+        let second = owner.grant_under(&asked, &key).unwrap();
+        assert_eq!(first.token.id, second.token.id);
+        assert_ne!(first.value.as_ref().unwrap().as_bytes(), second.value.as_ref().unwrap().as_bytes());
+        assert_eq!(worth(&fixture, &first), Outcome::Unknown, "its value ended with the repeat");
+        assert_eq!(worth(&fixture, &second), Outcome::Valid);
+        let third = owner.grant_under(&asked, &key).unwrap();
+        assert_eq!(third.token.id, first.token.id);
+        assert!(third.value.is_none(), "it was presented");
+        assert_eq!(worth(&fixture, &second), Outcome::Valid, "and goes on");
+
+        let other = GrantRequest { remark: Some("another".into()), ..asked.clone() };
+        assert_eq!(owner.grant_under(&other, &key).unwrap_err().code(), ErrorCode::Conflict);
+        assert_ne!(owner.grant_under(&other, &format!("another {key}")).unwrap().token.id, first.token.id);
+    }
+    assert_eq!(fixture.engine.owner().grant_under(&request(), "").unwrap_err().code(), ErrorCode::InvalidArgument);
+}
+
+#[test]
+fn a_key_for_repeats_belongs_to_one_actor_for_a_day() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.update_identity("Adam", None, Some(Some(b"correct horse Adam"))).unwrap();
+    let adam = fixture.engine.sign_in("Adam", b"correct horse Adam").unwrap();
+    let first = owner.grant_under(&request(), "key").unwrap();
+    let adams = fixture.engine.session(&adam).grant_under(&request(), "key").unwrap();
+    assert_ne!(first.token.id, adams.token.id);
+    // A day is over at its last second.
+    fixture.clock.set(support::NOW + 86_399);
+    assert_eq!(owner.grant_under(&request(), "key").unwrap().token.id, first.token.id);
+    fixture.clock.set(support::NOW + 86_400);
+    assert_ne!(owner.grant_under(&request(), "key").unwrap().token.id, first.token.id);
+    // What is of no use any more is not given a value.
+    let revoked = owner.grant_under(&request(), "revoked").unwrap();
+    owner.revoke_token(revoked.token.id.as_str(), None).unwrap();
+    let repeat = owner.grant_under(&request(), "revoked").unwrap();
+    assert_eq!((repeat.token.id, repeat.value.is_none()), (revoked.token.id, true));
+    let decoy = GrantRequest { is_decoy: true, ..request() };
+    let laid = owner.grant_under(&decoy, "decoy").unwrap();
+    assert!(owner.grant_under(&decoy, "decoy").unwrap().value.is_some());
+    let taken = owner.grant_under(&decoy, "decoy").unwrap();
+    assert_eq!((worth(&fixture, &taken), taken.token.id), (Outcome::Unknown, laid.token.id));
+    assert!(owner.grant_under(&decoy, "decoy").unwrap().value.is_none(), "somebody presented it");
+}
+
+#[test]
+fn a_repeat_asks_for_the_right_to_grant_anew() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_identity("Root", &["Administrator".to_owned()], Some(b"correct horse Root")).unwrap();
+    let root = fixture.engine.sign_in("Root", b"correct horse Root").unwrap();
+    let session = fixture.engine.session(&root);
+    let first = session.grant_under(&request(), "key").unwrap();
+    owner.update_identity("Root", Some(&["Reader".to_owned()]), None).unwrap();
+    assert_eq!(session.grant_under(&request(), "key").unwrap_err().code(), ErrorCode::NotPermitted);
+    assert_eq!(worth(&fixture, &first), Outcome::Valid, "its value stands");
+}
+
+/// One key in sixty-four threads: one token, and one of the values they were given is good.
+#[test]
+fn many_repeats_of_a_grant_at_once_lead_to_one_token_and_one_value() {
+    let fixture = fixture();
+    for round in 0..20 {
+        let key = format!("round {round}");
+        let grants = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..64)
+                .map(|_| scope.spawn(|| fixture.engine.owner().grant_under(&request(), &key).unwrap()))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        let good = grants
+            .iter()
+            .filter(|grant| {
+                assert_eq!(grant.token.id, grants[0].token.id);
+                let outcome = worth(&fixture, grant);
+                assert!(matches!(outcome, Outcome::Valid | Outcome::Unknown), "{outcome:?}");
+                outcome == Outcome::Valid
+            })
+            .count();
+        assert_eq!(good, 1, "round {round}");
+    }
 }

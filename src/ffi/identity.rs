@@ -1,4 +1,4 @@
-//! Exported functions over identities and roles.
+//! Exported functions over identities.
 
 use interoptopus::ffi;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::service::Session;
 
 use super::buffer::Buffer;
 use super::call::call;
-use super::wire::{IdentityRecord, Named, Removal, RoleRecord};
+use super::wire::{IdentityRecord, Named, Removal};
 use super::{guard, handle, input};
 
 /// The most bytes of a password; a longer one is refused before it is read.
@@ -188,30 +188,10 @@ pub unsafe fn tessera_identity_verify(
     unsafe { guard::answer(response, verify) }
 }
 
-#[derive(Serialize)]
-struct RolesResponse {
-    roles: Vec<RoleRecord>,
-}
-
-/// Lists every role: `{roles: [{name, includes, builtIn}]}`.
-///
-/// # Safety
-///
-/// `response` may be written to.
-#[ffi]
-pub unsafe fn tessera_role_list(store: u64, response: *mut Buffer) -> u32 {
-    let list = || {
-        let roles = handle::find(store)?.session().roles()?;
-        Ok(RolesResponse { roles: roles.into_iter().map(Into::into).collect() })
-    };
-    // SAFETY: by the contract.
-    unsafe { guard::answer(response, list) }
-}
-
 /// # Safety
 ///
 /// As for [`input::optional_bytes`].
-unsafe fn read_password<'a>(password: *const u8, length: u64) -> Result<Option<&'a [u8]>> {
+pub(super) unsafe fn read_password<'a>(password: *const u8, length: u64) -> Result<Option<&'a [u8]>> {
     // SAFETY: handed on.
     unsafe { input::optional_bytes(password, length, MAXIMUM_PASSWORD_BYTES, "password") }
 }

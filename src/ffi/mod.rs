@@ -32,6 +32,9 @@ mod input;
 mod jwt;
 mod key;
 mod lifecycle;
+mod organization;
+mod profile;
+mod role;
 mod rotation;
 mod store;
 mod token;
@@ -47,6 +50,9 @@ pub use identity::*;
 pub use jwt::*;
 pub use key::*;
 pub use lifecycle::*;
+pub use organization::*;
+pub use profile::*;
+pub use role::*;
 pub use rotation::*;
 pub use store::*;
 pub use token::*;
@@ -58,6 +64,7 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_buffer_free))
         .register(function!(tessera_version))
         .register(function!(tessera_store_open))
+        .register(function!(tessera_store_sign_in))
         .register(function!(tessera_store_close))
         .register(function!(tessera_store_set_clock))
         .register(function!(tessera_store_status))
@@ -91,6 +98,19 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_identity_remove))
         .register(function!(tessera_identity_verify))
         .register(function!(tessera_role_list))
+        .register(function!(tessera_role_create))
+        .register(function!(tessera_role_update))
+        .register(function!(tessera_role_remove))
+        .register(function!(tessera_profile_create))
+        .register(function!(tessera_profile_get))
+        .register(function!(tessera_profile_list))
+        .register(function!(tessera_profile_update))
+        .register(function!(tessera_profile_remove))
+        .register(function!(tessera_organization_create))
+        .register(function!(tessera_organization_get))
+        .register(function!(tessera_organization_list))
+        .register(function!(tessera_organization_update))
+        .register(function!(tessera_organization_remove))
         .register(function!(tessera_audit_list))
         .register(function!(tessera_audit_check))
         .register(function!(tessera_key_create))

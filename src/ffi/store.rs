@@ -11,12 +11,15 @@ use crate::clock::{Clock, SystemClock};
 use crate::crypto::keyring::Keyring;
 use crate::error::{Error, Result};
 use crate::model::Actor;
+use crate::policy::{AccessContext, Operation};
 use crate::secret::Secret;
 use crate::service::{Engine, OpenOptions, Session};
 
 use super::buffer::Buffer;
 use super::call::call;
 use super::handle::{self, HostClock, OpenStore};
+use super::identity::read_password;
+use super::token::MAXIMUM_VALUE_BYTES;
 use super::{guard, input};
 
 /// The most bytes of a key file's text.
@@ -93,6 +96,70 @@ fn flush_interval(seconds: Option<u64>) -> Result<Option<Duration>> {
         Some(0 | 86_401..) => Err(Error::argument("flushInterval", "The flush interval is one second to one day.")),
         seconds => Ok(seconds.map(Duration::from_secs)),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignInRequest {
+    identity: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SignInResponse {
+    identity: String,
+    token_id: Option<String>,
+}
+
+/// Signs in: `{identity?}` to `{identity, tokenId}`, who acts. Writes another handle of the store to `signed_in`, with
+/// which that one acts and not the store's owner; each handle is closed by itself. `secret` is the password of the
+/// identity, or without one the value of a token, for which this is a use and the operation `session.create`.
+///
+/// # Safety
+///
+/// The inputs can be read for their lengths; `signed_in` and `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_store_sign_in(
+    store: u64,
+    request: *const u8,
+    request_length: u64,
+    secret: *const u8,
+    secret_length: u64,
+    signed_in: *mut u64,
+    response: *mut Buffer,
+) -> u32 {
+    let sign_in = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: SignInRequest = unsafe { input::request(request, request_length) }?;
+        if signed_in.is_null() {
+            return Err(Error::argument("signedIn", "There is no place to write the handle to."));
+        }
+        let actor = if let Some(name) = request.identity {
+            // SAFETY: by the contract.
+            let password = unsafe { read_password(secret, secret_length) }?.unwrap_or_default();
+            store.engine.sign_in(&name, password)?
+        } else {
+            // SAFETY: by the contract.
+            let value = unsafe { input::bytes(secret, secret_length, MAXIMUM_VALUE_BYTES, "token") }?;
+            let operation = Some(Operation::SESSION_CREATE.as_str());
+            store.engine.sign_in_with_token(value, AccessContext { operation, ..AccessContext::default() })?
+        };
+        let answer = SignInResponse {
+            identity: actor.name().to_owned(),
+            token_id: match &actor {
+                Actor::Token { id, .. } => Some(id.to_string()),
+                Actor::LocalOwner | Actor::Identity { .. } => None,
+            },
+        };
+        let (engine, clock) = (Arc::clone(&store.engine), Arc::clone(&store.clock));
+        let handle = handle::give(OpenStore { engine, clock, actor });
+        // SAFETY: by the contract; null was refused above.
+        unsafe { signed_in.write(handle) };
+        Ok(answer)
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, sign_in) }
 }
 
 /// Closes a store. Calls that use it meanwhile end in their own time.

@@ -42,6 +42,7 @@ struct Granting {
     warn_after: Option<i64>,
     is_decoy: Option<bool>,
     key_id: Option<String>,
+    idempotency_key: Option<String>,
 }
 
 impl Granting {
@@ -79,7 +80,8 @@ impl Granting {
 }
 
 /// Grants a token: `{identity, name?, roles?, format?, expiresInSeconds? | expiresAt? | noExpiry?, notBefore?,
-/// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
+/// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?, idempotencyKey?}` to
+/// the token. Its value, which is told this once, goes into `token_value`; a repeat whose value was presented has none.
 ///
 /// # Safety
 ///
@@ -98,11 +100,17 @@ pub unsafe fn tessera_token_grant(
         }
         let store = handle::find(store)?;
         // SAFETY: by the contract.
-        let request: Granting = unsafe { input::request(request, request_length) }?;
-        let grant = store.session().grant(&request.into_request()?)?;
+        let mut request: Granting = unsafe { input::request(request, request_length) }?;
+        let key = request.idempotency_key.take();
+        let request = request.into_request()?;
+        let (token, value) = match key {
+            None => store.session().grant(&request).map(|grant| (grant.token, Some(grant.value)))?,
+            Some(key) => store.session().grant_under(&request, &key).map(|grant| (grant.token, grant.value))?,
+        };
+        let bytes = value.map(|value| value.as_bytes().to_vec()).unwrap_or_default();
         // SAFETY: by the contract; null was refused above.
-        unsafe { token_value.write(Buffer::give(grant.value.as_bytes().to_vec())) };
-        Ok(TokenRecord::of(grant.token, store.engine.now_seconds()))
+        unsafe { token_value.write(Buffer::give(bytes)) };
+        Ok(TokenRecord::of(token, store.engine.now_seconds()))
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, grant) }

@@ -1,18 +1,24 @@
 //! Granting tokens.
 
+use std::sync::Arc;
+
+use serde::Serialize;
+
 use crate::crypto::keyring::Keyring;
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::opaque;
-use crate::model::{Actor, AuditSubject, Conditions, Profile, Token, TokenFormat, TokenId};
-use crate::policy::{self, Asked, Grantee, Lifetime, Operation, Organizations};
+use crate::model::{Actor, AuditSubject, Conditions, Identity, Profile, Token, TokenFormat, TokenId};
+use crate::policy::{self, Acting, Asked, Grantee, Lifetime, Operation, Organizations};
 use crate::secret::Secret;
-use crate::store::{NewToken, NewValue, StoredDigest};
+use crate::store::{Idempotency, NewToken, NewValue, StoredDigest};
 
 use super::Session;
+use super::repeat::TRIES;
+use super::rules::Rules;
 
 /// What to grant.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct GrantRequest {
     /// The name of the identity that the token is to speak for.
     pub identity: String,
@@ -57,20 +63,65 @@ pub struct Grant {
     pub value: Secret,
 }
 
+/// A token that was granted under a caller's key, now or before.
+#[derive(Debug)]
+pub struct KeyedGrant {
+    /// The token.
+    pub token: Token,
+    /// Its value, told this once, which ended any earlier one; none: the value was presented before this repeat, or the
+    /// token is of no use any more.
+    pub value: Option<Secret>,
+}
+
 impl Session<'_> {
     /// Grants a token to an identity, durably before this returns.
     ///
     /// Errors: `NotFound` for the identity, a profile, a role, an organisation or a key; `NotPermitted` for what the
     /// profile or the rights of the one who acts do not allow; `InvalidArgument` for what is outside its limits.
     pub fn grant(&self, request: &GrantRequest) -> Result<Grant> {
-        let now_seconds = self.now_seconds();
+        self.grant_new(request, None)
+    }
+
+    /// As [`Session::grant`], under a key of 1 to 256 characters: however often this actor makes the request within a
+    /// day, there is one token. A repeat gives it with a fresh value, which ends the earlier one, for as long as nobody
+    /// presented that, and then without a value.
+    ///
+    /// `Conflict` when the key was used for another request.
+    pub fn grant_under(&self, request: &GrantRequest, idempotency_key: &str) -> Result<KeyedGrant> {
+        let operation = Operation::TOKEN_GRANT;
+        let idempotency = self.idempotency(idempotency_key, &operation, request)?;
+        let mut tries = 0;
+        loop {
+            // Also before a repeat: it gives out a value as the first request did.
+            let (_, profile, _, _) = self.grantee(request)?;
+            if let Some(found) = self.repeated(&idempotency)? {
+                let (token, value) = self.renewed(found, &profile, &operation)?;
+                return Ok(KeyedGrant { token, value });
+            }
+            tries += 1;
+            match self.grant_new(request, Some(idempotency.clone())) {
+                Err(error) if error.code() == ErrorCode::AlreadyExists && tries < TRIES => {}
+                granted => return granted.map(|Grant { token, value }| KeyedGrant { token, value: Some(value) }),
+            }
+        }
+    }
+
+    /// The rules, the profile, who acts and the identity that the token is to speak for, when this actor may grant it
+    /// one.
+    fn grantee(&self, request: &GrantRequest) -> Result<(Arc<Rules>, Arc<Profile>, Acting, Identity)> {
         let (rules, acting) = self.permit(&Operation::TOKEN_GRANT)?;
         let profile = rules.profile(request.profile.as_deref().unwrap_or("Default"), "profile")?;
-        let identity_name = policy::name(&request.identity, "identity")?;
-        let found = self.store.identity(&identity_name)?.map(|(identity, _)| identity);
+        let name = policy::name(&request.identity, "identity")?;
+        let found = self.store.identity(&name)?.map(|(identity, _)| identity);
         // Before an identity that is not there is told from one that is.
         policy::may_grant(&acting, &profile, found.as_ref().map(|identity| identity.id))?;
-        let identity = found.ok_or_else(|| no_such_identity(identity_name.as_str()))?;
+        let identity = found.ok_or_else(|| no_such_identity(name.as_str()))?;
+        Ok((rules, profile, acting, identity))
+    }
+
+    fn grant_new(&self, request: &GrantRequest, idempotency: Option<Idempotency>) -> Result<Grant> {
+        let now_seconds = self.now_seconds();
+        let (rules, profile, acting, identity) = self.grantee(request)?;
         let organizations = self.known_organizations(request.organizations.as_deref())?;
         let asked = Asked {
             name: request.name.as_deref(),
@@ -97,7 +148,7 @@ impl Session<'_> {
         let name = terms.name.as_deref().map(|name| policy::name(name, "name")).transpose()?;
         let minted = self.mint_value(&Minting {
             id: None,
-            is_replaceable: false,
+            is_replaceable: idempotency.is_some(),
             profile: &profile,
             format: terms.format,
             identity: &identity.name,
@@ -135,7 +186,7 @@ impl Session<'_> {
             not_before: request.not_before,
             expires_at: terms.expires_at,
             warn_after,
-            idempotency: None,
+            idempotency,
         };
         let token = self.store.insert_token(new, event)?;
         Ok(Grant { token, value: minted.value })

@@ -29,7 +29,7 @@ pub use audit::{AuditCheck, BrokenRecord};
 pub use file_scan::{
     FileScan, FileScanEvent, FileScanNext, FileScanOptions, FileScanProgress, MAXIMUM_SCAN_THREADS, NotRead,
 };
-pub use grant::{Grant, GrantRequest};
+pub use grant::{Grant, GrantRequest, KeyedGrant};
 pub use jwt::{MintRequest, Minted, VerifiedJwt, VerifyRequest, mint_with, verify_with};
 pub use key::KeyExport;
 pub use lifecycle::Optimization;

@@ -11,15 +11,17 @@ use crate::store::{Idempotency, TokenRecord};
 use super::Session;
 use super::grant::Minting;
 
+/// How often a request is tried again that was overtaken by another under the same key.
+pub(super) const TRIES: usize = 3;
+
 impl Session<'_> {
-    /// The actor's key for repeats of this request, where it gives one: 1 to 256 characters.
+    /// The actor's key, 1 to 256 characters, for repeats of this request.
     pub(super) fn idempotency<R: Serialize>(
         &self,
-        key: Option<&str>,
+        key: &str,
         operation: &Operation,
         request: &R,
-    ) -> Result<Option<Idempotency>> {
-        let Some(key) = key else { return Ok(None) };
+    ) -> Result<Idempotency> {
         let key = policy::idempotency_key(key)?.to_owned();
         let text = serde_json::to_vec(&(operation.as_str(), request)).map_err(|_| {
             Error::new(ErrorCode::Internal, "A defect in Tessera: a request cannot be written as JSON.")
@@ -29,7 +31,7 @@ impl Session<'_> {
             Actor::Identity { id, .. } => format!("identity:{id}"),
             Actor::Token { id, .. } => format!("token:{id}"),
         };
-        Ok(Some(Idempotency { actor, key, request_digest: self.keyring.current().digest(&text) }))
+        Ok(Idempotency { actor, key, request_digest: self.keyring.current().digest(&text) })
     }
 
     /// The token that the key led to within the last day; none when this is the first request under it. `Conflict`
@@ -56,7 +58,8 @@ impl Session<'_> {
     ) -> Result<(Token, Option<Secret>)> {
         let token = record.token;
         let is_of_use = matches!(token.state(self.now_seconds()), TokenState::Active | TokenState::Pending);
-        if !record.awaits_first_use || !is_of_use {
+        // The value of a decoy is never accepted, so that it was presented is told by its alert.
+        if !record.awaits_first_use || record.is_alerted || !is_of_use {
             return Ok((token, None));
         }
         let minted = self.mint_value(&Minting {
@@ -67,7 +70,7 @@ impl Session<'_> {
             identity: &token.identity,
             roles: &token.roles,
             audiences: token.audiences.clone(),
-            key_id: None,
+            key_id: token.key_id.as_deref(),
             not_before: token.not_before,
             expires_at: token.expires_at,
         })?;

@@ -10,11 +10,9 @@ use crate::store::{NewSuccessor, TokenRecord};
 
 use super::cache::Known;
 use super::grant::Minting;
+use super::repeat::TRIES;
 use super::token::{known_form, no_such_token};
 use super::{Engine, Session};
-
-/// How often a request is tried again that was overtaken by another under the same key.
-const TRIES: usize = 3;
 
 /// What to rotate, and how.
 #[derive(Debug, Clone, Serialize)]
@@ -106,8 +104,9 @@ impl Session<'_> {
     fn make_successor(&self, request: &RotationRequest, delivery: Option<RotationMode>) -> Result<Rotation> {
         let operation = Operation::TOKEN_ROTATE;
         let id = known_form(&request.id)?;
+        let keyed = (request, delivery.is_some());
         let idempotency =
-            self.idempotency(request.idempotency_key.as_deref(), &operation, &(request, delivery.is_some()))?;
+            request.idempotency_key.as_deref().map(|key| self.idempotency(key, &operation, &keyed)).transpose()?;
         let mut tries = 0;
         loop {
             let (rules, acting) = self.permit(&operation)?;

@@ -81,6 +81,17 @@ internal static partial class Interop {
 
 
     
+    /// Changes the settings of a profile that are named: `{name, settings}` to the profile.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_update")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_update(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
     /// Checks a JWT: `{kind?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
     /// warnings, header, payload}`. If `key` is given, it verifies and `store` may be zero; otherwise the store's keys do.
     /// 
@@ -160,6 +171,17 @@ internal static partial class Interop {
 
 
     
+    /// Finds a profile: `{name}` to the profile.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_get")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_get(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
     /// Finds a token: `{id}` to the token.
     /// 
     /// # Safety
@@ -182,10 +204,32 @@ internal static partial class Interop {
 
 
     
+    /// Finds an organisation: `{name}` to the organisation, `{id, name, members: [{identity, isAdministrator}], createdAt}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_get")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_get(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
     /// From now on the store's clock shows `now_seconds` since 1970, until it is set again.
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_set_clock")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_set_clock(ulong store, long now_seconds);
+
+
+    
+    /// Gives a role other inclusions: `{name, includes?}` to the role. Without any it includes no other.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_role_update")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_role_update(ulong store, IntPtr request, ulong request_length, IntPtr response);
 
 
     
@@ -202,8 +246,20 @@ internal static partial class Interop {
 
 
     
+    /// Gives an organisation other members: `{name, members: [{identity, isAdministrator}]}` to the organisation.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_update")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_update(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
     /// Grants a token: `{identity, name?, roles?, format?, expiresInSeconds? | expiresAt? | noExpiry?, notBefore?,
-    /// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
+    /// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?, idempotencyKey?}` to
+    /// the token. Its value, which is told this once, goes into `token_value`; a repeat whose value was presented has none.
     /// 
     /// # Safety
     /// 
@@ -224,6 +280,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_audit_list")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_audit_list(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Lists every profile, the built-in ones first: `{profiles: [{name, builtIn, settings}]}`. The settings are the members
+    /// of [`ProfileSettings`].
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_list")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_list(ulong store, IntPtr response);
 
 
     
@@ -258,6 +326,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_identity_list")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_identity_list(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Lists organisations by name: `{name?, afterName?, limit?}` to `{organizations, next}`; `next` is the next page's
+    /// `afterName`, or null on the last page.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_list")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_list(ulong store, IntPtr request, ulong request_length, IntPtr response);
 
 
     
@@ -298,6 +378,29 @@ internal static partial class Interop {
 
 
     
+    /// Makes a profile: `{name, settings}` to the profile. The settings are those that are to differ from the profile
+    /// `Default`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_create")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_create(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Makes a role: `{name, includes?}` to the role.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_role_create")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_role_create(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
     /// Makes a signing key: `{algorithm? = "ES256"}` to the key.
     /// 
     /// # Safety
@@ -317,6 +420,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_identity_create")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_identity_create(ulong store, IntPtr request, ulong request_length, IntPtr password, ulong password_length, IntPtr response);
+
+
+    
+    /// Makes an organisation: `{name, members: [{identity, isAdministrator}]}` to the organisation.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_create")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_create(ulong store, IntPtr request, ulong request_length, IntPtr response);
 
 
     
@@ -356,6 +470,28 @@ internal static partial class Interop {
 
 
     
+    /// Removes a profile that no token and no signing key follows: `{name}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_remove")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_remove(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Removes a role, from every identity, token and role that has it: `{name}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_role_remove")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_role_remove(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
     /// Removes a signing key and revokes the tokens that it signed: `{keyId}` to `{changed, revokedTokens}`.
     /// 
     /// # Safety
@@ -375,6 +511,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_identity_remove")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_identity_remove(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Removes an organisation, and with it the access that tokens have to it: `{name}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_remove")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_remove(ulong store, IntPtr request, ulong request_length, IntPtr response);
 
 
     
@@ -444,6 +591,19 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_impact")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_token_impact(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Signs in: `{identity?}` to `{identity, tokenId}`, who acts. Writes another handle of the store to `signed_in`, with
+    /// which that one acts and not the store's owner; each handle is closed by itself. `secret` is the password of the
+    /// identity, or without one the value of a token, for which this is a use and the operation `session.create`.
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `signed_in` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_store_sign_in")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_store_sign_in(ulong store, IntPtr request, ulong request_length, IntPtr secret, ulong secret_length, IntPtr signed_in, IntPtr response);
 
 
     
@@ -618,6 +778,17 @@ internal static partial class Interop {
 
 
     
+    /// Changes the settings of a profile that are named: `{name, settings}` to the profile.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_update")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_update(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
     /// Checks a JWT: `{kind?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
     /// warnings, header, payload}`. If `key` is given, it verifies and `store` may be zero; otherwise the store's keys do.
     /// 
@@ -690,6 +861,17 @@ internal static partial class Interop {
 
 
     
+    /// Finds a profile: `{name}` to the profile.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_get")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_get(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
     /// Finds a token: `{id}` to the token.
     /// 
     /// # Safety
@@ -712,6 +894,28 @@ internal static partial class Interop {
 
 
     
+    /// Finds an organisation: `{name}` to the organisation, `{id, name, members: [{identity, isAdministrator}], createdAt}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_get")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_get(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Gives a role other inclusions: `{name, includes?}` to the role. Without any it includes no other.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_role_update")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_role_update(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
     /// Gives a token a successor: `{id, mode, graceSeconds?, deadline?, expiresInSeconds? | expiresAt? | noExpiry?,
     /// idempotencyKey?}` to `{predecessor, successor}`. The successor's value, which is told this once, goes into
     /// `token_value`; a repeat whose value was presented has none.
@@ -725,8 +929,20 @@ internal static partial class Interop {
 
 
     
+    /// Gives an organisation other members: `{name, members: [{identity, isAdministrator}]}` to the organisation.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_update")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_update(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
     /// Grants a token: `{identity, name?, roles?, format?, expiresInSeconds? | expiresAt? | noExpiry?, notBefore?,
-    /// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?}` to the token. Its value, which is told this once, goes into `token_value`.
+    /// tags?, remark?, profile?, audiences?, organizations?, conditions?, warnAfter?, isDecoy?, keyId?, idempotencyKey?}` to
+    /// the token. Its value, which is told this once, goes into `token_value`; a repeat whose value was presented has none.
     /// 
     /// # Safety
     /// 
@@ -747,6 +963,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_audit_list")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_audit_list(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Lists every profile, the built-in ones first: `{profiles: [{name, builtIn, settings}]}`. The settings are the members
+    /// of [`ProfileSettings`].
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_list")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_list(ulong store, ref Buffer response);
 
 
     
@@ -781,6 +1009,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_identity_list")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_identity_list(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Lists organisations by name: `{name?, afterName?, limit?}` to `{organizations, next}`; `next` is the next page's
+    /// `afterName`, or null on the last page.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_list")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_list(ulong store, ref byte request, ulong request_length, ref Buffer response);
 
 
     
@@ -821,6 +1061,29 @@ internal static partial class Interop {
 
 
     
+    /// Makes a profile: `{name, settings}` to the profile. The settings are those that are to differ from the profile
+    /// `Default`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_create")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_create(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Makes a role: `{name, includes?}` to the role.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_role_create")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_role_create(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
     /// Makes a signing key: `{algorithm? = "ES256"}` to the key.
     /// 
     /// # Safety
@@ -840,6 +1103,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_identity_create")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_identity_create(ulong store, ref byte request, ulong request_length, ref byte password, ulong password_length, ref Buffer response);
+
+
+    
+    /// Makes an organisation: `{name, members: [{identity, isAdministrator}]}` to the organisation.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_create")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_create(ulong store, ref byte request, ulong request_length, ref Buffer response);
 
 
     
@@ -879,6 +1153,28 @@ internal static partial class Interop {
 
 
     
+    /// Removes a profile that no token and no signing key follows: `{name}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_profile_remove")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_profile_remove(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Removes a role, from every identity, token and role that has it: `{name}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_role_remove")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_role_remove(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
     /// Removes a signing key and revokes the tokens that it signed: `{keyId}` to `{changed, revokedTokens}`.
     /// 
     /// # Safety
@@ -898,6 +1194,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_identity_remove")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_identity_remove(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Removes an organisation, and with it the access that tokens have to it: `{name}` to `{changed}`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_organization_remove")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_organization_remove(ulong store, ref byte request, ulong request_length, ref Buffer response);
 
 
     
@@ -967,6 +1274,19 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_impact")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_token_impact(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Signs in: `{identity?}` to `{identity, tokenId}`, who acts. Writes another handle of the store to `signed_in`, with
+    /// which that one acts and not the store's owner; each handle is closed by itself. `secret` is the password of the
+    /// identity, or without one the value of a token, for which this is a use and the operation `session.create`.
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `signed_in` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_store_sign_in")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_store_sign_in(ulong store, ref byte request, ulong request_length, ref byte secret, ulong secret_length, ref ulong signed_in, ref Buffer response);
 
 
     

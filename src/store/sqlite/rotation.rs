@@ -72,7 +72,8 @@ pub(super) fn renew_value(connection: &Connection, id: &TokenId, value: &NewValu
             .prepare_cached(
                 "UPDATE token SET digest = :digest, digest_kind = :kind, pepper_id = :pepper, value_sealed = :sealed,
                                   key_id = coalesce(:key, key_id)
-                 WHERE id = :id AND awaits_first_use AND rotation_stage IS NOT 'Prepared' AND revoked_at IS NULL",
+                 WHERE id = :id AND awaits_first_use AND rotation_stage IS NOT 'Prepared' AND revoked_at IS NULL
+                   AND alerted_at IS NULL",
             )
             .and_then(|mut statement| {
                 statement.execute(named_params! {
