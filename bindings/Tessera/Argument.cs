@@ -102,6 +102,41 @@ internal static class Argument
         };
     }
 
+    /// <summary>The settings of a profile: a copy, whose lists nobody changes meanwhile.</summary>
+    internal static ProfileSettings Settings(ProfileSettings settings)
+    {
+        var endpoints = new List<DeniedEndpoint>();
+        foreach (DeniedEndpoint endpoint in settings.DeniedEndpoints)
+        {
+            if (endpoints.Count == TesseraLimits.ProfileEntries)
+            {
+                throw Invalid($"'deniedEndpoints' may have at most {TesseraLimits.ProfileEntries} entries.", "deniedEndpoints");
+            }
+
+            endpoints.Add(endpoint with
+            {
+                Methods = OptionalTexts(endpoint.Methods, TesseraLimits.ConditionMethods, TesseraLimits.NameCharacters, "deniedEndpoints") ?? [],
+                Path = Text(endpoint.Path, TesseraLimits.UriCharacters, "deniedEndpoints"),
+            });
+        }
+
+        return settings with
+        {
+            Format = Defined(settings.Format),
+            JsonWebTokenKind = Defined(settings.JsonWebTokenKind),
+            Prefix = Text(settings.Prefix, TesseraLimits.NameCharacters),
+            RequiredRole = OptionalText(settings.RequiredRole, TesseraLimits.NameCharacters),
+            DefaultTag = OptionalText(settings.DefaultTag, TesseraLimits.TagCharacters),
+            DefaultRoles = OptionalTexts(settings.DefaultRoles, TesseraLimits.Roles, TesseraLimits.NameCharacters),
+            DeniedOperations = OptionalTexts(settings.DeniedOperations, TesseraLimits.ProfileEntries, TesseraLimits.NameCharacters) ?? [],
+            DeniedEndpoints = endpoints,
+            BoundedBy = Defined(settings.BoundedBy),
+            CreatorRemoved = Defined(settings.CreatorRemoved),
+            DefaultSubject = OptionalText(settings.DefaultSubject, TesseraLimits.UriCharacters),
+            ForeignPrefix = OptionalText(settings.ForeignPrefix, TesseraLimits.NameCharacters),
+        };
+    }
+
     /// <summary>A value that its enumeration names.</summary>
     internal static TEnum Defined<TEnum>(TEnum value, [CallerArgumentExpression(nameof(value))] string subject = "")
         where TEnum : struct, Enum

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Tessera;
 
 /// <summary>A named set of rights.</summary>
@@ -10,5 +12,6 @@ public sealed record Role
     public IReadOnlyList<string> Includes { get; init; } = [];
 
     /// <summary>Whether it comes with every store and cannot be changed.</summary>
+    [JsonPropertyName("builtIn")]
     public bool IsBuiltIn { get; init; }
 }

@@ -28,6 +28,15 @@ public static class TesseraLimits
     /// <summary>The most organisations in a token's list.</summary>
     public const int OrganizationsPerToken = 64;
 
+    /// <summary>The most members that one call gives an organisation.</summary>
+    public const int OrganizationMembers = 10_000;
+
+    /// <summary>The most operations, or endpoints, that a profile denies.</summary>
+    public const int ProfileEntries = 64;
+
+    /// <summary>The most characters of a key for repeats of a request.</summary>
+    public const int IdempotencyKeyCharacters = 256;
+
     /// <summary>The most addresses, operations or roles in a list of a token's conditions.</summary>
     public const int ConditionEntries = 64;
 

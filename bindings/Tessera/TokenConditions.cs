@@ -15,20 +15,20 @@ public sealed record TokenConditions
 
     /// <summary>The networks that requests must come from, in CIDR form, at most 64; empty: any that is not
     /// denied.</summary>
-    public IReadOnlyList<string> AllowedAddresses { get; init; } = [];
+    public IReadOnlyList<string> AllowedAddresses { get; init => field = value ?? EquatableList<string>.None; } = EquatableList<string>.None;
 
     /// <summary>The networks that requests must not come from, in CIDR form, at most 64. They win over the allowed
     /// ones.</summary>
-    public IReadOnlyList<string> DeniedAddresses { get; init; } = [];
+    public IReadOnlyList<string> DeniedAddresses { get; init => field = value ?? EquatableList<string>.None; } = EquatableList<string>.None;
 
     /// <summary>The HTTP methods that the token may be used with, at most 16; empty: all.</summary>
-    public IReadOnlyList<string> Methods { get; init; } = [];
+    public IReadOnlyList<string> Methods { get; init => field = value ?? EquatableList<string>.None; } = EquatableList<string>.None;
 
     /// <summary>The operations that the token may do, at most 64; empty: all.</summary>
-    public IReadOnlyList<string> Operations { get; init; } = [];
+    public IReadOnlyList<string> Operations { get; init => field = value ?? EquatableList<string>.None; } = EquatableList<string>.None;
 
     /// <summary>The roles that the token's identity must have at the time of use, at most 64.</summary>
-    public IReadOnlyList<string> RequiredRoles { get; init; } = [];
+    public IReadOnlyList<string> RequiredRoles { get; init => field = value ?? EquatableList<string>.None; } = EquatableList<string>.None;
 
     /// <summary>How often the token may be used at all: 1 to 2^53.</summary>
     public long? Uses { get; init; }

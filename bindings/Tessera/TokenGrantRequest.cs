@@ -2,9 +2,9 @@ namespace Tessera;
 
 /// <summary>What to grant.</summary>
 /// <remarks>
-/// Of <see cref="ExpiresIn"/>, <see cref="ExpiresAt"/> and <see cref="NoExpiry"/> at most one may be given. Without
-/// any,
-/// the token lives for 90 days. A JSON Web Token must expire, and within 400 days.
+/// Of <see cref="ExpiresIn"/>, <see cref="ExpiresAt"/> and <see cref="NoExpiry"/> at most one may be given. Without any,
+/// the token lives as long as its profile says: 90 days under <c>Default</c>. A JSON Web Token must expire, and within 400
+/// days unless it is one of PowerShell Universal's or Universal Dashboard's.
 /// </remarks>
 public sealed record TokenGrantRequest
 {
@@ -68,4 +68,9 @@ public sealed record TokenGrantRequest
     /// <summary>The id of the key to sign a JSON Web Token with. <see langword="null"/>: the store's newest active key;
     /// one is made where there is none.</summary>
     public string? KeyId { get; init; }
+
+    /// <summary>A key for repeats: 1 to 256 characters. However often the same one asks for this grant with it within 24
+    /// hours, there is one token; each repeat gives it with a fresh value, which ends the earlier one, for as long as nobody
+    /// presented that, and then without a value (<see cref="TokenGrant.HasValue"/>).</summary>
+    public string? IdempotencyKey { get; init; }
 }

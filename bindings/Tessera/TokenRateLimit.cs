@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using Tessera.Native;
 
 namespace Tessera;
 
@@ -11,6 +10,5 @@ public sealed record TokenRateLimit
 
     /// <summary>The length of the period: 1 second to 1 day. A fraction of a second is cut off.</summary>
     [JsonPropertyName("periodSeconds")]
-    [JsonConverter(typeof(WholeSecondsConverter))]
     public required TimeSpan Period { get; init; }
 }

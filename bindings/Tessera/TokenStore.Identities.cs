@@ -151,18 +151,6 @@ public sealed partial class TokenStore
             Wire.NameRequest,
             Wire.PasswordResponse).Verified;
 
-    /// <summary>Lists the roles that the store knows.</summary>
-    /// <returns>The roles, in the order of their making.</returns>
-    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
-    public IReadOnlyList<Role> GetRoles()
-    {
-        RoleListResponse response = Query(NativeCalls.RoleList, Wire.RoleListResponse);
-        return new EquatableList<Role>([.. response.Roles.Select(ToRole)]);
-
-        static Role ToRole(RoleResponse role) =>
-            new() { Name = role.Name, Includes = role.Includes, IsBuiltIn = role.BuiltIn };
-    }
-
     private static string IdentityName(string name) => Argument.Text(name, TesseraLimits.NameCharacters);
 
     private static string[]? RoleNames(IEnumerable<string>? roles) =>

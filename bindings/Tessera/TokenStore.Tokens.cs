@@ -11,8 +11,9 @@ public sealed partial class TokenStore
     /// <exception cref="ArgumentNullException"><paramref name="request"/>, or a member that it requires, is
     /// <see langword="null"/>.</exception>
     /// <exception cref="InvalidRequestException">A member is outside its stated form or limits, or the rules do not
-    /// allow the grant: a role that the identity does not have, for example.</exception>
-    /// <exception cref="NotFoundException">There is no such identity, role or key.</exception>
+    /// allow the grant: a role that the identity does not have, for example. <see cref="ErrorCode.Conflict"/>: another
+    /// grant was asked for with that key within the last day.</exception>
+    /// <exception cref="NotFoundException">There is no such identity, profile, role, organisation or key.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public TokenGrant Grant(TokenGrantRequest request)
     {
@@ -34,7 +35,8 @@ public sealed partial class TokenStore
             Argument.Conditions(request.Conditions),
             Argument.SecondsBefore(request.WarnAfter),
             request.IsDecoy ? true : null,
-            Argument.OptionalText(request.KeyId, TesseraLimits.NameCharacters));
+            Argument.OptionalText(request.KeyId, TesseraLimits.NameCharacters),
+            Argument.OptionalText(request.IdempotencyKey, TesseraLimits.IdempotencyKeyCharacters));
 
         using PooledBuffer json = NativeResponse.Write(wireRequest, Wire.GrantRequest);
         using StoreHandle.Lease lease = Borrow();

@@ -34,15 +34,24 @@ public sealed partial class TokenStore : IDisposable
     // without a pause would keep a disposed store open for ever.
     private volatile bool _isDisposed;
 
-    private TokenStore(string path, StoreHandle handle, TimeProvider? clock)
+    private TokenStore(string path, StoreHandle handle, TimeProvider? clock, SignInResponse? actor = null)
     {
         Path = path;
         _handle = handle;
         _clock = clock;
+        SignedInIdentity = actor?.Identity;
+        SignedInTokenId = actor?.TokenId;
     }
 
     /// <summary>The full path of the database file.</summary>
     public string Path { get; }
+
+    /// <summary>The name of the identity that acts with this object. <see langword="null"/>: the owner of the store's file
+    /// and its key, who may do everything.</summary>
+    public string? SignedInIdentity { get; }
+
+    /// <summary>The id of the token that acts with this object. <see langword="null"/>: no token does.</summary>
+    public string? SignedInTokenId { get; }
 
     /// <summary>Whether <see cref="Dispose"/> was called.</summary>
     public bool IsDisposed => _isDisposed;
@@ -95,6 +104,41 @@ public sealed partial class TokenStore : IDisposable
             handle.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Signs an identity in: gives the same store again, with which that identity acts.</summary>
+    /// <remarks>What it may do is found anew at each call, so a change of its roles is felt at once. Each of the two
+    /// objects is disposed of by itself, and works on when the other is closed. A check of a token is the same with both:
+    /// whoever presents it acts.</remarks>
+    /// <param name="name">The identity's name, compared without regard to case.</param>
+    /// <param name="password">Its password: 1 to 1,024 bytes of UTF-8.</param>
+    /// <returns>The store for that identity; the caller disposes of it.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">The name and the password do not go together
+    /// (<see cref="ErrorCode.NotPermitted"/>): a wrong password, an unknown identity and one without a password are not
+    /// told apart. Or an argument is outside its stated form or limits.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public TokenStore SignIn(string name, ReadOnlySpan<char> password)
+    {
+        string identity = Argument.Text(name, TesseraLimits.NameCharacters);
+        using PooledBuffer secret = Argument.Encode(password, TesseraLimits.PasswordBytes, nameof(password));
+        return SignIn(identity, secret.Span);
+    }
+
+    /// <summary>Signs a token in: gives the same store again, with which that token acts. It is a use of the
+    /// token.</summary>
+    /// <remarks>What the token may do is found anew at each call, so that its revocation is felt at once. What it grants is
+    /// never wider than itself, and ends with it. A token that its profile denies the operation <c>session.create</c>, or
+    /// that is tied to something that a request must state, an address for example, signs in nowhere.</remarks>
+    /// <param name="token">The token's value: at most 8,192 bytes of UTF-8.</param>
+    /// <returns>The store for that token; the caller disposes of it.</returns>
+    /// <exception cref="InvalidRequestException">The token is refused (<see cref="ErrorCode.NotPermitted"/>); the message
+    /// names the <see cref="Outcome"/>. Or it is too long.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public TokenStore SignIn(ReadOnlySpan<char> token)
+    {
+        using PooledBuffer secret = Argument.Encode(token, TesseraLimits.TokenValueBytes, nameof(token));
+        return SignIn(identity: null, secret.Span);
     }
 
     /// <summary>Says what the store is and how much it holds.</summary>
@@ -166,6 +210,23 @@ public sealed partial class TokenStore : IDisposable
     {
         _isDisposed = true;
         _handle.Dispose();
+    }
+
+    private TokenStore SignIn(string? identity, ReadOnlySpan<byte> secret)
+    {
+        using PooledBuffer request = NativeResponse.Write(new SignInRequest(identity), Wire.SignInRequest);
+        using StoreHandle.Lease lease = Borrow();
+        uint code = NativeCalls.StoreSignIn(lease.Store, request.Span, secret, out ulong store, out NativeBuffer response);
+        var handle = new StoreHandle(store);
+        try
+        {
+            return new TokenStore(Path, handle, _clock, NativeResponse.Read(code, response, Wire.SignInResponse));
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
     }
 
     private static string FullPath(string path, string subject = "path")

@@ -27,16 +27,22 @@ public sealed class TokenValue : IDisposable
         // Pinned, so that the collector leaves no second copy behind when it compacts the heap.
         _utf8 = GC.AllocateUninitializedArray<byte>(utf8Value.Length, pinned: true);
         utf8Value.CopyTo(_utf8);
+        IsEmpty = utf8Value.IsEmpty;
     }
+
+    /// <summary>Whether nothing was given out.</summary>
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    internal bool IsEmpty { get; }
 
     /// <summary>Gives the value as a string.</summary>
     /// <returns>The value.</returns>
+    /// <exception cref="InvalidOperationException">There is none: see <see cref="TokenGrant.HasValue"/>.</exception>
     /// <exception cref="ObjectDisposedException">The value was cleared.</exception>
     public string Reveal()
     {
         lock (_gate)
         {
-            ThrowIfCleared();
+            ThrowIfUnreadable();
             return Encoding.UTF8.GetString(_utf8);
         }
     }
@@ -44,12 +50,13 @@ public sealed class TokenValue : IDisposable
     /// <summary>Gives the value as a read-only secure string, without making a string of it on the way.</summary>
     /// <returns>A new secure string, which the caller disposes of. Off Windows .NET does not encrypt its
     /// contents.</returns>
+    /// <exception cref="InvalidOperationException">There is none: see <see cref="TokenGrant.HasValue"/>.</exception>
     /// <exception cref="ObjectDisposedException">The value was cleared.</exception>
     public unsafe SecureString ToSecureString()
     {
         lock (_gate)
         {
-            ThrowIfCleared();
+            ThrowIfUnreadable();
             char[] characters = GC.AllocateUninitializedArray<char>(_utf8.Length, pinned: true);
             try
             {
@@ -83,5 +90,12 @@ public sealed class TokenValue : IDisposable
     }
 
     [MemberNotNull(nameof(_utf8))]
-    private void ThrowIfCleared() => ObjectDisposedException.ThrowIf(_utf8 is null, this);
+    private void ThrowIfUnreadable()
+    {
+        ObjectDisposedException.ThrowIf(_utf8 is null, this);
+        if (IsEmpty)
+        {
+            throw new InvalidOperationException("There is no value: it was given out before, and is not told again.");
+        }
+    }
 }

@@ -43,6 +43,7 @@ public sealed class NativeBoundaryTests
                 Assert.Equal(InvalidArgument, Interop.tessera_identity_create(store, 0, length, 0, length, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_token_validate(store, 0, length, 0, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_store_open(0, length, 0, length, 0, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_store_sign_in(store, 0, length, 0, length, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_jwt_mint(0, 0, length, 0, length, 0, 0));
                 Assert.NotEqual(0u, Interop.tessera_jwt_inspect(0, length, 0));
                 Assert.NotEqual(0u, Interop.tessera_jws_verify(0, length, 0, length, 0));
@@ -127,7 +128,7 @@ public sealed class NativeBoundaryTests
 
     private static void RefusedEverywhere(ulong handle)
     {
-        StoreQuery[] queries = [NativeCalls.StoreStatus, NativeCalls.StoreCheck, NativeCalls.RoleList, NativeCalls.KeyList, NativeCalls.AuditCheck, NativeCalls.StoreFlush];
+        StoreQuery[] queries = [NativeCalls.StoreStatus, NativeCalls.StoreCheck, NativeCalls.RoleList, NativeCalls.ProfileList, NativeCalls.KeyList, NativeCalls.AuditCheck, NativeCalls.StoreFlush];
         foreach (StoreQuery query in queries)
         {
             Refused(query(handle, out NativeBuffer response), response);
@@ -140,6 +141,10 @@ public sealed class NativeBoundaryTests
             NativeCalls.KeyRemove, NativeCalls.KeyExport, NativeCalls.TokenRevokeSet, NativeCalls.TokenDisable, NativeCalls.TokenEnable,
             NativeCalls.RotationDeliver, NativeCalls.RotationAbandon, NativeCalls.StoreOptimize, NativeCalls.TokenUsage,
             NativeCalls.TokenImpact, NativeCalls.AuditList,
+            NativeCalls.RoleCreate, NativeCalls.RoleUpdate, NativeCalls.RoleRemove,
+            NativeCalls.ProfileGet, NativeCalls.ProfileCreate, NativeCalls.ProfileUpdate, NativeCalls.ProfileRemove,
+            NativeCalls.OrganizationCreate, NativeCalls.OrganizationGet, NativeCalls.OrganizationList, NativeCalls.OrganizationUpdate,
+            NativeCalls.OrganizationRemove,
         ];
         foreach (StoreRequest request in requests)
         {
@@ -160,6 +165,8 @@ public sealed class NativeBoundaryTests
         Refused(NativeCalls.TokenRevokeValue(handle, "{}"u8, "x"u8, out NativeBuffer revocation), revocation);
         Refused(NativeCalls.TokenDescribe(handle, "x"u8, out NativeBuffer description), description);
         Refused(NativeCalls.TokenValidate(handle, "x"u8, default, out _, out NativeBuffer refusal), refusal);
+        Refused(NativeCalls.StoreSignIn(handle, "{}"u8, "x"u8, out ulong signedIn, out NativeBuffer signIn), signIn);
+        Assert.Equal(0u, signedIn);
         Assert.Equal(InvalidHandle, NativeCalls.StoreSetClock(handle, 0));
         Assert.Equal(InvalidHandle, NativeCalls.StoreClose(handle));
         Refused(NativeCalls.JwtMint(handle, """{"claims":"{}"}"""u8, default, out _, out NativeBuffer mint), mint);

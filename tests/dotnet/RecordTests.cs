@@ -39,6 +39,22 @@ public sealed class RecordTests : IDisposable
         Assert.Contains("Tags = [a, b]", one.ToString(), StringComparison.Ordinal);
     }
 
+    // What the native library leaves out must not be null to a caller who goes through the list.
+    [Fact]
+    public void Lists_that_hold_nothing_are_empty()
+    {
+        using TokenGrant grant = _temporary.Store.Grant(new TokenGrantRequest { Identity = "Adam" });
+        TokenConditions conditions = grant.Token.Conditions;
+
+        Assert.Equal(new TokenConditions(), conditions);
+        IReadOnlyList<string>[] lists =
+        [
+            conditions.AllowedAddresses, conditions.DeniedAddresses, conditions.Methods, conditions.Operations, conditions.RequiredRoles,
+            Assert.Single(_temporary.Store.GetProfile("AppNeta").Settings.DeniedEndpoints).Methods,
+        ];
+        Assert.All(lists, Assert.Empty);
+    }
+
     [Fact]
     public void A_grants_text_hides_its_value()
     {

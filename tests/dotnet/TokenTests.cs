@@ -233,4 +233,33 @@ public sealed class TokenTests : IDisposable
             new TokenGrantRequest { Identity = "Adam", Format = (TokenFormat)9 })).Subject);
         Assert.Empty(Store.GetTokens());
     }
+
+    [Fact]
+    public void A_grant_under_a_key_is_one_token_however_often_it_is_asked_for()
+    {
+        var request = new TokenGrantRequest { Identity = "Adam", Name = "nightly", IdempotencyKey = "nightly 2026-03-01" };
+        using TokenGrant first = Store.Grant(request);
+        using TokenGrant second = Store.Grant(request);
+        Assert.Equal(first.Token.Id, second.Token.Id);
+        Assert.True(first.HasValue && second.HasValue);
+        Assert.Equal(Outcome.Unknown, Store.Validate(first.Value.Reveal()).Outcome);
+        Assert.True(Store.Validate(second.Value.Reveal()).IsValid);
+
+        using TokenGrant third = Store.Grant(request);
+        Assert.Equal(first.Token.Id, third.Token.Id);
+        Assert.False(third.HasValue);
+        Assert.Throws<InvalidOperationException>(() => third.Value.Reveal());
+        Assert.Throws<InvalidOperationException>(() => third.Value.ToSecureString());
+        Assert.True(Store.Validate(second.Value.Reveal()).IsValid);
+
+        InvalidRequestException other = Assert.Throws<InvalidRequestException>(() => Store.Grant(request with { Name = "other" }));
+        Assert.Equal((ErrorCode.Conflict, "idempotencyKey"), (other.Code, other.Subject));
+        Assert.Equal("idempotencyKey", Assert.Throws<InvalidRequestException>(() => Store.Grant(request with { IdempotencyKey = "" })).Subject);
+        Assert.Equal("idempotencyKey", Assert.Throws<InvalidRequestException>(() => Store.Grant(request with { IdempotencyKey = new string('x', 257) })).Subject);
+
+        _temporary.Clock.Now += TimeSpan.FromHours(24);
+        using TokenGrant nextDay = Store.Grant(request);
+        Assert.NotEqual(first.Token.Id, nextDay.Token.Id);
+        Assert.True(nextDay.HasValue);
+    }
 }

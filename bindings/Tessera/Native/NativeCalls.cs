@@ -133,6 +133,28 @@ internal static unsafe class NativeCalls
         }
     }
 
+    internal static uint StoreSignIn(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> secret,
+        out ulong signedIn,
+        out NativeBuffer response)
+    {
+        signedIn = default;
+        response = default;
+        fixed (byte* requestData = request, secretData = secret)
+        fixed (ulong* handle = &signedIn)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_store_sign_in(
+                store,
+                (nint)requestData, Length(request),
+                (nint)secretData, Length(secret),
+                (nint)handle,
+                (nint)answer);
+        }
+    }
+
     internal static uint StoreClose(ulong store) => Interop.tessera_store_close(store);
 
     internal static uint StoreSetClock(
@@ -502,6 +524,135 @@ internal static unsafe class NativeCalls
         fixed (NativeBuffer* answer = &response)
         {
             return Interop.tessera_role_list(store, (nint)answer);
+        }
+    }
+
+    internal static uint RoleCreate(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_role_create(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint RoleUpdate(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_role_update(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint RoleRemove(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_role_remove(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint ProfileList(ulong store, out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_profile_list(store, (nint)answer);
+        }
+    }
+
+    internal static uint ProfileGet(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_profile_get(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint ProfileCreate(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_profile_create(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint ProfileUpdate(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_profile_update(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint ProfileRemove(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_profile_remove(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint OrganizationCreate(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_organization_create(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint OrganizationGet(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_organization_get(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint OrganizationList(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_organization_list(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint OrganizationUpdate(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_organization_update(store, (nint)requestData, Length(request), (nint)answer);
+        }
+    }
+
+    internal static uint OrganizationRemove(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_organization_remove(store, (nint)requestData, Length(request), (nint)answer);
         }
     }
 

@@ -14,6 +14,10 @@ internal sealed record OpenRequest(
     long? ClockSeconds,
     long? FlushIntervalSeconds);
 
+internal sealed record SignInRequest(string? Identity);
+
+internal sealed record SignInResponse(string Identity, string? TokenId);
+
 internal sealed record PathRequest(string Path);
 
 internal sealed record IdRequest(string Id);
@@ -39,7 +43,8 @@ internal sealed record GrantRequest(
     TokenConditions? Conditions,
     long? WarnAfter,
     bool? IsDecoy,
-    string? KeyId);
+    string? KeyId,
+    string? IdempotencyKey);
 
 internal sealed record TokenListRequest(
     string? Identity,
@@ -102,6 +107,14 @@ internal sealed record IdentityRequest(string Name, string[]? Roles, bool? Remov
 
 internal sealed record IdentityListRequest(string? Name, string? AfterName, int Limit);
 
+internal sealed record RoleRequest(string Name, string[]? Includes);
+
+internal sealed record ProfileRequest(string Name, ProfileSettings Settings);
+
+internal sealed record OrganizationRequest(string Name, OrganizationMember[] Members);
+
+internal sealed record OrganizationListRequest(string? Name, string? AfterName, int Limit);
+
 internal sealed record CreateKeyRequest(SigningAlgorithm Algorithm);
 
 internal sealed record RevokeKeyRequest(string KeyId, string? Reason);
@@ -154,9 +167,11 @@ internal sealed record IdentityListResponse(IReadOnlyList<Identity> Identities, 
 
 internal sealed record PasswordResponse(bool Verified);
 
-internal sealed record RoleResponse(string Name, IReadOnlyList<string> Includes, bool BuiltIn);
+internal sealed record RoleListResponse(IReadOnlyList<Role> Roles);
 
-internal sealed record RoleListResponse(IReadOnlyList<RoleResponse> Roles);
+internal sealed record ProfileListResponse(IReadOnlyList<Profile> Profiles);
+
+internal sealed record OrganizationListResponse(IReadOnlyList<Organization> Organizations, string? Next);
 
 internal sealed record KeyListResponse(IReadOnlyList<SigningKey> Keys);
 
@@ -177,11 +192,16 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
     [
         typeof(UnixSecondsConverter),
         typeof(UnixDaysConverter),
+        typeof(WholeSecondsConverter),
         typeof(EquatableListConverter<string>),
         typeof(EquatableListConverter<Token>),
         typeof(EquatableListConverter<Identity>),
         typeof(EquatableListConverter<SigningKey>),
-        typeof(EquatableListConverter<RoleResponse>),
+        typeof(EquatableListConverter<Role>),
+        typeof(EquatableListConverter<Profile>),
+        typeof(EquatableListConverter<DeniedEndpoint>),
+        typeof(EquatableListConverter<Organization>),
+        typeof(EquatableListConverter<OrganizationMember>),
         typeof(EquatableListConverter<AuditEvent>),
         typeof(EquatableListConverter<TokenUsageDay>),
         typeof(EquatableListConverter<TokenUsageAddress>),
@@ -223,7 +243,18 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(Identity))]
 [JsonSerializable(typeof(IdentityListResponse))]
 [JsonSerializable(typeof(PasswordResponse))]
+[JsonSerializable(typeof(Role))]
+[JsonSerializable(typeof(RoleRequest))]
 [JsonSerializable(typeof(RoleListResponse))]
+[JsonSerializable(typeof(Profile))]
+[JsonSerializable(typeof(ProfileRequest))]
+[JsonSerializable(typeof(ProfileListResponse))]
+[JsonSerializable(typeof(Organization))]
+[JsonSerializable(typeof(OrganizationRequest))]
+[JsonSerializable(typeof(OrganizationListRequest))]
+[JsonSerializable(typeof(OrganizationListResponse))]
+[JsonSerializable(typeof(SignInRequest))]
+[JsonSerializable(typeof(SignInResponse))]
 [JsonSerializable(typeof(SigningKey))]
 [JsonSerializable(typeof(KeyListResponse))]
 [JsonSerializable(typeof(ExportResponse))]
