@@ -14,5 +14,7 @@ mod appneta;
 mod enterprise;
 mod powershell_universal;
 mod rubrik;
+#[path = "../support/mod.rs"]
+mod store;
 mod support;
 mod universal_dashboard;

@@ -2,11 +2,14 @@
 //!
 //! The two tokens that it prints are checked in the tests of JWTs.
 
-use tessera_native::model::{BoundedBy, JwtKind, TokenFormat};
+use tessera_native::error::ErrorCode;
+use tessera_native::model::{Actor, BoundedBy, JwtKind, Outcome, TokenFilter, TokenFormat};
 use tessera_native::policy::{
-    Acting, Asked, Lifetime, Operation, Standing, bound, may_grant, migrated_expiry, permitted,
+    AccessContext, Acting, Asked, Lifetime, Operation, Standing, bound, may_grant, migrated_expiry, permitted,
 };
+use tessera_native::service::GrantRequest;
 
+use crate::store::{Fixture, fixture};
 use crate::support::*;
 
 const DOCUMENT: &str = "PowerShellUniversal";
@@ -146,4 +149,121 @@ fn enhanced_security() {
     let off = tessera_native::policy::profile::changed(&built_in, changes.as_object().unwrap().clone()).unwrap();
     let off = tessera_native::policy::profile::check("WithoutEnhancedSecurity", &off).unwrap();
     assert!(off.settings.keeps_values && !off.built_in, "{DOCUMENT}: enhanced security is off");
+}
+
+/// An app token for Adam, who is an Operator.
+fn app_token() -> GrantRequest {
+    GrantRequest { identity: "Adam".into(), profile: Some(DOCUMENT.into()), ..GrantRequest::default() }
+}
+
+fn all_tokens(fixture: &Fixture) -> Vec<String> {
+    let filter = TokenFilter { limit: 1_000, ..TokenFilter::default() };
+    fixture.engine.owner().tokens(&filter).unwrap().into_iter().map(|token| token.id.to_string()).collect()
+}
+
+#[test]
+fn app_tokens_in_use() {
+    // "The custom API app tokens can utilize custom roles as well as the built in ones."
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_role("policy", &[]).unwrap();
+    let custom = owner.grant(&GrantRequest { roles: Some(list(&["policy"])), ..app_token() }).unwrap();
+    let plain = owner.grant(&app_token()).unwrap();
+    for (topic, grant, role, expected) in [
+        ("a custom role", &custom, "policy", Outcome::Valid),
+        ("a custom role brings no other", &custom, "Reader", Outcome::RoleDenied),
+        ("the role of the identity", &plain, "Operator", Outcome::Valid),
+        ("what that includes", &plain, "Reader", Outcome::Valid),
+        ("what includes that", &plain, "Administrator", Outcome::RoleDenied),
+    ] {
+        let context = AccessContext { role: Some(role), ..AccessContext::default() };
+        let found = fixture.engine.validate(grant.value.as_bytes(), context).outcome;
+        assert_eq!(found, expected, "{DOCUMENT}: {topic}");
+    }
+    // The role is the row's: what the administrator gave stands when the identity's roles change.
+    owner.update_identity("Adam", Some(&[]), None).unwrap();
+    let context = AccessContext { role: Some("Operator"), ..AccessContext::default() };
+    let found = fixture.engine.validate(plain.value.as_bytes(), context).outcome;
+    assert_eq!(found, Outcome::Valid, "{DOCUMENT}: role of the row");
+}
+
+#[test]
+fn values_are_accessible_once() {
+    // "... token values are only accessible once they are created. They are hashed and the hash value is stored in the
+    // database rather than the token. You will use the token the same way as any other token."
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_profile("WithoutEnhancedSecurity", Some(DOCUMENT), r#"{"keepsValues":true}"#).unwrap();
+    let hashed = owner.grant(&app_token()).unwrap();
+    let kept = owner.grant(&GrantRequest { profile: Some("WithoutEnhancedSecurity".into()), ..app_token() }).unwrap();
+    assert_eq!((fixture.check(&hashed), fixture.check(&kept)), (Outcome::Valid, Outcome::Valid), "{DOCUMENT}: use");
+    let again = |id: &str| owner.kept_value(id).map_err(|error| error.code());
+    let refused = again(hashed.token.id.as_str()).unwrap_err();
+    assert_eq!(refused, ErrorCode::NotPermitted, "{DOCUMENT}: accessible once");
+    let value = again(kept.token.id.as_str()).unwrap();
+    assert_eq!(value.as_bytes(), kept.value.as_bytes(), "{DOCUMENT}: enhanced security is off");
+    owner.backup(&fixture.folder.path().join("backup.db")).unwrap();
+    let file = std::fs::read(fixture.folder.path().join("backup.db")).unwrap();
+    for grant in [&hashed, &kept] {
+        // The signature alone would do, beside claims that anyone can write.
+        let value = grant.value.as_bytes();
+        let signature = &value[value.len() - 43..];
+        assert!(!file.windows(43).any(|window| window == signature), "{DOCUMENT}: the hash is stored, not the token");
+    }
+}
+
+#[test]
+fn only_what_was_granted_is_accepted() {
+    // The signature alone admits nobody: there must be a row with the digest of the whole text.
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    let (one, other) = (owner.grant(&app_token()).unwrap(), owner.grant(&app_token()).unwrap());
+    assert!(owner.remove_token(one.token.id.as_str()).unwrap());
+    assert_eq!(fixture.check(&one), Outcome::Unknown, "{DOCUMENT}: signed by the profile's key, without a row");
+    let part = |grant: &tessera_native::service::Grant, index: usize| {
+        let text = String::from_utf8(grant.value.as_bytes().to_vec()).unwrap();
+        text.split('.').nth(index).unwrap().to_owned()
+    };
+    let mixed = [part(&other, 0), part(&one, 1), part(&other, 2)].join(".");
+    let found = crate::store::check(&fixture.engine, mixed.as_bytes());
+    assert_eq!(found, Outcome::Unknown, "{DOCUMENT}: other claims under the same signature");
+}
+
+#[test]
+fn who_revokes() {
+    // An Administrator, or the token's own identity; to others it is not there.
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    for (name, role, expected) in
+        [("Root", "Administrator", Ok(())), ("Adam", "Operator", Ok(())), ("Eve", "Operator", Err(ErrorCode::NotFound))]
+    {
+        let is_there = owner.identity(name);
+        let identity = is_there.or_else(|_| owner.create_identity(name, &list(&[role]), None)).unwrap();
+        let actor = Actor::Identity { id: identity.id, name: identity.name };
+        let grant = owner.grant(&app_token()).unwrap();
+        let revoked = fixture.engine.session(&actor).revoke_token(grant.token.id.as_str(), None);
+        assert_eq!(revoked.map(drop).map_err(|error| error.code()), expected, "{DOCUMENT}: revocation by {name}");
+        let left = if expected.is_ok() { Outcome::Revoked } else { Outcome::Valid };
+        assert_eq!(fixture.check(&grant), left, "{DOCUMENT}: revocation by {name}");
+    }
+}
+
+#[test]
+fn ids_and_identities() {
+    // An id is never used again, and an identity that does not exist creates nothing.
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    let mut last = 0;
+    for _ in 0..3 {
+        let token = owner.grant(&app_token()).unwrap().token;
+        assert!(token.sequence > last, "{DOCUMENT}: the number of a token is never used again");
+        last = token.sequence;
+        assert!(owner.remove_token(token.id.as_str()).unwrap());
+    }
+    let refused = owner.grant(&GrantRequest { identity: "Missing".into(), ..app_token() }).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::NotFound, "{DOCUMENT}: an identity that does not exist");
+    owner.create_identity("Nobody", &[], None).unwrap();
+    let refused = owner.grant(&GrantRequest { identity: "Nobody".into(), ..app_token() }).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::InvalidArgument, "{DOCUMENT}: an identity without a role");
+    assert!(all_tokens(&fixture).is_empty(), "{DOCUMENT}: nothing is created");
 }

@@ -6,7 +6,9 @@ use tessera_native::format::jwt::{Expectations, Keys, MintOptions, inspect, mint
 use tessera_native::format::key::{self, KeyKind};
 use tessera_native::model::{JwtKind, Outcome, TokenFormat};
 use tessera_native::policy::Lifetime;
+use tessera_native::service::GrantRequest;
 
+use crate::store::fixture;
 use crate::support::*;
 
 const DOCUMENT: &str = "UniversalDashboard";
@@ -77,4 +79,18 @@ fn payload() {
     assert_eq!(text(NAME), "Adam", "{DOCUMENT}: user name");
     assert_eq!(text("Account"), "Billing", "{DOCUMENT}: -Payload");
     assert_eq!((text("sub"), text("aud")), (DOCUMENT.to_owned(), DOCUMENT.to_owned()), "{DOCUMENT}: defaults");
+}
+
+#[test]
+fn granted_and_revoked() {
+    // "... granted on the command line ... and then provided as part of the Authorization header when making future
+    // requests"; where there is a store, what it has revoked is refused.
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    let request = GrantRequest { identity: "Adam".into(), profile: Some(DOCUMENT.into()), ..GrantRequest::default() };
+    let (one, other) = (owner.grant(&request).unwrap(), owner.grant(&request).unwrap());
+    assert_eq!(fixture.check(&one), Outcome::Valid, "{DOCUMENT}: a granted token is accepted");
+    assert!(owner.revoke_token(one.token.id.as_str(), None).unwrap().1);
+    assert_eq!(fixture.check(&one), Outcome::Revoked, "{DOCUMENT}: a revoked token is refused");
+    assert_eq!(fixture.check(&other), Outcome::Valid, "{DOCUMENT}: another token of the same user is not affected");
 }
