@@ -91,7 +91,10 @@ internal sealed class ChoiceAttribute<T> : ArgumentAttribute
 {
     private protected override string Expected => $"one of {string.Join(", ", Enum.GetNames<T>())}";
 
-    private protected override object? Read(object value) =>
+    private protected override object? Read(object value) => Choose(value);
+
+    /// <summary>The value that is meant; null where it is none.</summary>
+    internal static object? Choose(object? value) =>
         LanguagePrimitives.TryConvertTo(value, CultureInfo.InvariantCulture, out T choice) && Enum.IsDefined(choice) ? choice : null;
 }
 
@@ -101,6 +104,70 @@ internal sealed class ScriptAttribute : ArgumentAttribute
     private protected override string Expected => "a script block, such as { Set-Secret nightly $_ }";
 
     private protected override object? Read(object value) => value as ScriptBlock;
+}
+
+/// <summary>Takes any number of an enumeration's values, or their names.</summary>
+/// <typeparam name="T">The enumeration.</typeparam>
+internal sealed class ChoicesAttribute<T> : ArgumentAttribute
+    where T : struct, Enum
+{
+    private protected override string Expected => $"any of {string.Join(", ", Enum.GetNames<T>())}";
+
+    private protected override object? Read(object value)
+    {
+        IEnumerable<object?> values = value is IList list ? list.Cast<object?>() : [value];
+        object?[] choices = [.. values.Select(ChoiceAttribute<T>.Choose)];
+        return choices.Contains(null) ? null : choices.Cast<T>().ToArray();
+    }
+}
+
+/// <summary>Takes a whole number; text in digits alone.</summary>
+internal sealed class CountAttribute : ArgumentAttribute
+{
+    private protected override string Expected => "a whole number";
+
+    private protected override object? Read(object value) => value switch
+    {
+        byte or sbyte or short or ushort or int or uint or long => Convert.ToInt64(value, CultureInfo.InvariantCulture),
+        string text when long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) => number,
+        _ => null,
+    };
+}
+
+/// <summary>Takes endpoints as text: a path, or methods and a path, as in <c>DELETE,PUT /users/*</c>.</summary>
+internal sealed class EndpointAttribute : ArgumentAttribute
+{
+    private protected override string Expected => "endpoints as text, such as '/users/**' or 'DELETE,PUT /users/*'";
+
+    private protected override object? Read(object value)
+    {
+        IEnumerable<object?> values = value is IList list ? list.Cast<object?>() : [value];
+        DeniedEndpoint?[] endpoints = [.. values.Select(entry => Parse(Unwrap(entry)))];
+        return endpoints.Contains(null) ? null : endpoints;
+    }
+
+    private static DeniedEndpoint? Parse(object? value)
+    {
+        if (value is not string text)
+        {
+            return value as DeniedEndpoint;
+        }
+
+        return text.Split(' ', StringSplitOptions.RemoveEmptyEntries) switch
+        {
+            [string path] => new DeniedEndpoint { Path = path },
+            [string methods, string path] => new DeniedEndpoint { Methods = methods.Split(','), Path = path },
+            _ => null,
+        };
+    }
+}
+
+/// <summary>Takes a name with its password.</summary>
+internal sealed class CredentialObjectAttribute : ArgumentAttribute
+{
+    private protected override string Expected => "a credential, from Get-Credential or [pscredential]::new(name, password)";
+
+    private protected override object? Read(object value) => value as PSCredential;
 }
 
 /// <summary>Takes a store.</summary>

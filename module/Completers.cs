@@ -93,6 +93,54 @@ public sealed class RoleNameCompleter : StoreCompleter
                 role.Name, role.Includes.Count == 0 ? role.Name : $"{role.Name}: includes {Text.List(role.Includes)}"));
 }
 
+/// <summary>Completes names of profiles.</summary>
+public sealed class ProfileNameCompleter : StoreCompleter
+{
+    private protected override IEnumerable<CompletionResult> Complete(TokenStore store, string word) =>
+        store.GetProfiles()
+            .Where(profile => Matches(profile.Name, word))
+            .Select(static profile => Result(
+                profile.Name, $"{profile.Name}: {profile.Settings.Format}, lifetime {Text.Lifetime(profile.Settings.DefaultLifetime)}"));
+}
+
+/// <summary>Completes names of organisations.</summary>
+public sealed class OrganizationNameCompleter : StoreCompleter
+{
+    private protected override IEnumerable<CompletionResult> Complete(TokenStore store, string word) =>
+        store.GetOrganizations()
+            .Where(organization => Matches(organization.Name, word))
+            .Select(static organization => Result(
+                organization.Name, $"{organization.Name}: {Text.List([.. organization.Members.Select(static member => member.Identity)])}"));
+}
+
+/// <summary>Completes names of operations: Tessera's own, and those that the store's profiles deny.</summary>
+public sealed class OperationCompleter : StoreCompleter
+{
+    private static readonly string[] Own =
+    [
+        "audit.check", "audit.read",
+        "identity.create", "identity.read", "identity.remove", "identity.update",
+        "jwt.mint",
+        "key.create", "key.import", "key.read", "key.remove", "key.revoke",
+        "organization.create", "organization.read", "organization.remove", "organization.update",
+        "profile.create", "profile.read", "profile.remove", "profile.update",
+        "role.create", "role.read", "role.remove", "role.update",
+        "session.create",
+        "store.backup", "store.check", "store.optimize", "store.read", "store.restore",
+        "token.disable", "token.enable", "token.export", "token.find", "token.grant", "token.import", "token.read",
+        "token.remove", "token.revoke", "token.rotate", "token.update",
+    ];
+
+    private protected override IEnumerable<CompletionResult> Complete(TokenStore store, string word) =>
+        store.GetProfiles()
+            .SelectMany(static profile => profile.Settings.DeniedOperations)
+            .Concat(Own)
+            .Distinct(StringComparer.Ordinal)
+            .Where(operation => Matches(operation, word))
+            .Order(StringComparer.Ordinal)
+            .Select(static operation => Result(operation, operation));
+}
+
 /// <summary>Completes ids of tokens: from the beginning of the id or of the token's name.</summary>
 public sealed class TokenIdCompleter : StoreCompleter
 {

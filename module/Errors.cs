@@ -17,7 +17,8 @@ internal static class Errors
     /// <summary>The record of a failure that Tessera reports.</summary>
     /// <param name="exception">The failure.</param>
     /// <param name="target">What the command was working on: an id, a name, a path; never a secret.</param>
-    public static ErrorRecord From(TesseraException exception, object? target)
+    /// <param name="noun">The command's noun, where what it names by -Name may be missing.</param>
+    public static ErrorRecord From(TesseraException exception, object? target, string? noun = null)
     {
         string message = Redaction.Redact(exception.Message);
         string? subject = exception.Subject is { } named ? Redaction.Redact(named) : null;
@@ -28,7 +29,7 @@ internal static class Errors
             exception.Code.ToString(),
             CategoryOf(exception.Code),
             target);
-        if (AdviceOn(exception.Code, subject) is { } advice)
+        if (AdviceOn(exception.Code, subject, noun) is { } advice)
         {
             record.ErrorDetails = new ErrorDetails($"{message} {advice}") { RecommendedAction = advice };
         }
@@ -158,13 +159,16 @@ internal static class Errors
     };
 
     /// <summary>The command that helps on; the engine's messages name none, as other languages have them too.</summary>
-    private static string? AdviceOn(ErrorCode code, string? subject) => (code, subject) switch
+    private static string? AdviceOn(ErrorCode code, string? subject, string? noun) => (code, subject) switch
     {
         (ErrorCode.NotFound, "role") => "Get-TesseraRole lists them.",
         (ErrorCode.NotFound, "keyId") => "Get-TesseraSigningKey lists them, and New-TesseraSigningKey makes one.",
         (ErrorCode.NotFound, "id") => "Get-TesseraToken lists them.",
-        (ErrorCode.NotFound, "identity" or "name") => "Get-TesseraIdentity lists them.",
         (ErrorCode.Conflict, "force") => "Restore-TesseraStore -Force takes that risk.",
+        (ErrorCode.NotFound, "identity" or "members") => "Get-TesseraIdentity lists them.",
+        (ErrorCode.NotFound, "profile") => "Get-TesseraProfile lists them.",
+        (ErrorCode.NotFound, "organizations") => "Get-TesseraOrganization lists them.",
+        (ErrorCode.NotFound, "name") when noun is not null => $"Get-{noun} lists them.",
         (ErrorCode.StoreCorrupt, _) => "Test-TesseraStore -Detailed says what was found.",
         _ => null,
     };

@@ -8,7 +8,7 @@ public class GrantedToken
     private readonly Token _record;
 
     internal GrantedToken(TokenGrant grant, bool asPlainText)
-        : this(grant.Token, grant.Value, asPlainText)
+        : this(grant.Token, grant.HasValue ? grant.Value : null, asPlainText)
     {
     }
 
@@ -36,6 +36,9 @@ public class GrantedToken
     /// <summary>Free text, where there is some.</summary>
     public string? Remark => _record.Remark;
 
+    /// <summary>The name of the profile whose rules it follows.</summary>
+    public string Profile => _record.Profile;
+
     /// <summary>The form of its value.</summary>
     public TokenFormat Format => _record.Format;
 
@@ -54,7 +57,7 @@ public class GrantedToken
     /// <summary>The first second at which its time is over; UTC. Null: never.</summary>
     public DateTimeOffset? ExpiresAt => _record.ExpiresAt;
 
-    /// <summary>The value: a <see cref="SecureString"/>, or a string where plain text was asked for. A secret. Null where a rotation told it before, or handed it to a vault.</summary>
+    /// <summary>The value: a <see cref="SecureString"/>, or a string where plain text was asked for. A secret. Null where a repeat of a grant or a rotation finds it in use already, or where a rotation handed it to a vault.</summary>
     public object? Token { get; }
 
     /// <summary>Names the token by its public id.</summary>

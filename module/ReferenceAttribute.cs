@@ -104,6 +104,22 @@ internal sealed class RoleNameAttribute : ReferenceAttribute
     private protected override string? NameOf(object thing) => (thing as Role)?.Name;
 }
 
+/// <summary>Takes names of profiles, and profiles.</summary>
+internal sealed class ProfileNameAttribute : ReferenceAttribute
+{
+    private protected override string Noun => "a profile";
+
+    private protected override string? NameOf(object thing) => (thing as Profile)?.Name;
+}
+
+/// <summary>Takes names of organisations, and organisations.</summary>
+internal sealed class OrganizationNameAttribute : ReferenceAttribute
+{
+    private protected override string Noun => "an organisation";
+
+    private protected override string? NameOf(object thing) => (thing as Organization)?.Name;
+}
+
 /// <summary>Takes ids of signing keys, and signing keys.</summary>
 internal sealed class KeyIdAttribute : ReferenceAttribute
 {

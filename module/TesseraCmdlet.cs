@@ -26,7 +26,7 @@ public abstract class TesseraCmdlet : PSCmdlet
         }
         catch (TesseraException exception)
         {
-            WriteError(Errors.From(exception, target));
+            WriteError(Errors.From(exception, target, (MyInvocation.MyCommand as CmdletInfo)?.Noun));
         }
         catch (ObjectDisposedException exception)
         {

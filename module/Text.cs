@@ -26,6 +26,9 @@ internal static class Text
     /// <summary>A day in UTC, as in <c>2038-01-19</c>.</summary>
     public static string Day(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
+    /// <summary>How long a token lives, as in <c>90.00:00:00</c>.</summary>
+    public static string Lifetime(TimeSpan? lifetime) => lifetime?.ToString("c", CultureInfo.InvariantCulture) ?? "for ever";
+
     /// <summary>Until when a token lives.</summary>
     public static string Expiry(DateTimeOffset? expiresAt) =>
         expiresAt is { } time ? $"expires {Day(time)}" : "never expires";

@@ -5,7 +5,8 @@ namespace Tessera.PowerShell;
 /// <summary>Grants a token to an identity.</summary>
 /// <remarks>
 /// <para>The token's value is given out once, in the property Token of the result, as a SecureString; the store keeps only a keyed digest of it. Everything else about the token can be read again with <see cref="GetTesseraTokenCommand"/>.</para>
-/// <para>A token lives for 90 days unless -ExpiresIn, -ExpiresAt or -NoExpiry says otherwise. It has all the identity's roles unless -Role names some of them. What it may do at any time is cut to the roles that its identity has then.</para>
+/// <para>A token follows the rules of a profile: Default, unless -Profile names another. Under Default it lives for 90 days unless -ExpiresIn, -ExpiresAt or -NoExpiry says otherwise. It has all the identity's roles unless -Role names some of them. What it may do at any time is cut to the roles that its identity has then.</para>
+/// <para>A token may be tied to conditions: -Uri, -Referrer, -AllowedAddress, -DeniedAddress, -Method, -Operation, -RequiredRole, -Uses and -RateLimit. It then refuses a request that does not state the fact that a condition is about.</para>
 /// <para>An opaque token, the default, is a random value. A JSON Web Token (-Format Jwt) can be read and verified by others as well; it is signed with the store's newest active signing key, made if there is none, or the one that -KeyId names, and lives for at most 400 days.</para>
 /// </remarks>
 /// <example>
@@ -31,7 +32,23 @@ namespace Tessera.PowerShell;
 /// </code>
 /// <para>Shows the value of a token that never expires, to be copied into another system.</para>
 /// </example>
+/// <example>
+/// <code>
+/// New-TesseraIdentity Adam -Role Reader
+/// Grant-TesseraToken Adam -Uri https://api.example/jobs -Method GET -AllowedAddress 192.0.2.0/24 -RateLimit 100
+/// </code>
+/// <para>Grants a token that is good for reading jobs, from one network, a hundred times a minute.</para>
+/// </example>
+/// <example>
+/// <code>
+/// New-TesseraIdentity Adam -Role Reader
+/// 1..2 | ForEach-Object { Grant-TesseraToken Adam -Name nightly -IdempotencyKey 'nightly 2026-01-01' }
+/// Get-TesseraToken -Name nightly
+/// </code>
+/// <para>A job that is run again gets the token that it was granted before, with a fresh value, and not a second one.</para>
+/// </example>
 /// <seealso cref="GetTesseraTokenCommand"/>
+/// <seealso cref="GetTesseraProfileCommand"/>
 /// <seealso cref="TestTesseraTokenCommand"/>
 /// <seealso cref="RevokeTesseraTokenCommand"/>
 [Cmdlet(VerbsSecurity.Grant, "TesseraToken", DefaultParameterSetName = DefaultLifetimeSet, SupportsShouldProcess = true)]
@@ -81,6 +98,92 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     [Time]
     public DateTimeOffset? NotBefore { get; set; }
 
+    /// <summary>The profile whose rules the token follows: its name, or a profile from <see cref="GetTesseraProfileCommand"/>. Without it: Default.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [ProfileName]
+    [ArgumentCompleter(typeof(ProfileNameCompleter))]
+    public string? Profile { get; set; }
+
+    /// <summary>The organisations that the token has access to, and never another: at most 64. Without it: all that its identity belongs to, now and later.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    [AllowEmptyCollection]
+    [OrganizationName]
+    [ArgumentCompleter(typeof(OrganizationNameCompleter))]
+    public string[]? Organization { get; set; }
+
+    /// <summary>The absolute URI that the token reaches: a whole site, or a path with all that lies under it. At most 2,048 bytes.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Uri { get; set; }
+
+    /// <summary>The domain that requests must come from, itself or one below it, by their Referer field. It can't be read again.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Referrer { get; set; }
+
+    /// <summary>The networks that requests must come from: addresses, or networks in CIDR form such as 192.0.2.0/24. At most 64.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[]? AllowedAddress { get; set; }
+
+    /// <summary>The networks that requests must not come from, likewise. They win over the allowed ones.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[]? DeniedAddress { get; set; }
+
+    /// <summary>The HTTP methods that the token may be used with: at most 16.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[]? Method { get; set; }
+
+    /// <summary>The operations that the token may do, and no others: at most 64. Tessera's own, such as token.read, and any that your programs name, such as report.run.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(OperationCompleter))]
+    public string[]? Operation { get; set; }
+
+    /// <summary>The roles that the token's identity must have at each use: at most 64.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [RoleName]
+    [ArgumentCompleter(typeof(RoleNameCompleter))]
+    public string[]? RequiredRole { get; set; }
+
+    /// <summary>How often the token may be used at all, in all processes together: 1 or more.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    [Count]
+    public long? Uses { get; set; }
+
+    /// <summary>How often the token may be used in each -RatePeriod: 1 to 1,000,000. Each process counts for itself.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    [Count]
+    public int? RateLimit { get; set; }
+
+    /// <summary>The period of -RateLimit, as a TimeSpan: one second to one day. Without it: one minute.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    [Duration]
+    public TimeSpan? RatePeriod { get; set; }
+
+    /// <summary>From when on checks warn that the token is about to expire. A time without an offset is local time. Without it: as the profile says.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    [Time]
+    public DateTimeOffset? WarnAfter { get; set; }
+
+    /// <summary>Makes a decoy: it admits nothing, a check says of it what it says of a guess, and that somebody presented it goes into the audit log. Lay it where only a thief would find it.</summary>
+    [Parameter]
+    public SwitchParameter Decoy { get; set; }
+
+    /// <summary>A key for repeats, unique to this grant: 1 to 256 characters. Whoever repeats the command with it within 24 hours gets the same token, with a fresh value that ends the earlier one; or without a value once that was presented.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? IdempotencyKey { get; set; }
+
     /// <summary>Tags to find the token by: at most 16, each of 1 to 64 characters.</summary>
     [Parameter]
     [ValidateNotNull]
@@ -90,13 +193,13 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     [Parameter]
     public string? Remark { get; set; }
 
-    /// <summary>The form of the token's value: Opaque or Jwt.</summary>
-    /// <value>Opaque</value>
+    /// <summary>The form of the token's value: Opaque or Jwt. Without it: as the profile says, which under Default is Opaque.</summary>
     [Parameter]
+    [ValidateNotNull]
     [Choice<TokenFormat>]
-    public TokenFormat Format { get; set; } = TokenFormat.Opaque;
+    public TokenFormat? Format { get; set; }
 
-    /// <summary>The audiences that a JSON Web Token is for: at most 16. A check that names another refuses it. Without it: the store's issuer.</summary>
+    /// <summary>The audiences that the token is for: at most 16. A check that names another refuses it. Without it: for a JSON Web Token the store's issuer, for an opaque token every audience.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string[]? Audience { get; set; }
@@ -112,6 +215,15 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     [Parameter]
     public SwitchParameter AsPlainText { get; set; }
 
+    /// <summary>Refuses a period that nothing is counted in.</summary>
+    protected override void BeginProcessing()
+    {
+        if (RatePeriod is not null && RateLimit is null)
+        {
+            ThrowTerminatingError(Errors.InvalidArgument(nameof(RatePeriod), "-RatePeriod goes with -RateLimit, which says how many uses there may be in it."));
+        }
+    }
+
     /// <summary>Grants a token to each identity.</summary>
     protected override void ProcessRecord()
     {
@@ -125,6 +237,11 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
         {
             using TokenGrant grant = store.Grant(CreateRequest());
             WriteVerbose($"Granted {Text.Describe(grant.Token)}; it {Text.Expiry(grant.Token.ExpiresAt)}.");
+            if (!grant.HasValue)
+            {
+                WriteWarning($"The {Text.Describe(grant.Token)} was granted before with this key. Its value is in use already, or it is of no use any more, so there is no value.");
+            }
+
             WriteObject(new GrantedToken(grant, AsPlainText));
         });
     }
@@ -143,5 +260,22 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
         Remark = Remark,
         Audiences = Audience,
         KeyId = KeyId,
+        Profile = Profile,
+        Organizations = Organization,
+        Conditions = new TokenConditions
+        {
+            Subject = Uri,
+            Referrer = Referrer,
+            AllowedAddresses = AllowedAddress ?? [],
+            DeniedAddresses = DeniedAddress ?? [],
+            Methods = Method ?? [],
+            Operations = Operation ?? [],
+            RequiredRoles = RequiredRole ?? [],
+            Uses = Uses,
+            RateLimit = RateLimit is { } uses ? new TokenRateLimit { Uses = uses, Period = RatePeriod ?? TimeSpan.FromMinutes(1) } : null,
+        },
+        WarnAfter = WarnAfter,
+        IsDecoy = Decoy,
+        IdempotencyKey = IdempotencyKey,
     };
 }

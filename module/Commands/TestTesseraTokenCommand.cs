@@ -71,11 +71,14 @@ public sealed class TestTesseraTokenCommand : StoreCmdlet
     /// <summary>The organisation that the request is about, to which the token must have access.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [OrganizationName]
+    [ArgumentCompleter(typeof(OrganizationNameCompleter))]
     public string? Organization { get; set; }
 
     /// <summary>The operation that the request asks for, such as job.run. The profile of the token may deny it, and a token that is tied to operations is refused without one.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(OperationCompleter))]
     public string? Operation { get; set; }
 
     /// <summary>Gives the verdict instead of $true or $false.</summary>

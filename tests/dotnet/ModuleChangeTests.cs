@@ -10,6 +10,9 @@ public sealed class ModuleChangeTests : IDisposable
         $null = New-TesseraIdentity Adam -Role Operator -Password 'correct horse'
         $grant = Grant-TesseraToken Adam -Name nightly
         $key = New-TesseraSigningKey
+        $null = New-TesseraRole Deploy
+        $null = New-TesseraProfile Mine
+        $null = New-TesseraOrganization North -Member Adam
         """);
 
     public void Dispose() => _session.Dispose();
@@ -29,6 +32,15 @@ public sealed class ModuleChangeTests : IDisposable
     [InlineData("Update-TesseraToken $grant -Vault { throw 'asked' } -WhatIf")]
     [InlineData("Optimize-TesseraStore -WhatIf")]
     [InlineData("Restore-TesseraStore (Join $folder none.db) (Join $folder other.db) -WhatIf")]
+    [InlineData("New-TesseraRole Release -WhatIf")]
+    [InlineData("Set-TesseraRole Deploy -Include Reader -WhatIf")]
+    [InlineData("Remove-TesseraRole Deploy -WhatIf")]
+    [InlineData("New-TesseraProfile Other -WhatIf")]
+    [InlineData("Set-TesseraProfile Mine -OwnerOnly -WhatIf")]
+    [InlineData("Remove-TesseraProfile Mine -WhatIf")]
+    [InlineData("New-TesseraOrganization South -WhatIf")]
+    [InlineData("Set-TesseraOrganization North -RemoveMember Adam -WhatIf")]
+    [InlineData("Remove-TesseraOrganization North -WhatIf")]
     [InlineData("New-TesseraSigningKey -WhatIf")]
     [InlineData("Revoke-TesseraSigningKey $key -WhatIf")]
     [InlineData("Remove-TesseraSigningKey $key -WhatIf")]
@@ -68,6 +80,9 @@ public sealed class ModuleChangeTests : IDisposable
     [InlineData("Restore-TesseraStore x.db y.db", "y.db")]
     [InlineData("Remove-TesseraToken $grant", "nightly")]
     [InlineData("Remove-TesseraIdentity Adam", "Adam")]
+    [InlineData("Remove-TesseraRole Deploy", "Deploy")]
+    [InlineData("Remove-TesseraProfile mine", "Mine")]
+    [InlineData("Remove-TesseraOrganization north", "North")]
     [InlineData("Revoke-TesseraSigningKey $key", "ES256")]
     [InlineData("Remove-TesseraSigningKey $key", "ES256")]
     public void Irrevocable_change_is_asked_about_and_says_what_it_would_hit(string script, string expected)
@@ -82,5 +97,5 @@ public sealed class ModuleChangeTests : IDisposable
         Assert.Equal(before, State());
     }
 
-    private string State() => string.Join('\n', _session.Run("Get-TesseraIdentity; Get-TesseraToken; Get-TesseraSigningKey; (Get-TesseraStore).Tokens"));
+    private string State() => string.Join('\n', _session.Run("Get-TesseraIdentity; Get-TesseraRole; Get-TesseraProfile; Get-TesseraOrganization; Get-TesseraToken; Get-TesseraSigningKey; (Get-TesseraStore).Tokens"));
 }

@@ -12,6 +12,7 @@ public sealed class ModuleCompletionTests : IDisposable
         $null = New-TesseraIdentity Adam -Role Operator
         $null = New-TesseraIdentity "Adam's build server" -Role Reader
         $null = New-TesseraIdentity Eve
+        $null = New-TesseraOrganization 'North & South'
         $grant = Grant-TesseraToken Adam -Name nightly
         $key = New-TesseraSigningKey EdDSA
         """);
@@ -30,6 +31,14 @@ public sealed class ModuleCompletionTests : IDisposable
     [InlineData("New-TesseraIdentity x -Role Op", "Operator")]
     [InlineData("Get-TesseraRole a", "Administrator")]
     [InlineData("Test-TesseraJsonWebToken -Kind Uni", "UniversalDashboard")]
+    [InlineData("Grant-TesseraToken Adam -Profile r", "Rubrik")]
+    [InlineData("New-TesseraProfile x -BasedOn App", "AppNeta")]
+    [InlineData("New-TesseraProfile x -Clear Def", "DefaultLifetime|DefaultRole|DefaultSubject|DefaultTag")]
+    [InlineData("Grant-TesseraToken Adam -Organization n", "'North & South'")]
+    [InlineData("Test-TesseraToken x -Operation token.re", "token.read|token.remove|token.revoke")]
+    [InlineData("Grant-TesseraToken Adam -Operation mfa.", "mfa.remove|mfa.update")]
+    [InlineData("Set-TesseraOrganization 'North & South' -AddMember e", "Eve")]
+    [InlineData("New-TesseraRole x -Include Op", "Operator")]
     public void Names_are_completed_and_quoted_where_needed(string line, string expected)
     {
         Assert.Equal(expected.Split('|'), _session.Complete(line).Select(match => match.CompletionText));

@@ -126,7 +126,7 @@ public sealed class ModuleErrorTests : IDisposable
 
         foreach (ErrorCode code in Enum.GetValues<ErrorCode>().Where(code => code is not (ErrorCode.None or ErrorCode.Internal)))
         {
-            var record = (ErrorRecord)errors.GetMethod("From")!.Invoke(null, [new TesseraException(code, "message"), "target"])!;
+            var record = (ErrorRecord)errors.GetMethod("From")!.Invoke(null, [new TesseraException(code, "message"), "target", null])!;
 
             Assert.Equal($"Tessera.{code}", record.FullyQualifiedErrorId);
             Assert.NotEqual(ErrorCategory.NotSpecified, record.CategoryInfo.Category);

@@ -9,13 +9,16 @@ public sealed class ModuleManifestTests : IDisposable
 {
     private static readonly string[] Commands =
     [
-        "Backup-TesseraStore", "Connect-Tessera", "ConvertTo-TesseraJsonWebToken", "Disable-TesseraToken", "Disconnect-Tessera",
-        "Enable-TesseraToken", "Export-TesseraSigningKey", "Get-TesseraAuditEvent", "Get-TesseraIdentity", "Get-TesseraRole", "Get-TesseraSigningKey",
-        "Get-TesseraStore", "Get-TesseraToken", "Grant-TesseraToken", "New-TesseraIdentity",
-        "New-TesseraJsonWebToken", "New-TesseraSigningKey", "Optimize-TesseraStore", "Remove-TesseraIdentity", "Remove-TesseraSigningKey",
-        "Remove-TesseraToken", "Restore-TesseraStore", "Revoke-TesseraSigningKey", "Revoke-TesseraToken", "Set-TesseraIdentity",
-        "Set-TesseraToken", "Test-TesseraAuditLog", "Test-TesseraJsonWebToken", "Test-TesseraStore", "Test-TesseraToken",
-        "Update-TesseraToken",
+        "Backup-TesseraStore", "Connect-Tessera", "ConvertTo-TesseraJsonWebToken", "Disable-TesseraToken",
+        "Disconnect-Tessera", "Enable-TesseraToken", "Export-TesseraSigningKey", "Get-TesseraAuditEvent",
+        "Get-TesseraIdentity", "Get-TesseraOrganization", "Get-TesseraProfile", "Get-TesseraRole",
+        "Get-TesseraSigningKey", "Get-TesseraStore", "Get-TesseraToken", "Grant-TesseraToken", "New-TesseraIdentity",
+        "New-TesseraJsonWebToken", "New-TesseraOrganization", "New-TesseraProfile", "New-TesseraRole",
+        "New-TesseraSigningKey", "Optimize-TesseraStore", "Remove-TesseraIdentity", "Remove-TesseraOrganization",
+        "Remove-TesseraProfile", "Remove-TesseraRole", "Remove-TesseraSigningKey", "Remove-TesseraToken",
+        "Restore-TesseraStore", "Revoke-TesseraSigningKey", "Revoke-TesseraToken", "Set-TesseraIdentity",
+        "Set-TesseraOrganization", "Set-TesseraProfile", "Set-TesseraRole", "Set-TesseraToken", "Test-TesseraAuditLog",
+        "Test-TesseraJsonWebToken", "Test-TesseraStore", "Test-TesseraToken", "Update-TesseraToken",
     ];
 
     private readonly ModuleSession _session = new(isConnected: false);
