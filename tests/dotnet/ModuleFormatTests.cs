@@ -45,8 +45,6 @@ public sealed class ModuleFormatTests : IDisposable
     [InlineData("$grant", "Id Name Identity Format Roles Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Token")]
     [InlineData("Update-TesseraToken $forever", "Id Name Identity Format Roles Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Predecessor PredecessorRetiresAt Token")]
     [InlineData("$grant | Test-TesseraToken -Detailed", "Outcome Identity Roles Token EvidenceAge")]
-    [InlineData("New-TesseraOrganization North -Administrator Adam | Format-List", "Name Members Administrators CreatedAt Id")]
-    [InlineData("Get-TesseraProfile Default | Format-List", "Name IsBuiltIn Format AllowsOtherFormat JsonWebTokenKind Prefix DefaultLifetime MinimumLifetime MaximumLifetime AllowsNever OwnerOnly RequiredRole RefusesCustomRoles RequiresRoles NameRequired MaximumTagCharacters DefaultTag DefaultRoles TagsEditable KeepsValues DeniedOperations DeniedEndpoints BoundedBy CreatorRemoved ExpiredIsRevoked RemoveExpiredAfter RemoveRevokedAfter WarnBefore DefaultSubject SubjectFromServer ReuseRevokesFamily ForeignPrefix")]
     [InlineData("Get-TesseraStore", "Path StoreId Issuer CreatedAt SizeBytes Tokens Identities SigningKeys SchemaVersion SqliteVersion FailedFlushes LostUses")]
     [InlineData("Test-TesseraStore -Detailed", "IsSound Problems")]
     [InlineData("Get-TesseraToken $grant -Usage", "Id LastUsedAt Uses Days Addresses")]
@@ -59,11 +57,23 @@ public sealed class ModuleFormatTests : IDisposable
     }
 
     [Theory]
-    [InlineData("TokenList", "Get-TesseraToken $grant", "Id Name Identity State Format Roles Tags Remark Audiences KeyId CreatedAt CreatedBy NotBefore ExpiresAt LastUsedAt RevokedAt RevokedBy RevokedReason DisabledAt DisabledBy DisabledReason Predecessor Successor RotationStage RetiresAt")]
+    [InlineData("TokenList", "Get-TesseraToken $grant", "Id Name Identity State Profile Format Roles Organizations Tags Remark Audiences KeyId CreatedAt CreatedBy NotBefore ExpiresAt LastUsedAt RevokedAt RevokedBy RevokedReason DisabledAt DisabledBy DisabledReason Predecessor Successor RotationStage RetiresAt")]
+    [InlineData("OrganizationList", "New-TesseraOrganization North -Administrator Adam", "Name Members Administrators CreatedAt Id")]
+    [InlineData("ProfileList", "Get-TesseraProfile AppNeta", "Name IsBuiltIn Format AllowsOtherFormat JsonWebTokenKind Prefix DefaultLifetime MinimumLifetime MaximumLifetime AllowsNever OwnerOnly RequiredRole RefusesCustomRoles RequiresRoles NameRequired MaximumTagCharacters DefaultTag DefaultRoles TagsEditable KeepsValues DeniedOperations DeniedEndpoints BoundedBy CreatorRemoved ExpiredIsRevoked RemoveExpiredAfter RemoveRevokedAfter WarnBefore DefaultSubject SubjectFromServer ReuseRevokesFamily ForeignPrefix")]
     [InlineData("AuditEventList", "Get-TesseraAuditEvent -First 1", "Sequence At Event Actor ActorKind SubjectKind Subject Outcome Detail Hash")]
     public void Thing_of_a_table_has_a_list_for_Format_List(string view, string script, string labels)
     {
         Assert.Equal(labels.Split(' '), _session.ListOf(view, script).Keys);
+    }
+
+    [Fact]
+    public void Organisation_shows_who_belongs_to_it_and_who_administers_it()
+    {
+        _session.Run("$null = New-TesseraIdentity Eve; $null = New-TesseraIdentity Nora; $null = New-TesseraOrganization North -Member Adam, Eve -Administrator Nora");
+
+        Assert.Matches(@"(?m)^North +Adam, Eve +Nora +2", _session.Show("Get-TesseraOrganization"));
+        Assert.Equal("/api/v3/observer/**", _session.ListOf("ProfileList", "Get-TesseraProfile AppNeta")["DeniedEndpoints"]);
+        Assert.Equal("DELETE,PUT /users/*, /x", _session.ListOf("ProfileList", "New-TesseraProfile Mine -DeniedEndpoint 'PUT,DELETE /users/*', /x")["DeniedEndpoints"]);
     }
 
     [Fact]
