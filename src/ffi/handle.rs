@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::clock::{Clock, FixedClock, SystemClock};
 use crate::error::{Error, ErrorCode, Result};
@@ -20,9 +20,14 @@ pub(super) struct Handles<T> {
     name: &'static str,
     /// The bits on top of every handle.
     tag: u64,
-    open: LazyLock<ArcSwap<HashMap<u64, Arc<T>>>>,
+    /// Calls hold on to an earlier table for as long as they look something up in it, whatever they look up. So a thing
+    /// lies in a place of its own, from which it is taken when it closes: by the caller who closes it, not by some other
+    /// call later.
+    open: LazyLock<ArcSwap<HashMap<u64, Place<T>>>>,
     given: AtomicU64,
 }
+
+type Place<T> = Arc<ArcSwapOption<T>>;
 
 impl<T> Handles<T> {
     /// No handle yet of what is called `name`. Each kind needs a `tag` of its own, not 0.
@@ -33,10 +38,10 @@ impl<T> Handles<T> {
     /// A new handle for `thing`.
     pub(super) fn give(&self, thing: T) -> u64 {
         let handle = self.tag | (self.given.fetch_add(1, Ordering::Relaxed) + 1);
-        let thing = Arc::new(thing);
+        let place = Arc::new(ArcSwapOption::from_pointee(thing));
         self.open.rcu(|open| {
             let mut open = HashMap::clone(open);
-            open.insert(handle, Arc::clone(&thing));
+            open.insert(handle, Arc::clone(&place));
             open
         });
         handle
@@ -44,7 +49,7 @@ impl<T> Handles<T> {
 
     /// What `handle` stands for; it stays open for as long as the caller keeps it.
     pub(super) fn find(&self, handle: u64) -> Result<Arc<T>> {
-        self.open.load().get(&handle).map(Arc::clone).ok_or_else(|| self.invalid())
+        self.open.load().get(&handle).and_then(|place| place.load_full()).ok_or_else(|| self.invalid())
     }
 
     /// Takes `handle` back. What it stood for closes when the calls that use it have ended.
@@ -54,7 +59,7 @@ impl<T> Handles<T> {
             open.remove(&handle);
             open
         });
-        before.get(&handle).map(|_| ()).ok_or_else(|| self.invalid())
+        before.get(&handle).and_then(|place| place.swap(None)).map(|_| ()).ok_or_else(|| self.invalid())
     }
 
     fn invalid(&self) -> Error {
@@ -130,6 +135,16 @@ mod tests {
         let kept = texts.find(handle).unwrap();
         texts.close(handle).unwrap();
         assert_eq!((*kept, texts.find(handle).is_err()), ("one", true));
+    }
+
+    #[test]
+    fn a_thing_closes_at_once_whatever_other_calls_look_up() {
+        let texts = Handles::new("text", 0x0001);
+        let handle = texts.give("one");
+        let thing = Arc::downgrade(&texts.find(handle).unwrap());
+        let elsewhere = texts.open.load_full();
+        texts.close(handle).unwrap();
+        assert!(thing.upgrade().is_none(), "although {} is still held", elsewhere.len());
     }
 
     #[test]
