@@ -70,6 +70,8 @@ public sealed class RevokeTesseraTokenCommand : StoreCmdlet
 
     /// <summary>Revokes all tokens that follow this profile.</summary>
     [Parameter(Mandatory = true, ParameterSetName = ProfileSet)]
+    [ProfileName]
+    [ArgumentCompleter(typeof(ProfileNameCompleter))]
     public string Profile { get; set; } = null!;
 
     /// <summary>Revokes all tokens that the key with this id signed. The key itself stays good: see <see cref="RevokeTesseraSigningKeyCommand"/>.</summary>
@@ -84,6 +86,8 @@ public sealed class RevokeTesseraTokenCommand : StoreCmdlet
 
     /// <summary>Revokes all tokens whose own list of organisations has this one. Those that have access to all organisations of their identity are not among them.</summary>
     [Parameter(Mandatory = true, ParameterSetName = OrganizationSet)]
+    [OrganizationName]
+    [ArgumentCompleter(typeof(OrganizationNameCompleter))]
     public string Organization { get; set; } = null!;
 
     /// <summary>Revokes every token of the store.</summary>

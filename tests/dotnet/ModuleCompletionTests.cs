@@ -26,6 +26,7 @@ public sealed class ModuleCompletionTests : IDisposable
     [InlineData("Get-TesseraToken -Identity e", "Eve")]
     [InlineData("Remove-TesseraIdentity e", "Eve")]
     [InlineData("Revoke-TesseraToken -Identity e", "Eve")]
+    [InlineData("Revoke-TesseraToken -Profile ru", "Rubrik")]
     [InlineData("Update-TesseraToken x -Mode g", "Grace")]
     [InlineData("Test-TesseraToken x -Role re", "Reader")]
     [InlineData("New-TesseraIdentity x -Role Op", "Operator")]

@@ -31,9 +31,12 @@ public sealed class ModuleLifecycleTests : IDisposable
     [InlineData("-Identity Eve", "eve")]
     [InlineData("-Identity (Get-TesseraIdentity Eve)", "eve")]
     [InlineData("-Profile Rubrik", "rubrik")]
+    [InlineData("-Profile (Get-TesseraProfile Rubrik)", "rubrik")]
+    [InlineData("-Organization east", "east")]
+    [InlineData("-Organization (Get-TesseraOrganization East)", "east")]
     [InlineData("-KeyId (Get-TesseraSigningKey)", "web")]
     [InlineData("-Tag pilot", "pilot eve")]
-    [InlineData("-All", "adam pilot eve rubrik web")]
+    [InlineData("-All", "adam pilot eve rubrik east web")]
     public void Set_of_tokens_is_revoked(string set, string names)
     {
         _session.Run(
@@ -41,9 +44,9 @@ public sealed class ModuleLifecycleTests : IDisposable
             $null = Grant-TesseraToken Adam -Name adam
             $null = Grant-TesseraToken Adam -Name pilot -Tag pilot
             $null = Grant-TesseraToken Eve -Name eve -Tag pilot, other
-            $store = [Tessera.TokenStore]::Open((Get-TesseraStore).Path)
-            $null = $store.Grant([Tessera.TokenGrantRequest] @{ Identity = 'Adam'; Name = 'rubrik'; Profile = 'Rubrik' })
-            $store.Dispose()
+            $null = Grant-TesseraToken Adam -Name rubrik -Profile Rubrik -ExpiresIn 1:00:00
+            $null = New-TesseraOrganization East -Member Adam
+            $null = Grant-TesseraToken Adam -Name east -Organization East
             $null = Grant-TesseraToken Adam -Name web -Format Jwt
             """);
         int count = names.Split(' ').Length;
@@ -101,6 +104,50 @@ public sealed class ModuleLifecycleTests : IDisposable
         Assert.Matches(@"of Adam\), last used: 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\dZ, uses in seven days: 1, addresses: 1, children: 0""\.", _session.Show("Disable-TesseraToken $grant -WhatIf"));
         Assert.Contains("uses in seven days: 1", _session.Show("Update-TesseraToken $grant -Mode Immediate -WhatIf"), StringComparison.Ordinal);
         Assert.DoesNotContain("uses in seven days", _session.Show("Enable-TesseraToken $grant -WhatIf"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_token_granted_is_said_beforehand_and_ends_with_it()
+    {
+        _session.Run(
+            $"""
+            $parent = Grant-TesseraToken Adam -Name parent
+            Connect-Tessera '{_session.Path}' -Token $parent
+            $child = Grant-TesseraToken Adam -Name child
+            Connect-Tessera '{_session.Path}'
+            """);
+
+        Assert.Contains("children: 1\"", _session.Show("Revoke-TesseraToken $parent -WhatIf"), StringComparison.Ordinal);
+        Assert.Contains("children: 1\"", _session.Show("Disable-TesseraToken $parent -WhatIf"), StringComparison.Ordinal);
+        _session.Run("Disable-TesseraToken $parent");
+        Assert.True(_session.Single<bool>("$child | Test-TesseraToken"));
+        _session.Run("Revoke-TesseraToken $parent -Confirm:$false");
+        Assert.Equal(Outcome.Revoked, _session.Single<Verdict>("$child | Test-TesseraToken -Detailed").Outcome);
+    }
+
+    [Theory]
+    [InlineData("Revoke-TesseraToken -All -Confirm:$false", "Tessera.NotPermitted")]
+    [InlineData("Revoke-TesseraToken -Identity Eve -Confirm:$false", "Tessera.NotPermitted")]
+    [InlineData("Revoke-TesseraToken -Profile Default -Confirm:$false", "Tessera.NotPermitted")]
+    [InlineData("Revoke-TesseraToken $theirs.Id -Confirm:$false", "Tessera.NotFound")]
+    [InlineData("Disable-TesseraToken $theirs.Id", "Tessera.NotFound")]
+    [InlineData("Update-TesseraToken $theirs.Id", "Tessera.NotFound")]
+    [InlineData("Optimize-TesseraStore", "Tessera.NotPermitted")]
+    [InlineData("Get-TesseraAuditEvent", "Tessera.NotPermitted")]
+    [InlineData("Test-TesseraAuditLog", "Tessera.NotPermitted")]
+    public void Identity_ends_its_own_tokens_and_no_others(string script, string id)
+    {
+        _session.Run(
+            $"""
+            $null = Set-TesseraIdentity Adam -Password 'correct horse battery'
+            $own = Grant-TesseraToken Adam -Tag mine
+            $theirs = Grant-TesseraToken Eve -Tag mine
+            Connect-Tessera '{_session.Path}' -Credential ([pscredential]::new('Adam', [Net.NetworkCredential]::new('', 'correct horse battery').SecurePassword))
+            """);
+
+        Assert.Equal(id, _session.Error(script).FullyQualifiedErrorId.Split(',')[0]);
+        _session.Run("Disable-TesseraToken $own; Enable-TesseraToken $own; $new = Update-TesseraToken $own; Revoke-TesseraToken -Tag mine -Confirm:$false");
+        Assert.Equal([Outcome.Revoked, Outcome.Revoked, Outcome.Valid], _session.Run("$own, $new, $theirs | ForEach-Object { (Test-TesseraToken $_ -Detailed).Outcome }").Cast<Outcome>());
     }
 
     [Fact]
