@@ -4,8 +4,8 @@ namespace Tessera.PowerShell;
 
 /// <summary>
 /// Makes every error record of the module. An id is <c>Tessera.</c> and the name of an <see cref="ErrorCode"/>, and
-/// never changes; the four that have no such code (<c>Tessera.StoreClosed</c>, <c>Tessera.NotAFilePath</c>,
-/// <c>Tessera.FileNotWritten</c>, <c>Tessera.VaultFailed</c>) are made here only.
+/// never changes; the five that have no such code (<c>Tessera.StoreClosed</c>, <c>Tessera.NotAFilePath</c>,
+/// <c>Tessera.FileNotWritten</c>, <c>Tessera.FileNotRead</c>, <c>Tessera.VaultFailed</c>) are made here only.
 /// </summary>
 /// <remarks>
 /// An error never repeats a secret. Native messages and exceptions hold none by contract; but a user who passes a
@@ -144,6 +144,20 @@ internal static class Errors
             Redaction.Redact(exception.Message) is var message && message == exception.Message ? exception : new IOException(message),
             "FileNotWritten",
             ErrorCategory.WriteError,
+            path);
+
+    /// <summary>A file or folder that could not be searched.</summary>
+    public static ErrorRecord FileNotRead(string path, UnreadReason reason, string message) =>
+        Record(
+            new IOException(Redaction.Redact($"'{path}' was not searched. {message}")),
+            "FileNotRead",
+            reason switch
+            {
+                UnreadReason.NotFound => ErrorCategory.ObjectNotFound,
+                UnreadReason.NotPermitted => ErrorCategory.PermissionDenied,
+                UnreadReason.InUse => ErrorCategory.ResourceBusy,
+                _ => ErrorCategory.ReadError,
+            },
             path);
 
     /// <summary>The same failure in other words, for scripts that catch it by its type.</summary>

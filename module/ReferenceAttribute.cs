@@ -56,7 +56,7 @@ internal abstract class ReferenceAttribute : ArgumentTransformationAttribute
 
         // The value itself is not repeated: whoever mixes parameters up may have passed a secret.
         string message = $"Expected {Noun} or text that names one, not a value of type {value.GetType()}.";
-        bool isOwn = value.GetType().Assembly == typeof(Token).Assembly || value is GrantedToken;
+        bool isOwn = value.GetType().Assembly == typeof(Token).Assembly || value is GrantedToken or FoundToken;
         throw isOwn && !LeavesOthers
             ? new ArgumentTransformationMetadataException(message)
             : new ArgumentTransformationMetadataException(message, new PSInvalidCastException(message));
@@ -84,6 +84,7 @@ internal sealed class TokenIdAttribute : ReferenceAttribute
         TokenGrant grant => grant.Token.Id,
         Verdict verdict => verdict.Token?.Id,
         JsonWebToken token => token.Id,
+        FoundToken found => found.Id,
         _ => null,
     };
 }

@@ -36,9 +36,10 @@ public abstract class StoreCmdlet : TesseraCmdlet
     /// <param name="store">The token's store.</param>
     /// <param name="token">The token.</param>
     /// <param name="action">What would be done to it.</param>
-    private protected bool ShouldEnd(TokenStore store, Token token, string action)
+    /// <param name="place">Where it was found, to go behind its name.</param>
+    private protected bool ShouldEnd(TokenStore store, Token token, string action, string place = "")
     {
-        string target = Text.Describe(token);
+        string target = Text.Describe(token) + place;
         if (MayAsk)
         {
             try

@@ -28,6 +28,7 @@
         'Update-TesseraToken'
         'Disable-TesseraToken'
         'Enable-TesseraToken'
+        'Find-TesseraToken'
         'Revoke-TesseraToken'
         'Remove-TesseraToken'
         'Set-TesseraToken'

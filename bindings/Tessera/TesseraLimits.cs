@@ -57,4 +57,7 @@ public static class TesseraLimits
 
     /// <summary>The most characters of a path.</summary>
     public const int PathCharacters = 4_096;
+
+    /// <summary>The most paths of a search for leaks.</summary>
+    public const int SearchPaths = 1_000;
 }

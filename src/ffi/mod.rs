@@ -31,6 +31,7 @@ mod identity;
 mod input;
 mod jwt;
 mod key;
+mod leak;
 mod lifecycle;
 mod organization;
 mod profile;
@@ -49,6 +50,7 @@ pub use buffer::{Buffer, tessera_buffer_free};
 pub use identity::*;
 pub use jwt::*;
 pub use key::*;
+pub use leak::*;
 pub use lifecycle::*;
 pub use organization::*;
 pub use profile::*;
@@ -113,6 +115,9 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_organization_remove))
         .register(function!(tessera_audit_list))
         .register(function!(tessera_audit_check))
+        .register(function!(tessera_leak_open))
+        .register(function!(tessera_leak_next))
+        .register(function!(tessera_leak_close))
         .register(function!(tessera_key_create))
         .register(function!(tessera_key_list))
         .register(function!(tessera_key_revoke))

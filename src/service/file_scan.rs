@@ -100,7 +100,7 @@ pub enum NotRead {
 impl fmt::Display for NotRead {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(error) => write!(formatter, "It could not be read: {error}"),
+            Self::Failed(error) => write!(formatter, "It could not be read: {error}."),
             Self::HeldOpen => formatter.write_str(
                 "It was not read, because this process has it open as a database or may have. Close it there first.",
             ),
@@ -235,8 +235,10 @@ impl Shared {
                     Some(reason) => (entry.depth(), entry.into_path(), reason),
                 },
                 Err(error) => {
-                    let path = error.path().unwrap_or(Path::new("")).to_owned();
-                    (error.depth(), path, NotRead::Failed(error.into()))
+                    let (depth, path) = (error.depth(), error.path().unwrap_or(Path::new("")).to_owned());
+                    // Without the walk's own words, which repeat the path. It has no other error, as links are not followed.
+                    let error = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
+                    (depth, path, NotRead::Failed(error))
                 }
             };
             // What was there a moment ago and is no more holds nothing.

@@ -8,6 +8,7 @@ mod identity;
 mod jwt;
 mod key;
 mod key_file;
+mod leak;
 mod lifecycle;
 mod maintenance;
 mod open;
@@ -32,6 +33,7 @@ pub use file_scan::{
 pub use grant::{Grant, GrantRequest, KeyedGrant};
 pub use jwt::{MintRequest, Minted, VerifiedJwt, VerifyRequest, mint_with, verify_with};
 pub use key::KeyExport;
+pub use leak::{Leak, LeakPage, LeakRequest, LeakSearch};
 pub use lifecycle::Optimization;
 pub use maintenance::StoreStatus;
 pub use open::OpenOptions;

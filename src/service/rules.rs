@@ -1,6 +1,6 @@
 //! The roles and profiles of a store, read once and kept for as long as the store does not change.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::error::{Error, ErrorCode, Result};
@@ -43,6 +43,19 @@ impl Rules {
             let prefix = profile.settings.foreign_prefix.as_ref()?;
             value.strip_prefix(prefix.as_bytes()).map(|rest| (profile.as_ref(), rest))
         })
+    }
+
+    /// How the foreign values of the profiles begin, each once.
+    pub(super) fn foreign_prefixes(&self) -> Vec<String> {
+        let prefixes: BTreeSet<_> =
+            self.foreign.iter().filter_map(|profile| profile.settings.foreign_prefix.as_ref()).collect();
+        prefixes.into_iter().cloned().collect()
+    }
+
+    /// The prefixes of opaque values that the profiles have, each once.
+    pub(super) fn prefixes(&self) -> Vec<String> {
+        let prefixes: BTreeSet<&String> = self.profiles.values().map(|profile| &profile.settings.prefix).collect();
+        prefixes.into_iter().cloned().collect()
     }
 
     /// All that the roles of these names bring.

@@ -10,7 +10,7 @@ public sealed class ModuleManifestTests : IDisposable
     private static readonly string[] Commands =
     [
         "Backup-TesseraStore", "Connect-Tessera", "ConvertTo-TesseraJsonWebToken", "Disable-TesseraToken",
-        "Disconnect-Tessera", "Enable-TesseraToken", "Export-TesseraSigningKey", "Get-TesseraAuditEvent",
+        "Disconnect-Tessera", "Enable-TesseraToken", "Export-TesseraSigningKey", "Find-TesseraToken", "Get-TesseraAuditEvent",
         "Get-TesseraIdentity", "Get-TesseraOrganization", "Get-TesseraProfile", "Get-TesseraRole",
         "Get-TesseraSigningKey", "Get-TesseraStore", "Get-TesseraToken", "Grant-TesseraToken", "New-TesseraIdentity",
         "New-TesseraJsonWebToken", "New-TesseraOrganization", "New-TesseraProfile", "New-TesseraRole",
@@ -71,7 +71,7 @@ public sealed class ModuleManifestTests : IDisposable
         CmdletAttribute cmdlet = CmdletType(command).GetCustomAttribute<CmdletAttribute>()!;
 
         Assert.Equal(verb is not ("Get" or "Test" or "ConvertTo"), cmdlet.SupportsShouldProcess);
-        Assert.Equal(verb is "Revoke" or "Remove" or "Restore", cmdlet.ConfirmImpact == ConfirmImpact.High);
+        Assert.Equal(verb is "Revoke" or "Remove" or "Restore" or "Find", cmdlet.ConfirmImpact == ConfirmImpact.High);
     }
 
     [Theory]

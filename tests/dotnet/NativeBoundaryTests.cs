@@ -17,7 +17,7 @@ public sealed class NativeBoundaryTests
         Assert.Equal(0u, NativeCalls.StoreClose(stale));
 
         var random = new Random(20260301);
-        ulong[] handles = [0, 1, ulong.MaxValue, stale, stale + 1, open ^ (1UL << 63), open ^ 1UL << 20, .. Enumerable.Range(0, 200).Select(_ => (ulong)random.NextInt64())];
+        ulong[] handles = [0, 1, ulong.MaxValue, stale, stale + (1UL << 40), open ^ (1UL << 63), open ^ 1UL << 20, .. Enumerable.Range(0, 200).Select(_ => (ulong)random.NextInt64())];
         foreach (ulong handle in handles.Where(handle => handle != open))
         {
             RefusedEverywhere(handle);
@@ -169,6 +169,10 @@ public sealed class NativeBoundaryTests
         Assert.Equal(0u, signedIn);
         Assert.Equal(InvalidHandle, NativeCalls.StoreSetClock(handle, 0));
         Assert.Equal(InvalidHandle, NativeCalls.StoreClose(handle));
+        Refused(NativeCalls.LeakOpen(handle, """{"paths":["/"]}"""u8, out ulong search, out NativeBuffer searchResponse), searchResponse);
+        Assert.Equal(0UL, search);
+        Refused(NativeCalls.LeakNext(handle, 0, out NativeBuffer page), page);
+        Assert.Equal(InvalidHandle, NativeCalls.LeakClose(handle));
         Refused(NativeCalls.JwtMint(handle, """{"claims":"{}"}"""u8, default, out _, out NativeBuffer mint), mint);
         Refused(NativeCalls.JwtVerify(handle, "x"u8, "{}"u8, default, out NativeBuffer verify), verify);
     }

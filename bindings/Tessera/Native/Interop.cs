@@ -171,6 +171,13 @@ internal static partial class Interop {
 
 
     
+    /// Ends a search. Its threads are gone when this returns, unless a call is asking it, which then ends it.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_leak_close")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_leak_close(ulong search);
+
+
+    
     /// Finds a profile: `{name}` to the profile.
     /// 
     /// # Safety
@@ -583,6 +590,20 @@ internal static partial class Interop {
 
 
     
+    /// Says what a search met next: `{leaks: [{path, line, offset, kind, token, statedId, keyId}], notRead: [{path, reason,
+    /// message}], files, bytes, isLast}`. It waits for the first entry at most so long, one second at the most, so a page
+    /// may be empty. `kind` is `Opaque`, `Jwt` or `Foreign`; `reason` is `NotFound`, `NotPermitted`, `InUse`, `NotAFile` or
+    /// `Failed`.
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_leak_next")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_leak_next(ulong search, uint patience_milliseconds, IntPtr response);
+
+
+    
     /// Says what would be felt if a token ended now: `{id}` to `{lastUsedAt, usesInSevenDays, addresses, children}`.
     /// 
     /// # Safety
@@ -604,6 +625,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_sign_in")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_sign_in(ulong store, IntPtr request, ulong request_length, IntPtr secret, ulong secret_length, IntPtr signed_in, IntPtr response);
+
+
+    
+    /// Starts to search files and folders for values of tokens: `{paths, maximumDepth?, includesUnknown? = false}`. Writes
+    /// a handle to `search`, by which the search is asked and ended, also after the store's handle was closed.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `search` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_leak_open")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_leak_open(ulong store, IntPtr request, ulong request_length, IntPtr search, IntPtr response);
 
 
     
@@ -1266,6 +1299,20 @@ internal static partial class Interop {
 
 
     
+    /// Says what a search met next: `{leaks: [{path, line, offset, kind, token, statedId, keyId}], notRead: [{path, reason,
+    /// message}], files, bytes, isLast}`. It waits for the first entry at most so long, one second at the most, so a page
+    /// may be empty. `kind` is `Opaque`, `Jwt` or `Foreign`; `reason` is `NotFound`, `NotPermitted`, `InUse`, `NotAFile` or
+    /// `Failed`.
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_leak_next")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_leak_next(ulong search, uint patience_milliseconds, ref Buffer response);
+
+
+    
     /// Says what would be felt if a token ended now: `{id}` to `{lastUsedAt, usesInSevenDays, addresses, children}`.
     /// 
     /// # Safety
@@ -1287,6 +1334,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_sign_in")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_sign_in(ulong store, ref byte request, ulong request_length, ref byte secret, ulong secret_length, ref ulong signed_in, ref Buffer response);
+
+
+    
+    /// Starts to search files and folders for values of tokens: `{paths, maximumDepth?, includesUnknown? = false}`. Writes
+    /// a handle to `search`, by which the search is asked and ended, also after the store's handle was closed.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `search` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_leak_open")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_leak_open(ulong store, ref byte request, ulong request_length, ref ulong search, ref Buffer response);
 
 
     

@@ -675,6 +675,33 @@ internal static unsafe class NativeCalls
         }
     }
 
+    internal static uint LeakOpen(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        out ulong search,
+        out NativeBuffer response)
+    {
+        search = default;
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (ulong* handle = &search)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_leak_open(store, (nint)requestData, Length(request), (nint)handle, (nint)answer);
+        }
+    }
+
+    internal static uint LeakNext(ulong search, uint patienceMilliseconds, out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_leak_next(search, patienceMilliseconds, (nint)answer);
+        }
+    }
+
+    internal static uint LeakClose(ulong search) => Interop.tessera_leak_close(search);
+
     internal static uint KeyCreate(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
     {
         response = default;

@@ -72,6 +72,15 @@ internal sealed record AuditListRequest(
     bool? NewestFirst,
     int Limit);
 
+internal sealed record LeakSearchRequest(string[] Paths, int? MaximumDepth, bool? IncludesUnknown);
+
+internal sealed record LeakPageResponse(
+    IReadOnlyList<LeakedToken> Leaks,
+    IReadOnlyList<UnreadFile> NotRead,
+    long Files,
+    long Bytes,
+    bool IsLast);
+
 internal sealed record RevokeTokenRequest(string Id, string? Reason);
 
 internal sealed record RevokeSetRequest(
@@ -203,6 +212,8 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
         typeof(EquatableListConverter<Organization>),
         typeof(EquatableListConverter<OrganizationMember>),
         typeof(EquatableListConverter<AuditEvent>),
+        typeof(EquatableListConverter<LeakedToken>),
+        typeof(EquatableListConverter<UnreadFile>),
         typeof(EquatableListConverter<TokenUsageDay>),
         typeof(EquatableListConverter<TokenUsageAddress>),
     ])]
@@ -261,6 +272,8 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(MintResponse))]
 [JsonSerializable(typeof(JsonWebTokenVerdict))]
 [JsonSerializable(typeof(SignatureResponse))]
+[JsonSerializable(typeof(LeakSearchRequest))]
+[JsonSerializable(typeof(LeakPageResponse))]
 [JsonSerializable(typeof(AuditListRequest))]
 [JsonSerializable(typeof(AuditListResponse))]
 [JsonSerializable(typeof(AuditCheckResponse))]

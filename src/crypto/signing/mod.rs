@@ -225,14 +225,16 @@ impl VerifyingKey {
     ///
     /// Its length is checked first: it is fixed for each key, and an ECDSA signature in DER is not one.
     pub fn verify(&self, message: &[u8], signature: &str) -> bool {
-        // Four characters for three bytes; what is left over needs one character more than it has bytes.
-        let (groups, rest) = (self.signature_bytes / 3, self.signature_bytes % 3);
-        let characters = groups * 4 + if rest == 0 { 0 } else { rest + 1 };
-        if signature.len() != characters {
+        if signature.len() != self.signature_characters() {
             return false;
         }
         install_provider();
         jsonwebtoken::crypto::verify(signature, message, &self.decoding, primitive(self.algorithm)).unwrap_or(false)
+    }
+
+    /// The number of characters that each of this key's signatures has, in unpadded base64url.
+    pub(crate) fn signature_characters(&self) -> usize {
+        base64::encoded_len(self.signature_bytes, false).unwrap_or(usize::MAX)
     }
 
     /// The public half as a JSON Web Key (RFC 7517) with `kid`, `alg` and `use`; none for an HMAC key.

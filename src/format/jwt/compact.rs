@@ -2,6 +2,7 @@
 
 use super::{MAXIMUM_TOKEN_BYTES, Refusal};
 use crate::error::{Error, ErrorCode, Result};
+use crate::format::json::Value;
 use crate::format::{base64url, json};
 
 /// A token taken apart without checking it: nothing in it can be believed.
@@ -36,6 +37,22 @@ pub fn inspect(token: &[u8]) -> Result<Inspection> {
         payload: text(parts.payload, "The payload is not a JSON object in strict form.")?,
     };
     Ok(inspection)
+}
+
+/// The `kid` that the header of a text in the shape of a token names, if it names one. Nothing else is looked at, so
+/// the rest may be anything.
+pub(crate) fn named_key(text: &[u8]) -> Option<String> {
+    let header = base64url::decode(text.split(|byte| *byte == b'.').next()?)?;
+    match json::parse_object(&header).ok()?.get("kid") {
+        Some(Value::String(key_id)) => Some(key_id.to_string()),
+        _ => None,
+    }
+}
+
+/// A text in the shape of a token, without what is behind the first so many characters of its signature.
+pub(crate) fn with_signature_of(text: &[u8], characters: usize) -> &[u8] {
+    let signature = text.iter().rposition(|byte| *byte == b'.').map_or(0, |dot| dot + 1);
+    &text[..text.len().min(signature.saturating_add(characters))]
 }
 
 /// The three parts, each known to be canonical base64url.

@@ -34,6 +34,7 @@ use crate::model::Outcome;
 
 pub use self::claims::Claims;
 pub use self::compact::{Inspection, inspect};
+pub(crate) use self::compact::{named_key, with_signature_of};
 pub(crate) use self::header::is_key_id;
 pub(crate) use self::kind::{NAME_CLAIM, ROLE_CLAIM};
 pub use self::mint::{MintOptions, Minted, mint};
