@@ -69,7 +69,7 @@ public abstract class StoreCmdlet : TesseraCmdlet
                 int count = store.GetTokens(filter).TakeWhile(_ => !Stopping).Count(token => token.State != TokenState.Revoked);
                 target = $"{target}, not revoked so far: {count}";
             }
-            catch (TesseraException)
+            catch (Exception exception) when (exception is TesseraException or ObjectDisposedException)
             {
                 // As above.
             }

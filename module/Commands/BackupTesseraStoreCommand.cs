@@ -13,6 +13,7 @@ namespace Tessera.PowerShell;
 /// </code>
 /// <para>Makes a copy in the current location and shows its path and size.</para>
 /// </example>
+/// <seealso cref="RestoreTesseraStoreCommand"/>
 /// <seealso cref="TestTesseraStoreCommand"/>
 [Cmdlet(VerbsData.Backup, "TesseraStore", SupportsShouldProcess = true)]
 [OutputType(typeof(StoreBackup))]

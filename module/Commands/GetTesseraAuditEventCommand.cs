@@ -4,7 +4,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Gets events of a store's audit log: what was done or refused, by whom and when.</summary>
 /// <remarks>
-/// <para>Every grant, revocation and other change leaves one event, and so does every refused check, every session that was not permitted something, and once a day the use of a token that is about to expire. Where checks are refused by the hundred, the first 20 of each kind in half a minute have an event each, and one more says how many there were beside them. Changes are in the log when their command has ended; refusals a little later.</para>
+/// <para>Every grant, revocation and other change leaves one event, and so does every refused check, every session that was not permitted something, and once a day the use of a token that is about to expire. The first time that somebody presents the value of a token that has given way by rotation, or of a decoy, there is an event token.reuse or token.decoy. Where checks are refused by the hundred, the first 20 of each kind in half a minute have an event each, and one more says how many there were beside them. Changes are in the log when their command has ended; refusals a little later.</para>
 /// <para>The newest come first, unless -Oldest is given. Conditions narrow the list; an event must meet all of them. Events are read in pages as they are asked for, so that -First of a large log is quick. Only administrators may read the log.</para>
 /// </remarks>
 /// <example>

@@ -50,6 +50,7 @@ namespace Tessera.PowerShell;
 /// <seealso cref="GetTesseraTokenCommand"/>
 /// <seealso cref="GetTesseraProfileCommand"/>
 /// <seealso cref="TestTesseraTokenCommand"/>
+/// <seealso cref="UpdateTesseraTokenCommand"/>
 /// <seealso cref="RevokeTesseraTokenCommand"/>
 [Cmdlet(VerbsSecurity.Grant, "TesseraToken", DefaultParameterSetName = DefaultLifetimeSet, SupportsShouldProcess = true)]
 [OutputType(typeof(GrantedToken))]

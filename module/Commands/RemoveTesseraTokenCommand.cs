@@ -4,7 +4,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Deletes tokens, and their records with them.</summary>
 /// <remarks>
-/// <para>A token that was removed is refused like one that never was. To keep the record of who had it and why it ended, revoke it instead: <see cref="RevokeTesseraTokenCommand"/>.</para>
+/// <para>A token that was removed is refused like one that never was, and the tokens that it granted are revoked. To keep the record of who had it and why it ended, revoke it instead: <see cref="RevokeTesseraTokenCommand"/>.</para>
 /// </remarks>
 /// <example>
 /// <code>

@@ -4,7 +4,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Changes the remark or the tags of tokens.</summary>
 /// <remarks>
-/// <para>What a token may do and how long it lives can't be changed: grant a new one and revoke this. New tags take the place of all earlier ones.</para>
+/// <para>What a token may do and how long it lives can't be changed: grant a new one and revoke this. <see cref="UpdateTesseraTokenCommand"/> gives it a new value and a new life. New tags take the place of all earlier ones.</para>
 /// </remarks>
 /// <example>
 /// <code>

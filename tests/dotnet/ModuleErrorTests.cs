@@ -42,6 +42,7 @@ public sealed class ModuleErrorTests : IDisposable
     [InlineData("Connect-Tessera Env:/PATH", "NotAFilePath", ErrorCategory.InvalidArgument, "Env:/PATH")]
     [InlineData("$other = Connect-Tessera \"$([IO.Path]::GetTempPath())/$([guid]::NewGuid())/x\" -PassThru", "StorePath", ErrorCategory.OpenError, "*")]
     [InlineData("$store = [Tessera.TokenStore]::Open((Get-TesseraStore).Path); $store.Dispose(); Get-TesseraToken -Store $store", "StoreClosed", ErrorCategory.InvalidOperation, null)]
+    [InlineData("$store = [Tessera.TokenStore]::Open((Get-TesseraStore).Path); $store.Dispose(); $ConfirmPreference = 'None'; Revoke-TesseraToken -All -Store $store", "StoreClosed", ErrorCategory.InvalidOperation, null)]
     public void Error_has_its_id_category_and_target(string script, string id, ErrorCategory category, string? target)
     {
         ErrorRecord error = _session.Error(script);

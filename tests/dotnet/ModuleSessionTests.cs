@@ -165,6 +165,15 @@ public sealed class ModuleDefaultStoreTests : IDisposable
     }
 
     [Fact]
+    public void Default_store_is_what_a_backup_is_put_in_the_place_of()
+    {
+        _session.Run($"$Env:TESSERA_STORE = '{_session.Path}'; $null = New-TesseraIdentity Adam; $null = Backup-TesseraStore '{_session.Path}.copy'; Disconnect-Tessera");
+
+        Assert.Equal(_session.Path, _session.Single<StoreRestoration>($"Restore-TesseraStore '{_session.Path}.copy' -Confirm:$false").Path);
+        Assert.Equal("Adam", _session.Single<Identity>("Get-TesseraIdentity").Name);
+    }
+
+    [Fact]
     public void Default_store_that_cannot_be_opened_is_named_in_the_error()
     {
         _session.Run($"$Env:TESSERA_STORE = '{_session.Folder}'");
@@ -181,6 +190,10 @@ public sealed class ModuleDefaultStoreTests : IDisposable
     [InlineData("New-TesseraSigningKey -WhatIf")]
     [InlineData("Connect-Tessera -WhatIf")]
     [InlineData("Remove-TesseraToken AAAAAAAAAAAA -WhatIf")]
+    [InlineData("Revoke-TesseraToken -All -WhatIf")]
+    [InlineData("Update-TesseraToken AAAAAAAAAAAA -WhatIf")]
+    [InlineData("Optimize-TesseraStore -WhatIf")]
+    [InlineData("Restore-TesseraStore none.db -WhatIf")]
     [InlineData("Test-TesseraJsonWebToken a.b.c -SigningKey ('x' * 32)")]
     [InlineData("ConvertTo-TesseraJsonWebToken a.b.c")]
     public void Command_that_needs_no_store_or_is_rehearsed_creates_none(string script)

@@ -181,6 +181,24 @@ public sealed class RotationTests : IDisposable
     }
 
     [Fact]
+    public void What_a_run_left_behind_that_was_broken_off_makes_way()
+    {
+        string old = _temporary.Grant(out Token token);
+        var request = new TokenRotationRequest { Id = token.Id };
+        string lost = Store.PrepareRotation(request).Value!.Reveal();
+
+        Assert.Equal(ErrorCode.Conflict, Assert.Throws<InvalidRequestException>(() => Store.PrepareRotation(request)).Code);
+        _temporary.Clock.Now = TemporaryStore.Start.AddMinutes(15);
+        string lostToo = Store.PrepareRotation(request with { IdempotencyKey = "key" }).Value!.Reveal();
+        using PreparedRotation prepared = Store.PrepareRotation(request with { IdempotencyKey = "key" });
+        prepared.Deliver();
+
+        Assert.Equal(
+            [Outcome.Unknown, Outcome.Unknown, Outcome.Valid, Outcome.Valid, Outcome.Revoked],
+            ((string[])[lost, lostToo, old, prepared.Value!.Reveal(), old]).Select(value => Store.Validate(value).Outcome));
+    }
+
+    [Fact]
     public void A_retired_value_that_is_presented_is_in_the_audit_log_once()
     {
         string old = _temporary.Grant(out Token token);

@@ -9,8 +9,9 @@
     everything as it was. The token that is rotated stays good until the new value is first used: services that still have
     the old one go on.
 
-    A run that was broken off, or that comes too early, does no harm: a token has one successor at a time, and the
-    idempotency key lets a later run finish what an earlier one began.
+    A token has one successor at a time, so runs that come too early, or two at once, do no harm. What a run left behind
+    that was broken off between the vault and the rotation makes way for the next run after a quarter of an hour; until
+    then the vault has a value that no check accepts.
 
     Set-Secret is the command of the module Microsoft.PowerShell.SecretManagement, or anything with its parameters -Name
     and -Secret. The exit code is 1 when any token could not be rotated.
@@ -51,7 +52,7 @@ try {
         }
 
         try {
-            $new = Update-TesseraToken $token -Store $store -IdempotencyKey "schedule $($token.Id)" -Vault {
+            $new = Update-TesseraToken $token -Store $store -Vault {
                 param($value, $successor)
                 Set-Secret -Name $successor.Name -Secret $value
             }
