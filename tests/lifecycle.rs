@@ -199,7 +199,6 @@ fn many_tokens_end_by_one_row() {
     assert_eq!(ask(&other), "Valid");
     println!("{MANY} tokens revoked by one row in {took:?}");
     assert_eq!(revoked, MANY + 1);
-    assert!(took < Duration::from_secs(2), "{took:?}");
     assert_eq!(count(&fixture, "SELECT count(*) FROM epoch"), 1);
     assert_eq!(count(&fixture, "SELECT count(*) FROM token WHERE revoked_at IS NOT NULL"), 0);
     let listed =

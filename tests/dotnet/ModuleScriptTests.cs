@@ -9,7 +9,24 @@ namespace Tessera.Tests;
 public sealed partial class ModuleScriptTests
 {
     public static TheoryData<string> Scripts =>
-        [.. Directory.GetFiles(ScriptFolder(), "*.ps1").Select(path => Path.GetFileName(path)).Order()];
+        [.. Directory.GetFiles(ScriptFolder(), "*.ps1", SearchOption.AllDirectories).Select(RelativePath).Order()];
+
+    public static TheoryData<string> Scenarios => [.. Directory.GetFiles(ScriptPath("scenarios"), "*.ps1")
+        .Where(path => Path.GetFileName(path) != "common.ps1").Select(RelativePath).Order()];
+
+    /// <summary>One of the documented systems each, with all its rules that need no clock.</summary>
+    [Theory]
+    [MemberData(nameof(Scenarios))]
+    public void Scenario_holds(string script)
+    {
+        ScriptRun run = HostedEngine.CaptureFile(ScriptPath(script));
+
+        Assert.True(run.ExitCode == 0, run.AllText);
+        Assert.EndsWith("All rules hold.", run.Output.TrimEnd(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Each_documented_system_has_a_scenario() => Assert.Equal(5, Scenarios.Count);
 
     [Fact]
     public void Main_job_runs_and_shows_views_but_no_secret()
@@ -129,6 +146,8 @@ public sealed partial class ModuleScriptTests
         Assert.True(exitCode == expectedExitCode, shown);
         return shown;
     }
+
+    private static string RelativePath(string path) => Path.GetRelativePath(ScriptFolder(), path);
 
     private static string ScriptFolder([CallerFilePath] string here = "") =>
         Path.Combine(Path.GetDirectoryName(here)!, "..", "powershell");

@@ -15,25 +15,43 @@ public static class ScriptCommands
     /// <param name="path">The script file.</param>
     /// <param name="engine">The engine that is asked which module a command belongs to.</param>
     /// <returns>One line a use, <c>line: text</c>; empty when all commands are of Tessera, of the core, or functions
-    /// that the script itself defines. A command whose name is only known at run time counts as from elsewhere.</returns>
+    /// that the script, or one beside it that it dot-sources, defines. A command whose name is only known at run time counts as from elsewhere.</returns>
     /// <exception cref="ParseException">The file is not a PowerShell script.</exception>
     public static IReadOnlyList<string> FindForeign(string path, HostedEngine engine)
     {
         ArgumentNullException.ThrowIfNull(engine);
-        ScriptBlockAst script = Parser.ParseFile(Path.GetFullPath(path), out _, out ParseError[] errors);
-        if (errors.Length > 0)
-        {
-            throw new ParseException(errors);
-        }
-
+        ScriptBlockAst script = Parse(path);
+        CommandAst[] commands = [.. Find<CommandAst>(script)];
+        string[] dotSourced = [.. commands.Select(DotSourced).OfType<string>()];
+        IEnumerable<ScriptBlockAst> scripts = dotSourced
+            .Select(name => Parse(Path.Combine(Path.GetDirectoryName(path)!, name)))
+            .Prepend(script);
         var own = new HashSet<string>(
-            script.FindAll(node => node is FunctionDefinitionAst, searchNestedScriptBlocks: true)
-                .Select(node => ((FunctionDefinitionAst)node).Name),
+            scripts.SelectMany(Find<FunctionDefinitionAst>).Select(function => function.Name),
             StringComparer.OrdinalIgnoreCase);
-        return [.. script.FindAll(node => node is CommandAst, searchNestedScriptBlocks: true)
-            .Cast<CommandAst>()
-            .Where(command => !IsAllowed(command, own, engine))
+        return [.. commands
+            .Where(command => DotSourced(command) is null && !IsAllowed(command, own, engine))
             .Select(command => $"{command.Extent.StartLineNumber}: {command.Extent.Text}")];
+    }
+
+    private static ScriptBlockAst Parse(string path)
+    {
+        ScriptBlockAst script = Parser.ParseFile(Path.GetFullPath(path), out _, out ParseError[] errors);
+        return errors.Length > 0 ? throw new ParseException(errors) : script;
+    }
+
+    private static IEnumerable<T> Find<T>(ScriptBlockAst script)
+        where T : Ast => script.FindAll(node => node is T, searchNestedScriptBlocks: true).Cast<T>();
+
+    /// <summary>The name of the script beside this one that a command like <c>. "$PSScriptRoot/common.ps1"</c> runs.</summary>
+    private static string? DotSourced(CommandAst command)
+    {
+        const string Beside = "$PSScriptRoot/";
+        return command.InvocationOperator == TokenKind.Dot
+            && command.CommandElements[0] is ExpandableStringExpressionAst { Value: { } path }
+            && path.StartsWith(Beside, StringComparison.Ordinal)
+            ? path[Beside.Length..]
+            : null;
     }
 
     private static bool IsAllowed(CommandAst command, HashSet<string> own, HostedEngine engine)
