@@ -571,9 +571,8 @@ impl Run {
                 let card = &self.model.cards[by];
                 let name = name.unwrap_or(self.model.people[card.person].name);
                 let (own, target) = (self.model.rank(by), self.model.person(name));
-                let expected = if self.model.standing(by) != Outcome::Valid {
-                    Err(ErrorCode::NotPermitted)
-                } else if target != Some(card.person) && own != Some(2) {
+                let may_grant = target == Some(card.person) || own == Some(2);
+                let expected = if self.model.standing(by) != Outcome::Valid || !may_grant {
                     Err(ErrorCode::NotPermitted)
                 } else if let Some(person) = target {
                     let is_within = self.model.people[person].rank >= rank && own.is_some_and(|own| own >= rank);
