@@ -57,12 +57,28 @@ public static class ScriptCommands
     private static bool IsAllowed(CommandAst command, HashSet<string> own, HostedEngine engine)
     {
         // `& { ... }` runs a block of this very script; what is in it is looked at by itself.
-        if (command.CommandElements[0] is ScriptBlockExpressionAst)
+        if (command.CommandElements[0] is ScriptBlockExpressionAst || IsOwnBlock(command))
         {
             return true;
         }
 
         return command.GetCommandName() is { } name
             && (own.Contains(name) || AllowedModules.Contains(engine.FindCommand(name)?.ModuleName));
+    }
+
+    /// <summary>Whether the command is <c>&amp; $block</c>, of a parameter that takes script blocks: whoever calls the function
+    /// has written the block, and is looked at as well.</summary>
+    private static bool IsOwnBlock(CommandAst command)
+    {
+        Ast node = command;
+        while (node is not (FunctionDefinitionAst or null))
+        {
+            node = node.Parent;
+        }
+
+        return command.CommandElements[0] is VariableExpressionAst variable
+            && node is FunctionDefinitionAst { Parameters: { } parameters }
+            && parameters.Any(parameter => parameter.StaticType == typeof(ScriptBlock)
+                && parameter.Name.VariablePath.UserPath == variable.VariablePath.UserPath);
     }
 }
