@@ -3,20 +3,25 @@
 mod support;
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use support::{Fixture, NOW, check, fixture, open_at, request};
 use tempfile::TempDir;
+use tessera_native::crypto::digest::sha256;
 use tessera_native::crypto::signing::SigningKeyMaterial;
 use tessera_native::error::ErrorCode;
 use tessera_native::format::opaque;
 use tessera_native::format::scan::CandidateKind;
+use tessera_native::format::transfer::TransferForm;
 use tessera_native::model::{
     Algorithm, AuditFilter, Conditions, Outcome, RotationMode, Token, TokenFilter, TokenFormat, TokenState,
 };
 use tessera_native::policy::{AccessContext, Lifetime};
-use tessera_native::service::{Grant, GrantRequest, Leak, LeakRequest, MintRequest, RotationRequest, mint_with};
+use tessera_native::service::{
+    Grant, GrantRequest, ImportOptions, Leak, LeakRequest, MintRequest, RotationRequest, mint_with,
+};
 
 const CLAIMS_ELSEWHERE: &str = r#"{"iss":"https://elsewhere.example","sub":"Adam","aud":"a"}"#;
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -321,4 +326,35 @@ fn many_leaks_come_in_pages_and_the_stores_own_files_are_left_out() {
     names.sort_unstable();
     assert_eq!(names, ["gone", "tokens.db"]);
     assert!(not_read.iter().any(|(_, message)| message.contains("has it open")), "{not_read:?}");
+}
+
+#[test]
+fn a_value_that_was_brought_over_is_found_whatever_stands_behind_it() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_profile("Legacy", None, r#"{"foreignPrefix":"old_"}"#).unwrap();
+    let digest = hex::encode(sha256(b"old_brought-over"));
+    let options = ImportOptions {
+        form: TransferForm::Csv,
+        profile: Some("Legacy".to_owned()),
+        passphrase: None,
+        creates_identities: false,
+        stops_at_bad_line: false,
+    };
+    let file = format!("identity,foreignDigest\nAdam,{digest}\n");
+    owner.import(file.as_bytes(), &options, &mut |_| ControlFlow::Continue(())).unwrap();
+    let events = || owner.audit_events(&AuditFilter { limit: 100, ..AuditFilter::default() }).unwrap();
+    let before = events().len();
+
+    for behind in ["", "\n", ".", "...", "\"", ", and", "/", "=="] {
+        let told = recognised(&fixture, format!("It is old_brought-over{behind}")).expect(behind);
+        assert_eq!((told.kind, told.offset, told.stated_id), (CandidateKind::Foreign, 6, None), "{behind}");
+        assert_eq!(told.token.unwrap().profile, "Legacy", "{behind}");
+    }
+    assert!(recognised(&fixture, "old_brought-overX old_other").is_none());
+    let folder = files();
+    plant(&folder, "unknown", "old_other");
+    assert!(search(&fixture, LeakRequest { includes_unknown: true, ..of(folder.path()) }).is_empty());
+    let added = events().split_off(before);
+    assert!(added.iter().all(|event| event.event.event == "token.find"), "a find is no use: {added:?}");
 }

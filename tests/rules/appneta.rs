@@ -1,13 +1,18 @@
 //! Document: AppNeta APM, "API Access Tokens".
 
 use tessera_native::error::ErrorCode;
-use tessera_native::model::{BoundedBy, CreatorRemoved, TokenFormat};
+use tessera_native::model::{
+    Actor, BoundedBy, CreatorRemoved, OrganizationMember, Outcome, TokenFilter, TokenFormat, TokenState,
+};
 use tessera_native::policy::condition::CompiledEndpoint;
 use tessera_native::policy::{
-    Acting, Asked, Lifetime, Operation, Organizations, Standing, TokenFacts, bound, bound_organizations,
+    AccessContext, Acting, Asked, Lifetime, Operation, Organizations, Standing, TokenFacts, bound, bound_organizations,
     check_tag_change, may_change, may_see,
 };
 
+use tessera_native::service::GrantRequest;
+
+use crate::store::{self, Fixture, fixture};
 use crate::support::*;
 
 const DOCUMENT: &str = "AppNeta";
@@ -197,5 +202,158 @@ fn the_observer_endpoint() {
         let uri = format!("https://node.pm.appneta.com{path}");
         let is_denied = endpoints.iter().any(|endpoint| endpoint.matches(Some(method), &uri));
         assert_eq!(is_denied, denied, "{DOCUMENT}: observer endpoint, {topic}");
+    }
+}
+
+/// An access token for Adam, who is an Operator.
+fn access_token() -> GrantRequest {
+    GrantRequest {
+        identity: "Adam".into(),
+        profile: Some(DOCUMENT.into()),
+        name: Some("reports".into()),
+        ..GrantRequest::default()
+    }
+}
+
+fn as_identity(fixture: &Fixture, name: &str) -> Actor {
+    Actor::Identity { id: fixture.engine.owner().identity(name).unwrap().id, name: name.to_owned() }
+}
+
+fn members(names: &[&str], administrators: &[&str]) -> Vec<OrganizationMember> {
+    let member = |name: &&str, is_administrator| OrganizationMember { identity: (*name).to_owned(), is_administrator };
+    let ordinary = names.iter().map(|name| member(name, false));
+    ordinary.chain(administrators.iter().map(|name| member(name, true))).collect()
+}
+
+#[test]
+fn permissions_follow_the_creators() {
+    let fixture = fixture();
+    let adam = as_identity(&fixture, "Adam");
+    let grant = fixture.engine.session(&adam).grant(&access_token()).unwrap();
+    let outcome = |role| {
+        let context = AccessContext { role: Some(role), ..AccessContext::default() };
+        fixture.engine.validate(grant.value.as_bytes(), context).outcome
+    };
+    assert_eq!(outcome("Operator"), Outcome::Valid, "{DOCUMENT}: equal to those of the creator");
+    assert_eq!(outcome("Administrator"), Outcome::RoleDenied, "{DOCUMENT}: no more than those");
+    fixture.engine.owner().update_identity("Adam", Some(&list(&["Reader"])), None).unwrap();
+    assert_eq!(outcome("Operator"), Outcome::RoleDenied, "{DOCUMENT}: the next check feels the change");
+    assert_eq!(outcome("Reader"), Outcome::Valid, "{DOCUMENT}: what is left");
+    let change = fixture.engine.session(&adam).update_token(grant.token.id.as_str(), None, Some(&list(&["a"])));
+    let refused = change.map(drop).map_err(|error| error.code());
+    assert_eq!(refused, Err(ErrorCode::NotPermitted), "{DOCUMENT}: cannot be modified");
+    let again = fixture.engine.session(&adam).kept_value(grant.token.id.as_str());
+    let refused = again.map(drop).map_err(|error| error.code());
+    assert_eq!(refused, Err(ErrorCode::NotPermitted), "{DOCUMENT}: it will not appear again");
+}
+
+#[test]
+fn users_without_a_local_account() {
+    // Who signs in elsewhere has no password here, and a token all the same.
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    assert!(!owner.identity("Adam").unwrap().has_password);
+    let grant = owner.grant(&access_token()).unwrap();
+    assert_eq!(fixture.check(&grant), Outcome::Valid, "{DOCUMENT}: single sign-on");
+    assert!(fixture.engine.sign_in("Adam", b"").is_err(), "{DOCUMENT}: no local account");
+}
+
+#[test]
+fn three_ways_to_be_revoked() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_identity("Boss", &list(&["Administrator"]), None).unwrap();
+    let boss = as_identity(&fixture, "Boss");
+    let short = GrantRequest { lifetime: Lifetime::Seconds(DAY), ..access_token() };
+    let expiring = fixture.engine.session(&boss).grant(&short).unwrap();
+    let manual = fixture.engine.session(&boss).grant(&access_token()).unwrap();
+    let of_creator = fixture.engine.session(&boss).grant(&access_token()).unwrap();
+
+    fixture.engine.session(&boss).revoke_token(manual.token.id.as_str(), Some("lost")).unwrap();
+    fixture.clock.set(store::NOW + DAY);
+    assert_eq!(fixture.check(&expiring), Outcome::Expired, "{DOCUMENT}: a check says why");
+    assert_eq!(fixture.check(&of_creator), Outcome::Valid, "{DOCUMENT}: the creator is there");
+    owner.remove_identity("Boss").unwrap();
+    for (topic, grant, at, by, reason) in [
+        ("expiring", &expiring, store::NOW + DAY, "Adam", "Expired"),
+        ("manually", &manual, store::NOW, "Boss", "lost"),
+        ("deletion of the creator", &of_creator, store::NOW + DAY, "local owner", "CreatorDeleted"),
+    ] {
+        let token = owner.token(grant.token.id.as_str()).unwrap();
+        assert_eq!(token.state(store::NOW + DAY), TokenState::Revoked, "{DOCUMENT}: appears as REVOKED, {topic}");
+        let found = token.revocation_at(store::NOW + DAY).unwrap();
+        let told = (found.at, found.by.as_str(), found.reason.as_deref());
+        assert_eq!(told, (at, by, Some(reason)), "{DOCUMENT}: {topic}");
+    }
+    assert_eq!(fixture.check(&of_creator), Outcome::Revoked, "{DOCUMENT}: revoked immediately");
+    assert_eq!(fixture.check(&manual), Outcome::Revoked, "{DOCUMENT}: once revoked it can no longer be used");
+    owner.optimize(false).unwrap();
+    let listed = owner.tokens(&TokenFilter { limit: 10, ..TokenFilter::default() }).unwrap();
+    assert_eq!(listed.len(), 3, "{DOCUMENT}: they stay on the list");
+}
+
+#[test]
+fn the_observer_endpoint_in_use() {
+    let fixture = fixture();
+    let grant = fixture.engine.owner().grant(&access_token()).unwrap();
+    for (uri, expected) in [
+        ("https://api.example/api/v3/observer/points", Outcome::OperationDenied),
+        ("https://api.example/api/v3/path", Outcome::Valid),
+    ] {
+        let context = AccessContext { uri: Some(uri), method: Some("GET"), ..AccessContext::default() };
+        let found = fixture.engine.validate(grant.value.as_bytes(), context).outcome;
+        assert_eq!(found, expected, "{DOCUMENT}: {uri}");
+    }
+}
+
+#[test]
+fn access_to_organisations_now_and_in_the_future() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_organization("North", &members(&["Adam"], &[])).unwrap();
+    owner.create_organization("South", &[]).unwrap();
+    let adam = as_identity(&fixture, "Adam");
+    let session = fixture.engine.session(&adam);
+    let dynamic = session.grant(&access_token()).unwrap();
+    let chosen = GrantRequest { organizations: Some(list(&["North"])), ..access_token() };
+    let chosen = session.grant(&chosen).unwrap();
+    let expect = |topic: &str, expected: [[Outcome; 2]; 2]| {
+        for (grant, expected) in [&dynamic, &chosen].into_iter().zip(expected) {
+            let outcome = |organization| {
+                let context = AccessContext { organization: Some(organization), ..AccessContext::default() };
+                fixture.engine.validate(grant.value.as_bytes(), context).outcome
+            };
+            assert_eq!([outcome("North"), outcome("South")], expected, "{DOCUMENT}: {topic}");
+        }
+    };
+    use Outcome::{OrganizationDenied, Valid};
+    expect("now", [[Valid, OrganizationDenied], [Valid, OrganizationDenied]]);
+    owner.update_organization("South", &members(&["Adam"], &[])).unwrap();
+    expect("in the future", [[Valid, Valid], [Valid, OrganizationDenied]]);
+    owner.update_organization("North", &[]).unwrap();
+    expect("lost ones are lost", [[OrganizationDenied, Valid], [OrganizationDenied, OrganizationDenied]]);
+}
+
+#[test]
+fn users_and_organization_admins_view_and_revoke() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    for name in ["Eve", "Otto"] {
+        owner.create_identity(name, &list(&["Operator"]), None).unwrap();
+    }
+    owner.create_organization("North", &members(&["Adam"], &["Otto"])).unwrap();
+    let adam = as_identity(&fixture, "Adam");
+    for (topic, name, sees) in
+        [("the user", "Adam", true), ("the Organization Admin", "Otto", true), ("another user", "Eve", false)]
+    {
+        let asked = GrantRequest { organizations: Some(list(&["North"])), ..access_token() };
+        let grant = fixture.engine.session(&adam).grant(&asked).unwrap();
+        let actor = as_identity(&fixture, name);
+        let session = fixture.engine.session(&actor);
+        let listed = session.tokens(&TokenFilter { limit: 10, ..TokenFilter::default() }).unwrap();
+        assert_eq!(listed.iter().any(|token| token.id == grant.token.id), sees, "{DOCUMENT}: views, {topic}");
+        let revoked = session.revoke_token(grant.token.id.as_str(), None).map(drop).map_err(|error| error.code());
+        let expected = if sees { Ok(()) } else { Err(ErrorCode::NotFound) };
+        assert_eq!(revoked, expected, "{DOCUMENT}: revokes, {topic}");
     }
 }

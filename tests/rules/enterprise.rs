@@ -1,10 +1,15 @@
 //! Document: an enterprise system's "Security and Tokens".
 
 use tessera_native::clock::MAXIMUM_SECONDS;
-use tessera_native::model::{Conditions, TokenFormat};
+use tessera_native::error::ErrorCode;
+use tessera_native::model::{Actor, AuditFilter, AuditSubject, Conditions, Outcome, TokenFilter, TokenFormat};
 use tessera_native::policy::condition::Compiled;
-use tessera_native::policy::{Acting, Asked, Lifetime, Operation, TokenFacts, check_tag_change, may_change, may_grant};
+use tessera_native::policy::{
+    AccessContext, Acting, Asked, Lifetime, Operation, TokenFacts, check_tag_change, may_change, may_grant,
+};
+use tessera_native::service::GrantRequest;
 
+use crate::store::{self, Fixture, fixture};
 use crate::support::*;
 
 const DOCUMENT: &str = "Enterprise";
@@ -190,4 +195,119 @@ fn both_forms_of_value() {
         let granted = grant(&profile(DOCUMENT), USER, &Asked { format: asked, ..named() }).unwrap();
         assert_eq!(granted.format, expected, "{DOCUMENT}: the referrer is kept for both forms of value");
     }
+}
+
+/// A store in which Adam has the role that the tokens need, and Adam.
+fn with_role() -> (Fixture, Actor) {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_role("REST API", &[]).unwrap();
+    let adam = owner.update_identity("Adam", Some(&list(USER)), None).unwrap();
+    (fixture, Actor::Identity { id: adam.id, name: adam.name })
+}
+
+/// A token for Adam, by name.
+fn own_token() -> GrantRequest {
+    GrantRequest {
+        identity: "Adam".into(),
+        profile: Some(DOCUMENT.into()),
+        name: Some("nightly".into()),
+        ..GrantRequest::default()
+    }
+}
+
+#[test]
+fn users_create_their_own_tokens() {
+    let (fixture, adam) = with_role();
+    let owner = fixture.engine.owner();
+    let root = owner.create_identity("Root", &list(&["Administrator", "REST API"]), None).unwrap();
+    let root = Actor::Identity { id: root.id, name: root.name };
+    assert!(fixture.engine.session(&adam).grant(&own_token()).is_ok(), "{DOCUMENT}: one's own");
+    for (topic, session) in [("an administrator", fixture.engine.session(&root)), ("the local owner", owner)] {
+        let refused = session.grant(&own_token()).map(drop).map_err(|error| error.code());
+        assert_eq!(refused, Err(ErrorCode::NotPermitted), "{DOCUMENT}: another's, by {topic}");
+    }
+    owner.update_identity("Adam", Some(&list(&["Reader"])), None).unwrap();
+    let refused = fixture.engine.session(&adam).grant(&own_token()).map(drop).map_err(|error| error.code());
+    assert_eq!(refused, Err(ErrorCode::NotPermitted), "{DOCUMENT}: without the role REST API");
+}
+
+#[test]
+fn expirations_after_2038() {
+    // Dates that are refused there work here.
+    let (fixture, adam) = with_role();
+    for (topic, expires_at) in [
+        ("2038-01-19T03:14:08Z", 2_147_483_648),
+        ("2106-02-07T06:28:16Z", 4_294_967_296),
+        ("the last second of 9999", MAXIMUM_SECONDS),
+    ] {
+        fixture.clock.set(store::NOW);
+        let asked = GrantRequest { lifetime: Lifetime::Until(expires_at), ..own_token() };
+        let grant = fixture.engine.session(&adam).grant(&asked).unwrap();
+        let read = fixture.engine.owner().token(grant.token.id.as_str()).unwrap();
+        assert_eq!(read.expires_at, Some(expires_at), "{DOCUMENT}: {topic}");
+        fixture.clock.set(expires_at - 1);
+        assert_eq!(fixture.check(&grant), Outcome::Valid, "{DOCUMENT}: a second before {topic}");
+        fixture.clock.set(expires_at);
+        assert_eq!(fixture.check(&grant), Outcome::Expired, "{DOCUMENT}: {topic}");
+    }
+}
+
+#[test]
+fn subject_and_referrer_in_use() {
+    let (fixture, adam) = with_role();
+    let conditions = Conditions {
+        subject: Some("https://site.example/app/".into()),
+        referrer: Some("example.com".into()),
+        ..Conditions::default()
+    };
+    let grant = fixture.engine.session(&adam).grant(&GrantRequest { conditions, ..own_token() }).unwrap();
+    let blank = fixture.engine.session(&adam).grant(&own_token()).unwrap();
+    for (topic, uri, referrer, expected) in [
+        ("that resource", "https://site.example/app/1", "https://example.com/", Outcome::Valid),
+        ("a domain that ends with the value", "https://site.example/app/1", "https://a.example.com/", Outcome::Valid),
+        ("another resource", "https://site.example/", "https://example.com/", Outcome::PathDenied),
+        ("another site", "https://other.example/app/1", "https://example.com/", Outcome::PathDenied),
+        ("another domain", "https://site.example/app/1", "https://example.org/", Outcome::ReferrerDenied),
+    ] {
+        let context = AccessContext { uri: Some(uri), referrer: Some(referrer), ..AccessContext::default() };
+        let outcome = |value: &[u8]| fixture.engine.validate(value, context).outcome;
+        assert_eq!(outcome(grant.value.as_bytes()), expected, "{DOCUMENT}: {topic}");
+        assert_eq!(outcome(blank.value.as_bytes()), Outcome::Valid, "{DOCUMENT}: blank is all, {topic}");
+    }
+    let read = fixture.engine.session(&adam).token(grant.token.id.as_str()).unwrap();
+    assert!(read.has_referrer, "{DOCUMENT}: that there is a referrer");
+    assert!(!format!("{read:?}").contains("example.com"), "{DOCUMENT}: the referrer is not accessible to the user");
+}
+
+#[test]
+fn the_grid() {
+    let (fixture, adam) = with_role();
+    let session = fixture.engine.session(&adam);
+    let page = TokenFilter { limit: 10, ..TokenFilter::default() };
+    assert!(session.tokens(&page).unwrap().is_empty(), "{DOCUMENT}: before");
+    let grant = session.grant(&own_token()).unwrap();
+    let id = grant.token.id.as_str();
+    assert_eq!(session.tokens(&page).unwrap(), std::slice::from_ref(&grant.token), "{DOCUMENT}: adds a record");
+    let again = session.kept_value(id).map(drop).map_err(|error| error.code());
+    assert_eq!(again, Err(ErrorCode::NotPermitted), "{DOCUMENT}: only opportunity to view the value");
+
+    let remarked = session.update_token(id, Some("for the nightly job"), None).unwrap();
+    assert_eq!(remarked.remark.as_deref(), Some("for the nightly job"), "{DOCUMENT}: Remark");
+    let tagged = session.update_token(id, None, Some(&list(&["a"]))).map(drop).map_err(|error| error.code());
+    assert_eq!(tagged, Err(ErrorCode::NotPermitted), "{DOCUMENT}: nothing else is editable");
+
+    assert!(session.remove_token(id).unwrap());
+    assert!(session.tokens(&page).unwrap().is_empty(), "{DOCUMENT}: deleting takes it off the grid");
+    assert_eq!(fixture.check(&grant), Outcome::Unknown, "{DOCUMENT}: deleting disables it");
+    let filter = AuditFilter {
+        subject_kind: Some(AuditSubject::Token),
+        subject: Some(grant.token.id.to_string()),
+        limit: 10,
+        ..AuditFilter::default()
+    };
+    fixture.engine.flush().unwrap();
+    let events = fixture.engine.owner().audit_events(&filter).unwrap();
+    let names: Vec<_> = events.iter().map(|event| event.event.event.as_str()).collect();
+    assert!(names.contains(&"token.grant") && names.contains(&"token.remove"), "{DOCUMENT}: the audit log: {names:?}");
 }

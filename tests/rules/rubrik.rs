@@ -1,11 +1,13 @@
 //! Document: "Managing and Rotating API Tokens with PowerShell", on Rubrik's API tokens.
 
 use tessera_native::error::ErrorCode;
-use tessera_native::model::TokenFormat;
+use tessera_native::model::{Actor, AuditFilter, AuditSubject, Outcome, RotationMode, TokenFilter, TokenFormat};
 use tessera_native::policy::{
-    Acting, Asked, Lifetime, Operation, TokenFacts, may_change, may_grant, may_see, permitted,
+    AccessContext, Acting, Asked, Lifetime, Operation, TokenFacts, may_change, may_grant, may_see, permitted,
 };
+use tessera_native::service::{Grant, GrantRequest, MintRequest, RotationRequest};
 
+use crate::store::{self, Fixture, fixture};
 use crate::support::*;
 
 const DOCUMENT: &str = "Rubrik";
@@ -132,4 +134,135 @@ fn rotation_is_for_the_account_and_not_for_the_token() {
     };
     assert_eq!(rotate(&identity(ADAM, &["Reader"])), Ok(()), "{DOCUMENT}: rotation by the account");
     assert_eq!(rotate(&token(&profile(DOCUMENT), &["Reader"])), not_permitted("operation"), "{DOCUMENT}: by a token");
+}
+
+/// An API token for Adam.
+fn api_token() -> GrantRequest {
+    GrantRequest { identity: "Adam".into(), profile: Some(DOCUMENT.into()), ..GrantRequest::default() }
+}
+
+fn as_identity(fixture: &Fixture, name: &str) -> Actor {
+    Actor::Identity { id: fixture.engine.owner().identity(name).unwrap().id, name: name.to_owned() }
+}
+
+fn as_token(grant: &Grant) -> Actor {
+    Actor::Token { id: grant.token.id.clone(), identity: grant.token.identity.clone() }
+}
+
+#[test]
+fn invalidation_without_affecting_the_account() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.update_identity("Adam", None, Some(Some(b"correct horse Adam"))).unwrap();
+    let (one, other) = (owner.grant(&api_token()).unwrap(), owner.grant(&api_token()).unwrap());
+    owner.revoke_token(one.token.id.as_str(), None).unwrap();
+    assert_eq!(fixture.check(&one), Outcome::Revoked, "{DOCUMENT}: the token is invalidated");
+    assert_eq!(fixture.check(&other), Outcome::Valid, "{DOCUMENT}: the account's other token");
+    assert!(fixture.engine.sign_in("Adam", b"correct horse Adam").is_ok(), "{DOCUMENT}: the account");
+}
+
+#[test]
+fn requests_that_are_not_available_to_a_token_that_acts() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_identity("Root", &list(&["Administrator"]), None).unwrap();
+    let grant = owner.grant(&GrantRequest { identity: "Root".into(), ..api_token() }).unwrap();
+    let actor = as_token(&grant);
+    let session = fixture.engine.session(&actor);
+    let rotation = RotationRequest {
+        id: grant.token.id.to_string(),
+        mode: RotationMode::Immediate,
+        lifetime: None,
+        idempotency_key: None,
+    };
+    let mint = MintRequest { claims: r#"{"sub":"Root","aud":"a"}"#.into(), ..MintRequest::default() };
+    let context = AccessContext { operation: Some("session.create"), ..AccessContext::default() };
+    for (topic, found) in [
+        ("generating additional API tokens", session.grant(&api_token()).map(drop)),
+        ("generating additional API tokens, by rotation", session.rotate(&rotation).map(drop)),
+        ("generating additional API tokens, by hand", session.mint_jwt(&mint).map(drop)),
+        ("creating new user accounts", session.create_identity("Eve", &[], None).map(drop)),
+        ("updating user account information", session.update_identity("Adam", Some(&[]), None).map(drop)),
+        ("creating new sessions", fixture.engine.sign_in_with_token(grant.value.as_bytes(), context).map(drop)),
+    ] {
+        let refused = found.map_err(|error| error.code());
+        assert_eq!(refused, Err(ErrorCode::NotPermitted), "{DOCUMENT}: {topic}");
+    }
+    assert!(session.identity("Adam").is_ok(), "{DOCUMENT}: what is available to the role");
+    let identity = as_identity(&fixture, "Root");
+    assert!(fixture.engine.session(&identity).grant(&api_token()).is_ok(), "{DOCUMENT}: the account may");
+}
+
+#[test]
+fn value_is_only_available_at_generation() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    let grant = owner.grant(&api_token()).unwrap();
+    let shown = format!("{:?}", owner.token(grant.token.id.as_str()).unwrap());
+    let value = String::from_utf8(grant.value.as_bytes().to_vec()).unwrap();
+    let secret = value.strip_prefix(&format!("tsr_{}", grant.token.id)).expect("prefix and id are no secret");
+    assert!(!shown.contains(secret), "{DOCUMENT}: the list");
+    let again = owner.kept_value(grant.token.id.as_str()).map(drop).map_err(|error| error.code());
+    assert_eq!(again, Err(ErrorCode::NotPermitted), "{DOCUMENT}: later");
+}
+
+#[test]
+fn list_of_the_sessions_user() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_identity("Eve", &list(&["Operator"]), None).unwrap();
+    let adams = owner.grant(&api_token()).unwrap().token;
+    let eves = owner.grant(&GrantRequest { identity: "Eve".into(), ..api_token() }).unwrap().token;
+    // Under a profile of its own the list is the caller's: of the user ID that the session has.
+    for (name, own) in [("Adam", &adams), ("Eve", &eves)] {
+        let filter = TokenFilter { identity: Some(name.into()), limit: 10, ..TokenFilter::default() };
+        let actor = as_identity(&fixture, name);
+        let found = fixture.engine.session(&actor).tokens(&filter).unwrap();
+        assert_eq!(found, std::slice::from_ref(own), "{DOCUMENT}: the list of {name}");
+    }
+}
+
+#[test]
+fn tokens_delete_themselves_from_the_list() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    let grant = owner.grant(&GrantRequest { lifetime: Lifetime::Seconds(MINUTE), ..api_token() }).unwrap();
+    let lasting = owner.grant(&api_token()).unwrap();
+    fixture.clock.set(store::NOW + MINUTE - 1);
+    assert_eq!(fixture.check(&grant), Outcome::Valid, "{DOCUMENT}: until the expiration");
+    fixture.clock.set(store::NOW + MINUTE);
+    assert_eq!(fixture.check(&grant), Outcome::Expired, "{DOCUMENT}: invalid at once");
+    assert_eq!(owner.optimize(false).unwrap().removed_tokens, 1, "{DOCUMENT}: deletes itself");
+    let listed = owner.tokens(&TokenFilter { limit: 10, ..TokenFilter::default() }).unwrap();
+    assert_eq!(listed, std::slice::from_ref(&lasting.token), "{DOCUMENT}: the list");
+    assert_eq!(fixture.check(&grant), Outcome::Unknown, "{DOCUMENT}: after that");
+    let filter = AuditFilter {
+        subject_kind: Some(AuditSubject::Token),
+        subject: Some(grant.token.id.to_string()),
+        event: Some("token.grant".into()),
+        limit: 10,
+        ..AuditFilter::default()
+    };
+    assert_eq!(owner.audit_events(&filter).unwrap().len(), 1, "{DOCUMENT}: the audit log keeps it");
+}
+
+#[test]
+fn rotation_before_the_expiration() {
+    // "Generate a new token prior to the expiration of the old one", as the user whom the token represents.
+    let fixture = fixture();
+    let old = fixture.engine.owner().grant(&api_token()).unwrap();
+    let adam = as_identity(&fixture, "Adam");
+    let rotation = RotationRequest {
+        id: old.token.id.to_string(),
+        mode: RotationMode::Grace { seconds: 10 * MINUTE },
+        lifetime: None,
+        idempotency_key: None,
+    };
+    let new = fixture.engine.session(&adam).rotate(&rotation).unwrap();
+    let value = new.value.unwrap();
+    let check_new = || store::check(&fixture.engine, value.as_bytes());
+    assert_eq!((fixture.check(&old), check_new()), (Outcome::Valid, Outcome::Valid), "{DOCUMENT}: both for a while");
+    fixture.clock.set(store::NOW + 10 * MINUTE);
+    assert_eq!((fixture.check(&old), check_new()), (Outcome::Revoked, Outcome::Valid), "{DOCUMENT}: then the new one");
+    assert_eq!(new.successor.identity, "Adam", "{DOCUMENT}: as the user that is represented");
 }
