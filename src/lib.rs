@@ -1,4 +1,4 @@
-//! Tessera mints, stores, checks and revokes API tokens, in the process that uses them.
+//! Tessera mints, stores, checks, rotates and revokes API tokens, in the process that uses them.
 //!
 //! This crate is the engine. Programs in .NET and scripts in PowerShell use it through its C ABI
 //! (`bindings/Tessera` and `module` at the top of the repository); Rust programs use [`service::Engine`].
@@ -35,10 +35,10 @@
 //! | room | holds | stays out of |
 //! | --- | --- | --- |
 //! | [`error`], [`clock`], [`secret`] | error kinds with fixed codes, the only clock, bytes that wipe themselves | what a token is |
-//! | [`model`] | plain data: tokens, identities, roles, signing keys, outcomes | I/O, clocks |
-//! | [`crypto`] | the digest of tokens, the hash of passwords, signing keys, sealing at rest | what tokens mean |
-//! | [`mod@format`] | values as text: opaque tokens, JWTs, keys that callers bring; bytes in, bytes out | the store |
-//! | [`policy`] | the rules, as pure functions: what may be granted, what a token admits | I/O: every input is an argument |
+//! | [`model`] | plain data: tokens, identities, roles, organisations, profiles, conditions, signing keys, audit events, outcomes | I/O, clocks |
+//! | [`crypto`] | the digests of tokens, the hash of passwords, signing keys, sealing at rest and under a passphrase, the chain of the audit log | what tokens mean |
+//! | [`mod@format`] | values as text: opaque tokens, JWTs, keys that callers bring, files of tokens, values within other files; bytes in, bytes out | the store |
+//! | [`policy`] | the rules, as pure functions: who may do what, what a profile grants, what a token admits, what may be rotated | I/O: every input is an argument |
 //! | [`store`] | persistence behind one trait; `sqlite/` and its `migrations/` | decisions |
 //! | [`service`] | the use cases, a file for each subject, and the cache of the check path | how a caller reached it |
 //! | [`ffi`] | the C ABI, from whose inventory the C# bindings are generated; the only `unsafe` code | logic |
@@ -99,9 +99,11 @@
 //! 7. Every input that crosses the C ABI has a stated limit, which is checked before it is read: a token's value
 //!    8 KiB, a name 256 characters, a page 1,000 entries, a request 1 MiB.
 //! 8. No argument, order of calls, thread or panic brings the host down ([`ffi`]).
-//! 9. What a token may do is what it was granted, cut to what its identity has now ([`policy::Rights`]).
-//! 10. Who acts is recorded with what was done. For now that is always the store's local owner; when others may act,
-//!     every use case takes the one who does.
+//! 9. Every use case is done for a [`model::Actor`]: the store's owner, an identity or a token. What it may do is found anew
+//!    each time and asked of one table ([`policy::permitted`]), and who it was is recorded with what was done. What it
+//!    may not see is told like what is not there.
+//! 10. What a token may do is what it was granted, cut to what bounds it now: its identity, its creator, or both, as its
+//!     profile says, and always the token that granted it ([`policy::bound`]).
 //! 11. When in doubt, refuse: without the store's word the outcome is `StoreUnavailable`, never `Valid`.
 //! 12. Every change appends one record to the audit log, in its own transaction. Each record's hash covers the one before
 //!     it ([`crypto::chain`]), and at intervals the newest is signed with a key that is not in the database:
