@@ -160,6 +160,26 @@ internal static class Errors
             },
             path);
 
+    /// <summary>A file that could not be read, other than a store.</summary>
+    public static ErrorRecord FileNotRead(string path, Exception exception) =>
+        Record(
+            Redaction.Redact(exception.Message) is var message && message == exception.Message ? exception : new IOException(message),
+            "FileNotRead",
+            ErrorCategory.ReadError,
+            path);
+
+    /// <summary>A line of a file of tokens that was not brought over.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="error">The line, and what is wrong with it.</param>
+    public static ErrorRecord BadLine(string path, TokenImportError error)
+    {
+        string message = $"Line {error.Line}: {error.Message}";
+        TesseraException exception = error.Code == ErrorCode.NotFound
+            ? new NotFoundException(message, error.Subject)
+            : new InvalidRequestException(error.Code, message, error.Subject);
+        return From(exception, $"{path}:{error.Line}");
+    }
+
     /// <summary>The same failure in other words, for scripts that catch it by its type.</summary>
     private static TesseraException Restate(TesseraException exception, string message, string? subject) => exception switch
     {

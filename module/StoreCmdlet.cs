@@ -15,6 +15,10 @@ public abstract class StoreCmdlet : TesseraCmdlet
     /// <remarks>Ask for it after ShouldProcess wherever nothing needs to be read before: -WhatIf must not even create a store.</remarks>
     private protected TokenStore CurrentStore => Store ?? Session.Current.Store ?? OpenDefaultStore();
 
+    /// <summary>Says whether a path leads to a file of the store that is worked on, or of the session's.</summary>
+    private protected static bool IsOfStore(TokenStore store, string path) =>
+        OutputFile.IsOf(store, path) || (Session.Current.Store is { } current && OutputFile.IsOf(current, path));
+
     /// <summary>Reads the token that the user named, and writes an error where there is none.</summary>
     /// <param name="store">The store to look in.</param>
     /// <param name="id">What the user gave as an id.</param>

@@ -32,6 +32,8 @@
         'Revoke-TesseraToken'
         'Remove-TesseraToken'
         'Set-TesseraToken'
+        'Export-TesseraToken'
+        'Import-TesseraToken'
         'New-TesseraIdentity'
         'Get-TesseraIdentity'
         'Set-TesseraIdentity'

@@ -52,6 +52,9 @@ public static class TesseraLimits
     /// <summary>The most bytes of a password.</summary>
     public const int PasswordBytes = 1_024;
 
+    /// <summary>The most bytes of the passphrase of a file of tokens.</summary>
+    public const int PassphraseBytes = 1_024;
+
     /// <summary>The most bytes of key material given to a call: a secret, a PEM text or a JSON Web Key.</summary>
     public const int KeyMaterialBytes = 16_384;
 

@@ -17,6 +17,28 @@ public sealed partial class TokenStore
             Wire.CreateKeyRequest,
             Wire.SigningKey);
 
+    /// <summary>Gives a profile a signing key that another system has too, so that its tokens are good in both: for the
+    /// profiles PowerShellUniversal and UniversalDashboard, and those that are based on them. From then on it signs the
+    /// profile's tokens.</summary>
+    /// <param name="profile">The name of the profile.</param>
+    /// <param name="secret">The other system's key: 1 to 4,096 bytes of UTF-8. The caller clears its own.</param>
+    /// <returns>What is public of the key; the one that the profile has already, where that is the same.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="profile"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">An argument is outside its stated form or limits, the profile's tokens are
+    /// signed with the store's own keys, or whoever acts is no administrator.</exception>
+    /// <exception cref="KeyException"><paramref name="secret"/> is empty.</exception>
+    /// <exception cref="NotFoundException">There is no such profile.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public SigningKey ImportSigningKey(string profile, ReadOnlySpan<char> secret)
+    {
+        using PooledBuffer key = Argument.Encode(secret, TesseraLimits.KeyMaterialBytes, nameof(secret));
+        using PooledBuffer json = NativeResponse.Write(
+            new ImportKeyRequest(Argument.Text(profile, TesseraLimits.NameCharacters)), Wire.ImportKeyRequest);
+        using StoreHandle.Lease lease = Borrow();
+        uint code = NativeCalls.KeyImport(lease.Store, json.Span, key.Span, out NativeBuffer response);
+        return NativeResponse.Read(code, response, Wire.SigningKey);
+    }
+
     /// <summary>Lists the store's signing keys, the newest last.</summary>
     /// <returns>What is public of each.</returns>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>

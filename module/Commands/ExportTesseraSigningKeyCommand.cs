@@ -38,9 +38,6 @@ namespace Tessera.PowerShell;
 [OutputType(typeof(string), typeof(FileInfo))]
 public sealed class ExportTesseraSigningKeyCommand : StoreCmdlet
 {
-    // What a store keeps beside its database: its key, and SQLite's own files.
-    private static readonly string[] StoreFileSuffixes = ["", ".key", "-wal", "-shm", "-journal"];
-
     private readonly List<string> _keyIds = [];
     private bool _isNamed;
 
@@ -142,83 +139,21 @@ public sealed class ExportTesseraSigningKeyCommand : StoreCmdlet
         }
 
         string path = System.IO.Path.GetFullPath(ResolveFilePath(Path));
-        if (IsOfStore(store, path) || (Session.Current.Store is { } current && IsOfStore(current, path)))
+        if (IsOfStore(store, path))
         {
             WriteError(Errors.FileOfStore(path));
         }
         else if (ShouldProcess(path, "Write public keys"))
         {
-            WriteFile(path, text.EndsWith('\n') ? text : text + "\n");
-        }
-    }
-
-    private void WriteFile(string path, string text)
-    {
-        if (File.Exists(path) && !Force)
-        {
-            WriteError(Errors.FileExists(path));
-            return;
-        }
-
-        // Beside the file, so that it can take its place in one step. A link is followed, to keep it one.
-        string target = FollowLinks(path);
-        string draft = $"{target}.{Guid.NewGuid():N}";
-        try
-        {
-            using (var file = new FileStream(draft, FileMode.CreateNew, FileAccess.Write))
+            byte[] bytes = Encoding.UTF8.GetBytes(text.EndsWith('\n') ? text : text + "\n");
+            if (OutputFile.Write(path, Force, isPrivate: false, file => file.Write(bytes)) is { } error)
             {
-                file.Write(Encoding.UTF8.GetBytes(text));
+                WriteError(error);
             }
-
-            File.Move(draft, target, overwrite: Force);
-            WriteObject(new FileInfo(path));
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            TryDelete(draft);
-            WriteError(File.Exists(path) && !Force
-                ? Errors.FileExists(path)
-                : Errors.FileNotWritten(path, exception));
-        }
-    }
-
-    /// <summary>Says whether a path leads, through links or not, to one of a store's files, be it there yet or not.</summary>
-    private static bool IsOfStore(TokenStore store, string path)
-    {
-        // In any case: some file systems tell no capitals from small letters, and nobody needs such a name.
-        string target = FollowLinks(path);
-        return StoreFileSuffixes.Any(suffix =>
-            string.Equals(FollowLinks(System.IO.Path.GetFullPath(store.Path) + suffix), target, StringComparison.OrdinalIgnoreCase));
-    }
-
-    /// <summary>The path without links, as far as they can be read.</summary>
-    private static string FollowLinks(string path)
-    {
-        if (System.IO.Path.GetDirectoryName(path) is not { } folder)
-        {
-            return path;
-        }
-
-        string direct = System.IO.Path.Combine(FollowLinks(folder), System.IO.Path.GetFileName(path));
-        try
-        {
-            return File.ResolveLinkTarget(direct, returnFinalTarget: true) is { } target ? FollowLinks(target.FullName) : direct;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return direct;
-        }
-    }
-
-    private static void TryDelete(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // What failed before is what the user should hear of.
+            else
+            {
+                WriteObject(new FileInfo(path));
+            }
         }
     }
 }

@@ -5,12 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::model::Algorithm;
+use crate::secret::Secret;
 use crate::service::{KeyExport, Session};
 
 use super::buffer::Buffer;
 use super::call::call;
 use super::wire::{self, Changed, KeyRecord, Removal};
-use super::{guard, handle};
+use super::{guard, handle, input};
+
+/// The most bytes of a secret that are handed to the engine, which refuses what is over its own limit.
+const MAXIMUM_SECRET_BYTES: u64 = 16_384;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +35,38 @@ pub unsafe fn tessera_key_create(store: u64, request: *const u8, request_length:
     };
     // SAFETY: by the contract.
     unsafe { call(store, request, request_length, response, create) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImportRequest {
+    profile: String,
+}
+
+/// Gives a profile a signing key that another system has too: `{profile}` to the key, with its secret beside it.
+///
+/// # Safety
+///
+/// The inputs can be read for their lengths; `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_key_import(
+    store: u64,
+    request: *const u8,
+    request_length: u64,
+    secret: *const u8,
+    secret_length: u64,
+    response: *mut Buffer,
+) -> u32 {
+    let import = || {
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: ImportRequest = unsafe { input::request(request, request_length) }?;
+        // SAFETY: by the contract.
+        let secret = unsafe { input::bytes(secret, secret_length, MAXIMUM_SECRET_BYTES, "secret") }?;
+        store.session().import_key(&request.profile, &Secret::from(secret)).map(KeyRecord::from)
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::answer(response, import) }
 }
 
 #[derive(Serialize)]

@@ -39,6 +39,7 @@ mod role;
 mod rotation;
 mod store;
 mod token;
+mod transfer;
 mod usage;
 mod wire;
 
@@ -58,6 +59,7 @@ pub use role::*;
 pub use rotation::*;
 pub use store::*;
 pub use token::*;
+pub use transfer::*;
 pub use usage::*;
 
 /// Everything that crosses the boundary, for the generator of the bindings.
@@ -93,6 +95,13 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_rotation_abandon))
         .register(function!(tessera_token_validate))
         .register(function!(tessera_token_describe))
+        .register(function!(tessera_export_open))
+        .register(function!(tessera_export_next))
+        .register(function!(tessera_export_close))
+        .register(function!(tessera_import_open))
+        .register(function!(tessera_import_write))
+        .register(function!(tessera_import_finish))
+        .register(function!(tessera_import_close))
         .register(function!(tessera_identity_create))
         .register(function!(tessera_identity_get))
         .register(function!(tessera_identity_list))
@@ -120,6 +129,7 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_leak_close))
         .register(function!(tessera_key_create))
         .register(function!(tessera_key_list))
+        .register(function!(tessera_key_import))
         .register(function!(tessera_key_revoke))
         .register(function!(tessera_key_remove))
         .register(function!(tessera_key_export))

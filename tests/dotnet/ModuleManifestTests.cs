@@ -10,9 +10,11 @@ public sealed class ModuleManifestTests : IDisposable
     private static readonly string[] Commands =
     [
         "Backup-TesseraStore", "Connect-Tessera", "ConvertTo-TesseraJsonWebToken", "Disable-TesseraToken",
-        "Disconnect-Tessera", "Enable-TesseraToken", "Export-TesseraSigningKey", "Find-TesseraToken", "Get-TesseraAuditEvent",
+        "Disconnect-Tessera", "Enable-TesseraToken", "Export-TesseraSigningKey", "Export-TesseraToken",
+        "Find-TesseraToken", "Get-TesseraAuditEvent",
         "Get-TesseraIdentity", "Get-TesseraOrganization", "Get-TesseraProfile", "Get-TesseraRole",
-        "Get-TesseraSigningKey", "Get-TesseraStore", "Get-TesseraToken", "Grant-TesseraToken", "New-TesseraIdentity",
+        "Get-TesseraSigningKey", "Get-TesseraStore", "Get-TesseraToken", "Grant-TesseraToken", "Import-TesseraToken",
+        "New-TesseraIdentity",
         "New-TesseraJsonWebToken", "New-TesseraOrganization", "New-TesseraProfile", "New-TesseraRole",
         "New-TesseraSigningKey", "Optimize-TesseraStore", "Remove-TesseraIdentity", "Remove-TesseraOrganization",
         "Remove-TesseraProfile", "Remove-TesseraRole", "Remove-TesseraSigningKey", "Remove-TesseraToken",
@@ -87,7 +89,7 @@ public sealed class ModuleManifestTests : IDisposable
     [MemberData(nameof(AllCommands))]
     public void Secret_is_taken_by_a_type_that_hides_it(string command)
     {
-        foreach (PropertyInfo parameter in CmdletType(command).GetProperties().Where(property => property.Name is "Token" or "Password" or "SigningKey"))
+        foreach (PropertyInfo parameter in CmdletType(command).GetProperties().Where(property => property.Name is "Token" or "Password" or "SigningKey" or "Passphrase"))
         {
             Assert.Equal("SecretText", parameter.PropertyType.Name);
             object bound = parameter.GetCustomAttribute<ArgumentTransformationAttribute>()!.Transform(null!, "secret");

@@ -23,6 +23,14 @@ internal delegate uint StoreValueRequest(
     out NativeBuffer value,
     out NativeBuffer response);
 
+/// <summary>A call that begins a transfer of tokens, with a passphrase beside the request, and gives its handle.</summary>
+internal delegate uint TransferOpen(
+    ulong store,
+    ReadOnlySpan<byte> request,
+    ReadOnlySpan<byte> passphrase,
+    out ulong transfer,
+    out NativeBuffer response);
+
 /// <summary>Memory of the native library, to be given back with <see cref="NativeCalls.BufferFree"/>.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly unsafe struct NativeBuffer
@@ -431,6 +439,101 @@ internal static unsafe class NativeCalls
         fixed (NativeBuffer* answer = &response)
         {
             return Interop.tessera_token_describe(store, (nint)tokenData, Length(token), (nint)answer);
+        }
+    }
+
+    internal static uint ExportOpen(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> passphrase,
+        out ulong transfer,
+        out NativeBuffer response)
+    {
+        transfer = default;
+        response = default;
+        fixed (byte* requestData = request, passphraseData = passphrase)
+        fixed (ulong* handle = &transfer)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_export_open(
+                store,
+                (nint)requestData, Length(request),
+                (nint)passphraseData, Length(passphrase),
+                (nint)handle,
+                (nint)answer);
+        }
+    }
+
+    internal static uint ExportNext(ulong transfer, out NativeBuffer piece, out NativeBuffer response)
+    {
+        piece = default;
+        response = default;
+        fixed (NativeBuffer* next = &piece, answer = &response)
+        {
+            return Interop.tessera_export_next(transfer, (nint)next, (nint)answer);
+        }
+    }
+
+    internal static uint ExportClose(ulong transfer) => Interop.tessera_export_close(transfer);
+
+    internal static uint ImportOpen(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> passphrase,
+        out ulong transfer,
+        out NativeBuffer response)
+    {
+        transfer = default;
+        response = default;
+        fixed (byte* requestData = request, passphraseData = passphrase)
+        fixed (ulong* handle = &transfer)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_import_open(
+                store,
+                (nint)requestData, Length(request),
+                (nint)passphraseData, Length(passphrase),
+                (nint)handle,
+                (nint)answer);
+        }
+    }
+
+    internal static uint ImportWrite(ulong transfer, ReadOnlySpan<byte> piece, out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* pieceData = piece)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_import_write(transfer, (nint)pieceData, Length(piece), (nint)answer);
+        }
+    }
+
+    internal static uint ImportFinish(ulong transfer, out NativeBuffer response)
+    {
+        response = default;
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_import_finish(transfer, (nint)answer);
+        }
+    }
+
+    internal static uint ImportClose(ulong transfer) => Interop.tessera_import_close(transfer);
+
+    internal static uint KeyImport(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        ReadOnlySpan<byte> secret,
+        out NativeBuffer response)
+    {
+        response = default;
+        fixed (byte* requestData = request, secretData = secret)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_key_import(
+                store,
+                (nint)requestData, Length(request),
+                (nint)secretData, Length(secret),
+                (nint)answer);
         }
     }
 

@@ -126,6 +126,27 @@ internal sealed record OrganizationListRequest(string? Name, string? AfterName, 
 
 internal sealed record CreateKeyRequest(SigningAlgorithm Algorithm);
 
+internal sealed record ImportKeyRequest(string Profile);
+
+internal sealed record ExportTokensRequest(TokenTransferFormat Format, string? Profile, string? Identity);
+
+internal sealed record ExportTokensResponse(long Tokens);
+
+internal sealed record ImportTokensRequest(
+    TokenTransferFormat Format,
+    string? Profile,
+    bool? CreateIdentities,
+    bool? StopOnError);
+
+internal sealed record ImportTokensResponse(
+    long Created,
+    long Unchanged,
+    long Bad,
+    long Identities,
+    IReadOnlyList<TokenImportError> BadLines,
+    bool IsOver,
+    bool IsComplete);
+
 internal sealed record RevokeKeyRequest(string KeyId, string? Reason);
 
 internal sealed record ExportKeysRequest(string? KeyId, SigningKeyExport Kind);
@@ -241,6 +262,11 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(IdentityRequest))]
 [JsonSerializable(typeof(IdentityListRequest))]
 [JsonSerializable(typeof(CreateKeyRequest))]
+[JsonSerializable(typeof(ImportKeyRequest))]
+[JsonSerializable(typeof(ExportTokensRequest))]
+[JsonSerializable(typeof(ExportTokensResponse))]
+[JsonSerializable(typeof(ImportTokensRequest))]
+[JsonSerializable(typeof(ImportTokensResponse))]
 [JsonSerializable(typeof(RevokeKeyRequest))]
 [JsonSerializable(typeof(ExportKeysRequest))]
 [JsonSerializable(typeof(MintRequest))]
