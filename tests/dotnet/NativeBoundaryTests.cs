@@ -151,7 +151,7 @@ public sealed class NativeBoundaryTests
             Refused(request(handle, "{}"u8, out NativeBuffer response), response);
         }
 
-        StoreSecretRequest[] secretRequests = [NativeCalls.IdentityCreate, NativeCalls.IdentityUpdate, NativeCalls.IdentityVerify];
+        StoreSecretRequest[] secretRequests = [NativeCalls.IdentityCreate, NativeCalls.IdentityUpdate, NativeCalls.IdentityVerify, NativeCalls.KeyImport];
         foreach (StoreSecretRequest request in secretRequests)
         {
             Refused(request(handle, "{}"u8, "x"u8, out NativeBuffer response), response);
@@ -169,6 +169,18 @@ public sealed class NativeBoundaryTests
         Assert.Equal(0u, signedIn);
         Assert.Equal(InvalidHandle, NativeCalls.StoreSetClock(handle, 0));
         Assert.Equal(InvalidHandle, NativeCalls.StoreClose(handle));
+        foreach (TransferOpen open in (TransferOpen[])[NativeCalls.ExportOpen, NativeCalls.ImportOpen])
+        {
+            Refused(open(handle, "{\"format\":\"Csv\"}"u8, "x"u8, out ulong transfer, out NativeBuffer opened), opened);
+            Assert.Equal(0UL, transfer);
+        }
+
+        Refused(NativeCalls.ExportNext(handle, out NativeBuffer piece, out NativeBuffer exported), exported);
+        Assert.True(piece.Span.IsEmpty);
+        Refused(NativeCalls.ImportWrite(handle, "x"u8, out NativeBuffer written), written);
+        Refused(NativeCalls.ImportFinish(handle, out NativeBuffer finished), finished);
+        Assert.Equal(InvalidHandle, NativeCalls.ExportClose(handle));
+        Assert.Equal(InvalidHandle, NativeCalls.ImportClose(handle));
         Refused(NativeCalls.LeakOpen(handle, """{"paths":["/"]}"""u8, out ulong search, out NativeBuffer searchResponse), searchResponse);
         Assert.Equal(0UL, search);
         Refused(NativeCalls.LeakNext(handle, 0, out NativeBuffer page), page);

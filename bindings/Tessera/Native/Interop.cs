@@ -59,6 +59,31 @@ internal static partial class Interop {
 
 
     
+    /// Begins to export tokens: `{format: "JsonLines" | "Csv", profile?, identity?}`, with the passphrase that the peppers
+    /// are sealed under beside it. Writes a handle to `transfer`, to be closed with [`tessera_export_close()`].
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `transfer` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_export_open")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_export_open(ulong store, IntPtr request, ulong request_length, IntPtr passphrase, ulong passphrase_length, IntPtr transfer, IntPtr response);
+
+
+    
+    /// Begins to import tokens: `{format: "JsonLines" | "Csv", profile? = "Default", createIdentities? = false, stopOnError?
+    /// = false}`, with the passphrase of the file's peppers beside it, where it has any. Writes a handle to `transfer`, to be
+    /// closed with [`tessera_import_close()`].
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `transfer` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_import_open")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_import_open(ulong store, IntPtr request, ulong request_length, IntPtr passphrase, ulong passphrase_length, IntPtr transfer, IntPtr response);
+
+
+    
     /// Changes a token's remark or tags: `{id, remark?, tags?}` to the token. An empty remark takes it away.
     /// 
     /// # Safety
@@ -178,6 +203,20 @@ internal static partial class Interop {
 
 
     
+    /// Ends an export, at its end or before it.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_export_close")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_export_close(ulong transfer);
+
+
+    
+    /// Ends an import. One that was not finished stops where it is; what was brought over by then stays.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_import_close")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_import_close(ulong transfer);
+
+
+    
     /// Finds a profile: `{name}` to the profile.
     /// 
     /// # Safety
@@ -226,6 +265,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_set_clock")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_set_clock(ulong store, long now_seconds);
+
+
+    
+    /// Gives a profile a signing key that another system has too: `{profile}` to the key, with its secret beside it.
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_key_import")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_key_import(ulong store, IntPtr request, ulong request_length, IntPtr secret, ulong secret_length, IntPtr response);
 
 
     
@@ -590,6 +640,18 @@ internal static partial class Interop {
 
 
     
+    /// Says that there are no more pieces, waits until what came is brought over, and says what the import came to, as
+    /// [`tessera_import_write()`] does; `isComplete` says whether the whole file was read.
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_import_finish")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_import_finish(ulong transfer, IntPtr response);
+
+
+    
     /// Says what a search met next: `{leaks: [{path, line, offset, kind, token, statedId, keyId}], notRead: [{path, reason,
     /// message}], files, bytes, isLast}`. It waits for the first entry at most so long, one second at the most, so a page
     /// may be empty. `kind` is `Opaque`, `Jwt` or `Foreign`; `reason` is `NotFound`, `NotPermitted`, `InUse`, `NotAFile` or
@@ -696,6 +758,19 @@ internal static partial class Interop {
 
 
     
+    /// Takes the next piece of the file, at most 64 KiB, and says how far the import has come: `{created, unchanged, bad,
+    /// identities, badLines: [{line, code, message, subject}], isOver, isComplete}`. Each bad line is told once. When it is
+    /// over the rest of the file is not asked for: [`tessera_import_finish()`] says why.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_import_write")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_import_write(ulong transfer, IntPtr piece, ulong piece_length, IntPtr response);
+
+
+    
     /// Whether `password` is the identity's: `{name}` to `{verified}`. An unknown identity is answered like a wrong
     /// password.
     /// 
@@ -752,6 +827,17 @@ internal static partial class Interop {
 
 
     
+    /// Writes the next piece of the file to `piece`, and nothing at its end; `{tokens}` says how many were written so far.
+    /// 
+    /// # Safety
+    /// 
+    /// `piece` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_export_next")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_export_next(ulong transfer, IntPtr piece, IntPtr response);
+
+
+    
     /// Writes the public halves of the active keys, or of one key, as a JWK set or as PEM: `{keyId?, kind: "Jwks" |
     /// "Pem"}` to `{text}`.
     /// 
@@ -786,6 +872,31 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_rotation_prepare")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_rotation_prepare(ulong store, ref byte request, ulong request_length, ref Buffer token_value, ref Buffer response);
+
+
+    
+    /// Begins to export tokens: `{format: "JsonLines" | "Csv", profile?, identity?}`, with the passphrase that the peppers
+    /// are sealed under beside it. Writes a handle to `transfer`, to be closed with [`tessera_export_close()`].
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `transfer` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_export_open")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_export_open(ulong store, ref byte request, ulong request_length, ref byte passphrase, ulong passphrase_length, ref ulong transfer, ref Buffer response);
+
+
+    
+    /// Begins to import tokens: `{format: "JsonLines" | "Csv", profile? = "Default", createIdentities? = false, stopOnError?
+    /// = false}`, with the passphrase of the file's peppers beside it, where it has any. Writes a handle to `transfer`, to be
+    /// closed with [`tessera_import_close()`].
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `transfer` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_import_open")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_import_open(ulong store, ref byte request, ulong request_length, ref byte passphrase, ulong passphrase_length, ref ulong transfer, ref Buffer response);
 
 
     
@@ -935,6 +1046,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_organization_get")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_organization_get(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Gives a profile a signing key that another system has too: `{profile}` to the key, with its secret beside it.
+    /// 
+    /// # Safety
+    /// 
+    /// The inputs can be read for their lengths; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_key_import")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_key_import(ulong store, ref byte request, ulong request_length, ref byte secret, ulong secret_length, ref Buffer response);
 
 
     
@@ -1299,6 +1421,18 @@ internal static partial class Interop {
 
 
     
+    /// Says that there are no more pieces, waits until what came is brought over, and says what the import came to, as
+    /// [`tessera_import_write()`] does; `isComplete` says whether the whole file was read.
+    /// 
+    /// # Safety
+    /// 
+    /// `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_import_finish")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_import_finish(ulong transfer, ref Buffer response);
+
+
+    
     /// Says what a search met next: `{leaks: [{path, line, offset, kind, token, statedId, keyId}], notRead: [{path, reason,
     /// message}], files, bytes, isLast}`. It waits for the first entry at most so long, one second at the most, so a page
     /// may be empty. `kind` is `Opaque`, `Jwt` or `Foreign`; `reason` is `NotFound`, `NotPermitted`, `InUse`, `NotAFile` or
@@ -1405,6 +1539,19 @@ internal static partial class Interop {
 
 
     
+    /// Takes the next piece of the file, at most 64 KiB, and says how far the import has come: `{created, unchanged, bad,
+    /// identities, badLines: [{line, code, message, subject}], isOver, isComplete}`. Each bad line is told once. When it is
+    /// over the rest of the file is not asked for: [`tessera_import_finish()`] says why.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_import_write")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_import_write(ulong transfer, ref byte piece, ulong piece_length, ref Buffer response);
+
+
+    
     /// Whether `password` is the identity's: `{name}` to `{verified}`. An unknown identity is answered like a wrong
     /// password.
     /// 
@@ -1447,6 +1594,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_version")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_version(ref Buffer response);
+
+
+    
+    /// Writes the next piece of the file to `piece`, and nothing at its end; `{tokens}` says how many were written so far.
+    /// 
+    /// # Safety
+    /// 
+    /// `piece` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_export_next")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_export_next(ulong transfer, ref Buffer piece, ref Buffer response);
 
 
     

@@ -133,11 +133,11 @@ pub struct TransferRecord {
 /// By what a token's value is recognised after it was imported.
 pub enum Credential {
     /// `digest` (32 bytes in hexadecimal) and `pepper` (1 or above): the digest of the value under a pepper of the
-    /// header.
+    /// header, the first of which has the number 1.
     Digest {
         /// HMAC-SHA-256 of the value.
         digest: [u8; 32],
-        /// The pepper's id in the store that wrote the file.
+        /// The pepper's number in the header.
         pepper_id: i64,
     },
     /// `value`: the value itself, 1 to 8,192 bytes without white space and control characters. It is read and never
@@ -148,8 +148,8 @@ pub enum Credential {
     Foreign {
         /// The digest.
         digest: ForeignDigest,
-        /// The part of the value that it is found by, 1 to 256 bytes without white space and control characters. A
-        /// salted digest always has one.
+        /// The part of the value that it is found by: how the value goes on after its profile's prefix, 1 to 256 bytes
+        /// without white space and control characters. A salted digest always has one.
         public_part: Option<String>,
     },
     /// None of these, for a JWT with `id` and `keyId`: its signature.
