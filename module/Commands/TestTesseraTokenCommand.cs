@@ -114,7 +114,7 @@ public sealed class TestTesseraTokenCommand : StoreCmdlet
         WriteVerbose($"Checked {subject}: {verdict.Outcome}.");
         if (verdict is { IsValid: true, IsExpiring: true, Token: { } expiring })
         {
-            WriteWarning($"The token {Text.Describe(expiring)} is about to expire. Rotate it.");
+            WriteWarning($"The token {Text.Describe(expiring)} is about to expire. Rotate it with Update-TesseraToken.");
         }
 
         if (Detailed)

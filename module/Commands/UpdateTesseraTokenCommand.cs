@@ -47,6 +47,9 @@ public sealed class UpdateTesseraTokenCommand : StoreCmdlet
     private const string ExpiresAtSet = "ExpiresAt";
     private const string NoExpirySet = "NoExpiry";
 
+    // A list of tokens is read while they are rotated, and successors come at its end: it would never end.
+    private readonly HashSet<string> _successors = new(StringComparer.Ordinal);
+
     /// <summary>The public ids of the tokens, or tokens from <see cref="GetTesseraTokenCommand"/> or <see cref="GrantTesseraTokenCommand"/>. Never a token's value.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [TokenId]
@@ -106,6 +109,12 @@ public sealed class UpdateTesseraTokenCommand : StoreCmdlet
         TokenStore store = CurrentStore;
         foreach (string id in Id)
         {
+            if (_successors.Contains(id))
+            {
+                WriteVerbose($"Nothing to do: the token {id} was made by this very command.");
+                continue;
+            }
+
             if (TryGetToken(store, id) is { } token && ShouldRotate(store, token))
             {
                 Attempt(id, () => Rotate(store, CreateRequest(id)));
@@ -204,6 +213,7 @@ public sealed class UpdateTesseraTokenCommand : StoreCmdlet
     private void Report(TokenRotation rotation, TokenValue? value)
     {
         WriteVerbose($"Rotated {Text.Describe(rotation.Predecessor)}: {rotation.Successor.Id} takes over; it {Text.Expiry(rotation.Successor.ExpiresAt)}.");
+        _successors.Add(rotation.Successor.Id);
         WriteObject(new RotatedToken(rotation, value, AsPlainText));
     }
 }

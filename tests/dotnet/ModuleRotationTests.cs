@@ -138,6 +138,15 @@ public sealed class ModuleRotationTests : IDisposable
     }
 
     [Fact]
+    public void Successor_that_comes_at_the_end_of_the_list_is_not_rotated_again()
+    {
+        _session.Run("$new = @(& { $old; Get-TesseraToken -State Active } | Update-TesseraToken -Mode Immediate)");
+
+        Assert.Equal(1, _session.Single<int>("$new.Count"));
+        Assert.True(_session.Single<bool>("$new | Test-TesseraToken"));
+    }
+
+    [Fact]
     public void Token_that_ends_while_the_vault_takes_the_value_says_so()
     {
         ErrorRecord error = _session.Error("Update-TesseraToken $old -Vault { Set-Secret nightly $_; Revoke-TesseraToken $old -Confirm:$false }");
