@@ -12,8 +12,10 @@ public sealed partial class TokenStore
     /// <remarks>
     /// <para>
     /// Told is every value of a token of this store, whatever its state; every opaque value with the prefix of one of its
-    /// profiles, for it may be another store's; and every JSON Web Token that one of its keys signed. A find is no use of
-    /// a token: nothing is counted, and no decoy raises its event. That there was a search is in the audit log.
+    /// profiles, for it may be another store's; and every JSON Web Token that one of its keys signed. Values of other
+    /// systems are told where a profile says how they begin and their tokens were brought over; those with a salted
+    /// digest take a password hash each. A find is no use of a token: nothing is counted, and no decoy raises its event.
+    /// That there was a search is in the audit log.
     /// </para>
     /// <para>
     /// Values are found anywhere in a file of any kind, also in UTF-16 and in URLs. Not found are those that are

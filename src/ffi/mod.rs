@@ -11,6 +11,7 @@
 //!   they are freed.
 //! - A store is a handle: a number that is refused with `InvalidHandle` when it was never given out or was
 //!   closed. A call that runs while another closes the handle ends as if it had come first.
+//!   So is a search for leaks, with handles of its own.
 //! - No panic leaves: it becomes the error `Internal`.
 //!
 //! The only `unsafe` code of the crate is in this room. To add a function: here, in [`inventory`], then run

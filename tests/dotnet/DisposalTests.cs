@@ -62,6 +62,7 @@ public sealed class DisposalTests : IDisposable
             () => store.GetRoles(),
             () => store.CreateSigningKey(),
             () => store.GetSigningKeys(),
+            () => store.FindLeaks(new LeakSearch { Paths = ["."] }, TestContext.Current.CancellationToken),
             () => store.RevokeSigningKey("x"),
             () => store.RemoveSigningKey("x"),
             () => store.ExportSigningKeys(SigningKeyExport.Jwks),
