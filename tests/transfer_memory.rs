@@ -2,9 +2,11 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tessera_native::format::transfer::{TransferForm, TransferHeader, TransferReader, TransferWriter};
+use tessera_native::service::{Engine, ImportEvent, ImportOptions, OpenOptions};
 
 /// The system's allocator, which counts.
 struct Counting;
@@ -86,6 +88,55 @@ impl Write for Counted {
     }
 }
 
+/// How much memory an import of so many tokens takes at its most, in this process but for SQLite's own.
+fn peak_of_import(rows: u64) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokens.db");
+    let engine = Engine::open(OpenOptions { path, create: true, ..Default::default() }).unwrap();
+    engine.owner().create_identity("Adam", &["Reader".to_owned()], None).unwrap();
+    engine.owner().create_profile("Legacy", None, r#"{"foreignPrefix":"old_"}"#).unwrap();
+    let options = ImportOptions {
+        form: TransferForm::Csv,
+        profile: Some("Legacy".to_owned()),
+        passphrase: None,
+        creates_identities: false,
+        stops_at_bad_line: false,
+    };
+    let mut bad = 0;
+    let peak = peak_of(|| {
+        // Each second line is bad.
+        let source = Numbered { next: 0, count: rows, line: b"identity,value\n".to_vec(), position: 0 };
+        let report = engine.owner().import(source, &options, &mut |event| {
+            bad += u64::from(matches!(event, ImportEvent::BadLine(_)));
+            ControlFlow::Continue(())
+        });
+        assert_eq!(report.unwrap().counts.created, rows / 2);
+    });
+    assert_eq!(bad, rows / 2);
+    peak
+}
+
+/// Lines with values of which each is another.
+struct Numbered {
+    next: u64,
+    count: u64,
+    line: Vec<u8>,
+    position: usize,
+}
+
+impl Read for Numbered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.position == self.line.len() && self.next < self.count {
+            let identity = if self.next.is_multiple_of(2) { "Adam" } else { "Nobody" };
+            self.line = format!("{identity},old_{}\n", self.next).into_bytes();
+            (self.position, self.next) = (0, self.next + 1);
+        }
+        let read = (&self.line[self.position..]).read(buffer)?;
+        self.position += read;
+        Ok(read)
+    }
+}
+
 // One test, so that no other allocates meanwhile.
 #[test]
 fn memory_does_not_grow_with_the_file() {
@@ -128,4 +179,8 @@ fn memory_does_not_grow_with_the_file() {
         });
         assert!(peak < BOUND, "{peak} bytes");
     }
+
+    let (short, long) = (peak_of_import(4_000), peak_of_import(20_000));
+    assert!(long < 16 * 1_024 * 1_024, "{long} bytes");
+    assert!(long < short + short / 2, "{short} bytes, and then {long}");
 }

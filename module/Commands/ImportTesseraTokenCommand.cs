@@ -122,7 +122,7 @@ public sealed class ImportTesseraTokenCommand : StoreCmdlet, IDisposable
                 : Passphrase.Read(passphrase => store.Import(file, options, passphrase, Tell, report, _stop.Token));
             if (result.Bad > MaximumErrors)
             {
-                WriteWarning($"{result.Bad} lines of '{path}' were bad; the errors name the first {MaximumErrors}.");
+                WriteWarning($"{result.Bad} lines of '{Redaction.Redact(path)}' were bad; the errors name the first {MaximumErrors}.");
             }
 
             WriteObject(result);

@@ -9,7 +9,7 @@ namespace Tessera.Tests;
 /// <summary>No secret shows anywhere but in the one place that it was asked for.</summary>
 public sealed class ModuleSecretsTests
 {
-    private static readonly string[] SecretParameters = ["Token", "Password", "SigningKey"];
+    private static readonly string[] SecretParameters = ["Token", "Password", "SigningKey", "Passphrase"];
 
     [Fact]
     public void No_stream_view_error_or_object_holds_a_secret()

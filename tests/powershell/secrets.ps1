@@ -79,6 +79,10 @@ try {
     $web | ConvertTo-TesseraJsonWebToken | ForEach-Object { "$_"; $_.Header | Out-Host }
     Set-TesseraToken $opaque -Remark 'Where it is used' -PassThru | Out-Host
     Export-TesseraSigningKey
+    $file = [IO.Path]::Combine($folder, 'tokens.jsonl')
+    Export-TesseraToken $file -Passphrase $password | Out-Host
+    Import-TesseraToken $file -Passphrase $password | Out-Host
+    New-TesseraSigningKey -Profile UniversalDashboard -SigningKey $key | Out-Host
     Get-TesseraStore | Out-Host
     $Objects.AddRange([object[]] @($opaque, $web, $new, (Get-TesseraToken), (Test-TesseraToken $opaque -Detailed), (Get-TesseraIdentity), (Get-TesseraSigningKey), (Get-TesseraStore)))
 
@@ -118,6 +122,17 @@ try {
     Get-TesseraSigningKey $text
     Revoke-TesseraSigningKey $webText -Confirm:$false
     Export-TesseraSigningKey $text
+    Export-TesseraToken ([IO.Path]::Combine($folder, $text)) -Passphrase @($password)
+    Export-TesseraToken ([IO.Path]::Combine($folder, 'none', $text)) -Passphrase $password
+    Import-TesseraToken $text -Passphrase $password
+    Import-TesseraToken $file -Passphrase "$password."
+    Import-TesseraToken $file -Passphrase $password -Profile $webText
+    # Not to be left beside the store.
+    [IO.File]::WriteAllText("$file.list", "{`"identity`":`"$text`",`"value`":`"$webText`"}`n{`"identity`":`"Adam`",`"value`":`"$text `"}`n")
+    Import-TesseraToken "$file.list"
+    [IO.File]::Delete("$file.list")
+    New-TesseraSigningKey -Profile $text -SigningKey $key
+    New-TesseraSigningKey -Profile Default -SigningKey $key
     New-TesseraIdentity Eve -Password @($password, $password)
     Set-TesseraIdentity Nobody -Password $password
     New-TesseraJsonWebToken @{ sub = 'Adam'; x = [Text.StringBuilder]::new($text) }

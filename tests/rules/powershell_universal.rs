@@ -2,12 +2,16 @@
 //!
 //! The two tokens that it prints are checked in the tests of JWTs.
 
+use std::ops::ControlFlow;
+
 use tessera_native::error::ErrorCode;
+use tessera_native::format::transfer::TransferForm;
 use tessera_native::model::{Actor, BoundedBy, JwtKind, Outcome, TokenFilter, TokenFormat};
 use tessera_native::policy::{
     AccessContext, Acting, Asked, Lifetime, Operation, Standing, bound, may_grant, migrated_expiry, permitted,
 };
-use tessera_native::service::GrantRequest;
+use tessera_native::secret::Secret;
+use tessera_native::service::{GrantRequest, ImportOptions};
 
 use crate::store::{Fixture, fixture};
 use crate::support::*;
@@ -123,6 +127,68 @@ fn migration() {
         ("it is asked to have expired", Some(NOW), NOW + 10, not_permitted("expiration")),
     ] {
         assert_eq!(attempt(migrated_expiry(requested, inside, NOW)), expected, "{DOCUMENT}: migration, {topic}");
+    }
+}
+
+/// The token that the document migrates: for Admin, with the role policy, until 2021-12-30T17:48:00Z.
+const PRINTED: &str = concat!(
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJodHRwOi8vc2NoZW1hcy54bWxzb2FwLm9yZy93cy8yMDA1LzA1L",
+    "2lkZW50aXR5L2NsYWltcy9uYW1lIjoiQWRtaW4iLCJodHRwOi8vc2NoZW1hcy54bWxzb2FwLm9yZy93cy8yMDA1LzA",
+    "1L2lkZW50aXR5L2NsYWltcy9oYXNoIjoiMDhiYTFlMTktMjgyZi00YTRjLWIxZGUtNTY0Zjk3NWU2ODEwIiwic3ViI",
+    "joiUG93ZXJTaGVsbFVuaXZlcnNhbCIsImh0dHA6Ly9zY2hlbWFzLm1pY3Jvc29mdC5jb20vd3MvMjAwOC8wNi9pZGV",
+    "udGl0eS9jbGFpbXMvcm9sZSI6InBvbGljeSIsIm5iZiI6MTYzMzEwNjkzMywiZXhwIjoxNjQwODg2NDgwLCJpc3MiO",
+    "iJJcm9ubWFuU29mdHdhcmUiLCJhdWQiOiJQb3dlclNoZWxsVW5pdmVyc2FsIn0.GHjJI3kMpcAY1pvOGLWOdPqC2-I",
+    "Po0-4lJfHZwStmOk",
+);
+
+#[test]
+fn migration_of_the_printed_token() {
+    let (file, end) = (
+        // Token, Identity = @{ Name = 'Admin' }, Role = 'Administrator', Expiration = (Get-Date).AddMonths(6)
+        format!("identity,roles,expiresAt,value\nAdmin,Administrator,2022-04-01T00:00:00Z,{PRINTED}\n"),
+        1_640_886_480,
+    );
+    let options = ImportOptions {
+        form: TransferForm::Csv,
+        profile: Some(DOCUMENT.to_owned()),
+        passphrase: None,
+        creates_identities: false,
+        stops_at_bad_line: false,
+    };
+    // "Note that the signing key must be the same between the instances."
+    for (key, is_same) in [("PleaseUseYourOwnSigningKeyHere", true), ("pleaseUseYourOwnSigningKeyHere", false)] {
+        let fixture = fixture();
+        fixture.clock.set(1_633_200_000);
+        let owner = fixture.engine.owner();
+        owner.create_identity("Admin", &["Reader".to_owned()], None).unwrap();
+        owner.import_key(DOCUMENT, &Secret::from(key.as_bytes())).unwrap();
+        // "You need a valid app token in the target system to create the migrated tokens."
+        let request = GrantRequest {
+            identity: "Adam".to_owned(),
+            profile: Some(DOCUMENT.to_owned()),
+            roles: Some(vec!["Administrator".to_owned()]),
+            ..GrantRequest::default()
+        };
+        let app_token = owner.grant(&request).unwrap();
+        let caller = fixture.engine.sign_in_with_token(app_token.value.as_bytes(), AccessContext::default()).unwrap();
+        let report = fixture
+            .engine
+            .session(&caller)
+            .import(file.as_bytes(), &options, &mut |_| ControlFlow::Continue(()))
+            .unwrap();
+        assert_eq!(report.counts.created, u64::from(is_same), "{DOCUMENT}: migration under {key}");
+
+        let asked = AccessContext { role: Some("Administrator"), ..AccessContext::default() };
+        let check = || fixture.engine.validate(PRINTED.as_bytes(), asked).outcome;
+        let expected = if is_same { Outcome::Valid } else { Outcome::Unknown };
+        assert_eq!(check(), expected, "{DOCUMENT}: a migrated token has the role of its row");
+        if is_same {
+            // The earlier of the row's end and its own; a JWT is allowed half a minute for clocks that differ.
+            fixture.clock.set(end + 31);
+            assert_eq!(check(), Outcome::Expired, "{DOCUMENT}: end of a migrated token");
+            let again = owner.import(file.as_bytes(), &options, &mut |_| ControlFlow::Continue(())).unwrap();
+            assert_eq!(again.counts.bad, 1, "{DOCUMENT}: one that has expired is refused");
+        }
     }
 }
 

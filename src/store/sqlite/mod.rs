@@ -58,6 +58,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same for what can be written later as well, so that a store that is closing does not linger.
 const BEHIND_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The most memory for the writer's pages, as SQLite takes it. Tokens that come in great numbers come in no order, and each
+/// belongs somewhere else in the indexes.
+const WRITER_CACHE_KIBIBYTES: i32 = -65_536;
+
 /// The oldest SQLite that keeps every commit: earlier ones can lose some when the log is reset.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
@@ -153,6 +157,7 @@ impl SqliteStore {
             return Err(schema::foreign("The file is an empty database that is not Tessera's. It was left untouched."));
         }
         let mut writing = connect_one(&path)?;
+        failure::context(writing.pragma_update(None, "cache_size", WRITER_CACHE_KIBIBYTES))?;
         if found != FileKind::Tessera(schema::VERSION) {
             schema::migrate(&mut writing)?;
         }
@@ -310,7 +315,7 @@ impl Store for SqliteStore {
         rules: ImportRules,
         event: NewAuditEvent,
     ) -> Result<Vec<ImportOutcome>> {
-        self.write(move |connection| transfer::import(connection, tokens, rules, event))
+        self.write(move |connection| transfer::import(connection, &tokens, rules, &event))
     }
 
     fn upgrade_digest(&self, record: &TokenRecord, digest: StoredDigest, event: NewAuditEvent) -> Result<bool> {

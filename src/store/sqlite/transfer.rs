@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{AuditSubject, Name, NewAuditEvent, fold_name};
-use crate::store::{ImportOutcome, ImportRules, ImportedToken, NewIdentity, StoredDigest, TokenRecord};
+use crate::store::{ImportOutcome, ImportRules, ImportedToken, NewIdentity, NewToken, StoredDigest, TokenRecord};
 
 use super::{audit, failure, identities, maintenance, tokens};
 
@@ -73,16 +73,49 @@ pub(super) fn upgrade_digest(
 
 pub(super) fn import(
     connection: &Connection,
-    tokens: Vec<ImportedToken>,
+    tokens: &[ImportedToken],
     rules: ImportRules,
-    mut event: NewAuditEvent,
+    event: &NewAuditEvent,
 ) -> Result<Vec<ImportOutcome>> {
+    // A savepoint a token makes SQLite copy every page that it changes. Nearly always what is refused is refused before
+    // anything is written, so that is tried first.
+    run(connection, "SAVEPOINT batch")?;
+    if let Some(outcomes) = import_all(connection, tokens, rules, event, Care::None)? {
+        run(connection, "RELEASE batch")?;
+        return Ok(outcomes);
+    }
+    run(connection, "ROLLBACK TO batch")?;
+    run(connection, "RELEASE batch")?;
+    // With savepoints there is always an answer.
+    Ok(import_all(connection, tokens, rules, event, Care::Savepoints)?.unwrap_or_default())
+}
+
+/// How a token that is refused is kept from leaving anything behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// By giving up, where something was written of it.
+    None,
+    /// By taking it back.
+    Savepoints,
+}
+
+/// Gives none when a token was refused of which something was written, and nothing was there to take it back.
+fn import_all(
+    connection: &Connection,
+    tokens: &[ImportedToken],
+    rules: ImportRules,
+    event: &NewAuditEvent,
+    care: Care,
+) -> Result<Option<Vec<ImportOutcome>>> {
     let mut outcomes = Vec::with_capacity(tokens.len());
     let mut peppers = HashSet::new();
     let (mut first, mut last, mut created) = (None, None, 0_u64);
     for imported in tokens {
-        run(connection, "SAVEPOINT imported")?;
-        let outcome = match import_one(connection, imported, rules, &mut peppers, &event) {
+        if care == Care::Savepoints {
+            run(connection, "SAVEPOINT imported")?;
+        }
+        let before = connection.total_changes();
+        let outcome = match import_one(connection, imported, rules, &mut peppers, event) {
             Ok(None) => ImportOutcome::Unchanged,
             Ok(Some((sequence, with_identity))) => {
                 first = first.or(Some(sequence));
@@ -91,13 +124,19 @@ pub(super) fn import(
                 ImportOutcome::Created { with_identity }
             }
             Err(refusal) if is_refusal(refusal.code()) => {
-                run(connection, "ROLLBACK TO imported")?;
+                match care {
+                    Care::Savepoints => run(connection, "ROLLBACK TO imported")?,
+                    Care::None if connection.total_changes() != before => return Ok(None),
+                    Care::None => {}
+                }
                 ImportOutcome::Refused(refusal)
             }
             // The store itself fails: nothing of the batch stays.
             Err(error) => return Err(error),
         };
-        run(connection, "RELEASE imported")?;
+        if care == Care::Savepoints {
+            run(connection, "RELEASE imported")?;
+        }
         let ends = rules.stops_at_refusal && matches!(outcome, ImportOutcome::Refused(_));
         outcomes.push(outcome);
         if ends {
@@ -105,40 +144,40 @@ pub(super) fn import(
         }
     }
     if created > 0 {
-        event.detail = Some(json!({ "tokens": created, "firstSequence": first, "lastSequence": last }).to_string());
-        audit::append(connection, &event)?;
+        let detail = json!({ "tokens": created, "firstSequence": first, "lastSequence": last });
+        audit::append(connection, &NewAuditEvent { detail: Some(detail.to_string()), ..event.clone() })?;
     }
-    Ok(outcomes)
+    Ok(Some(outcomes))
 }
 
 /// Gives the token's sequence and whether its identity was made, or none when the token is there already.
 fn import_one(
     connection: &Connection,
-    mut imported: ImportedToken,
+    imported: &ImportedToken,
     rules: ImportRules,
     peppers: &mut HashSet<i64>,
     event: &NewAuditEvent,
 ) -> Result<Option<(i64, bool)>> {
-    if is_there(connection, &imported)? {
+    if is_there(connection, imported)? {
         return Ok(None);
     }
-    refuse_taken(connection, &imported)?;
+    refuse_taken(connection, imported)?;
     let (identity_id, with_identity) = match number_of(connection, &imported.identity)? {
         Some(identity_id) => (identity_id, false),
         None if rules.creates_identities => (make_identity(connection, &imported.identity, event)?, true),
         None => return Err(no_such_identity(&imported.identity, "identity")),
     };
-    imported.token.identity_id = identity_id;
+    let mut token = NewToken { identity_id, ..imported.token.clone() };
     if let Some(creator) = &imported.creator {
-        imported.token.creator_id = number_of(connection, creator)?;
-        if imported.token.creator_id.is_none() && imported.needs_creator {
+        token.creator_id = number_of(connection, creator)?;
+        if token.creator_id.is_none() && imported.needs_creator {
             return Err(no_such_identity(creator, "createdBy"));
         }
     }
     if let Some(pepper) = imported.pepper.as_ref().filter(|pepper| !peppers.contains(&pepper.id)) {
         failure::context(maintenance::insert_pepper(connection, pepper, event.at))?;
     }
-    let sequence = tokens::insert_row(connection, &imported.token)?;
+    let sequence = tokens::insert_row(connection, &token)?;
     if imported.disabled.is_some() || imported.revocation.is_some() {
         let parts = |ending: &Option<crate::model::Revocation>| match ending {
             Some(ending) => (Some(ending.at), Some(ending.by.clone()), ending.reason.clone()),
@@ -166,7 +205,7 @@ fn import_one(
         )?;
     }
     // Only now: what is taken back takes its pepper with it.
-    peppers.extend(imported.pepper.map(|pepper| pepper.id));
+    peppers.extend(imported.pepper.as_ref().map(|pepper| pepper.id));
     Ok(Some((sequence, with_identity)))
 }
 
