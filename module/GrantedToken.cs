@@ -2,7 +2,7 @@ using System.Security;
 
 namespace Tessera.PowerShell;
 
-/// <summary>A token that was just granted, with its value: the only time that it is given out.</summary>
+/// <summary>A token with its value: one that was just granted, or whose profile keeps values.</summary>
 public class GrantedToken
 {
     private readonly Token _record;
@@ -12,7 +12,7 @@ public class GrantedToken
     {
     }
 
-    private protected GrantedToken(Token record, TokenValue? value, bool asPlainText)
+    internal GrantedToken(Token record, TokenValue? value, bool asPlainText)
     {
         _record = record;
         Token = asPlainText ? value?.Reveal() : value?.ToSecureString();

@@ -295,6 +295,18 @@ fn a_profile_that_keeps_values_gives_them_again() {
     owner.create_profile("Kept", Some("PowerShellUniversal"), r#"{"keepsValues":true}"#).unwrap();
     let grant = owner.grant(&GrantRequest { profile: Some("Kept".into()), ..request() }).unwrap();
     assert_eq!(owner.kept_value(grant.token.id.as_str()).unwrap().as_bytes(), grant.value.as_bytes());
+    // To see a token is not enough to have its value: with that one would act as it.
+    owner.create_identity("Nora", &[], Some(b"correct horse Nora")).unwrap();
+    let member = |name: &str, is_administrator| OrganizationMember { identity: name.to_owned(), is_administrator };
+    owner.create_organization("North", &[member("Adam", false), member("Nora", true)]).unwrap();
+    let nora = fixture.engine.sign_in("Nora", b"correct horse Nora").unwrap();
+    assert!(fixture.engine.session(&nora).token(grant.token.id.as_str()).is_ok());
+    let reader = owner.grant(&GrantRequest { roles: Some(vec!["Reader".into()]), ..request() }).unwrap();
+    let reader = fixture.engine.sign_in_with_token(reader.value.as_bytes(), AccessContext::default()).unwrap();
+    for actor in [&nora, &reader] {
+        let refused = fixture.engine.session(actor).kept_value(grant.token.id.as_str()).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::NotPermitted, "{}", actor.name());
+    }
     let digest_only = fixture.grant();
     assert_eq!(owner.kept_value(digest_only.token.id.as_str()).unwrap_err().code(), ErrorCode::NotPermitted);
     drop(open_at(fixture.path(), &fixture.clock));

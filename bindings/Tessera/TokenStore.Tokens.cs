@@ -86,6 +86,32 @@ public sealed partial class TokenStore
         return true;
     }
 
+    /// <summary>Gives the value of a token whose profile keeps values (<see cref="ProfileSettings.KeepsValues"/>).</summary>
+    /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
+    /// <returns>The value, as it was granted; the caller disposes of it.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">The profile keeps no values, or the one who acts may not have this one
+    /// (<see cref="ErrorCode.NotPermitted"/>); or <paramref name="id"/> is not in the form of an id.</exception>
+    /// <exception cref="NotFoundException">There is no such token.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public TokenValue GetKeptValue(string id)
+    {
+        using PooledBuffer json = NativeResponse.Write(new IdRequest(TokenId(id)), Wire.IdRequest);
+        using StoreHandle.Lease lease = Borrow();
+        uint code = NativeCalls.TokenValue(lease.Store, json.Span, out NativeBuffer kept, out NativeBuffer response);
+        TokenValue value = NativeResponse.ReadValue(kept);
+        try
+        {
+            NativeResponse.ThrowIfFailed(code, response);
+            return value;
+        }
+        catch
+        {
+            value.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Lists tokens in ascending order of <see cref="Token.Sequence"/>: the newest comes last.</summary>
     /// <param name="filter">Which to list. <see langword="null"/>: all.</param>
     /// <returns>The tokens. They are read a page at a time while the list is enumerated, so it may be long, and a token

@@ -5,7 +5,7 @@ namespace Tessera.PowerShell;
 /// <summary>Gets tokens by id, or all that meet some conditions.</summary>
 /// <remarks>
 /// <para>Without parameters it gives every token of the store, the newest last, revoked and expired ones too. Conditions narrow the list; a token must meet all of them. Tokens are read in pages as they are asked for, so that -First, or Select-Object -First, of a large store is quick.</para>
-/// <para>The value of a token can't be read again: only <see cref="GrantTesseraTokenCommand"/> gives it out.</para>
+/// <para>The value of a token can't be read again: only <see cref="GrantTesseraTokenCommand"/> gives it out. The exception are tokens of a profile that keeps values: see -Value.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -37,11 +37,20 @@ namespace Tessera.PowerShell;
 /// </code>
 /// <para>Says how often, when and from where Ben's tokens were used.</para>
 /// </example>
+/// <example>
+/// <code>
+/// New-TesseraProfile Kept -KeepsValues
+/// New-TesseraIdentity Kim -Role Reader
+/// $null = Grant-TesseraToken Kim -Profile Kept
+/// (Get-TesseraToken -Profile Kept -Value).Token
+/// </code>
+/// <para>Gives the values of a profile's tokens again, as SecureStrings.</para>
+/// </example>
 /// <seealso cref="GrantTesseraTokenCommand"/>
 /// <seealso cref="SetTesseraTokenCommand"/>
 /// <seealso cref="RevokeTesseraTokenCommand"/>
 [Cmdlet(VerbsCommon.Get, "TesseraToken", DefaultParameterSetName = IdSet, SupportsPaging = true)]
-[OutputType(typeof(Token), typeof(TokenUsage))]
+[OutputType(typeof(Token), typeof(TokenUsage), typeof(GrantedToken))]
 public sealed class GetTesseraTokenCommand : StoreCmdlet
 {
     // The default, so that text from the pipeline is read as ids.
@@ -89,6 +98,27 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
     [ValidateNotNullOrEmpty]
     public string? Tag { get; set; }
 
+    /// <summary>Tokens that follow this profile: its name, or a profile from <see cref="GetTesseraProfileCommand"/>.</summary>
+    [Parameter(ParameterSetName = ConditionSet)]
+    [ValidateNotNullOrEmpty]
+    [ProfileName]
+    [ArgumentCompleter(typeof(ProfileNameCompleter))]
+    public string? Profile { get; set; }
+
+    /// <summary>Tokens that were granted a list of organisations which has this one. Those with dynamic access are not among them.</summary>
+    [Parameter(ParameterSetName = ConditionSet)]
+    [ValidateNotNullOrEmpty]
+    [OrganizationName]
+    [ArgumentCompleter(typeof(OrganizationNameCompleter))]
+    public string? Organization { get; set; }
+
+    /// <summary>JSON Web Tokens that the key with this id signed.</summary>
+    [Parameter(ParameterSetName = ConditionSet)]
+    [ValidateNotNullOrEmpty]
+    [KeyId]
+    [ArgumentCompleter(typeof(KeyIdCompleter))]
+    public string? KeyId { get; set; }
+
     /// <summary>Tokens that expire at this time or later. A time without an offset is local time.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
     [ValidateNotNull]
@@ -104,6 +134,28 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
     /// <summary>Gives, instead of each token, how it was used: when last, how often on which day, and the last addresses that checks were told.</summary>
     [Parameter]
     public SwitchParameter Usage { get; set; }
+
+    /// <summary>Gives each token with its value, as a SecureString. Only a profile may say that values are kept; of other tokens it is an error. To see a token is not enough: it takes the right to rotate it.</summary>
+    [Parameter]
+    public SwitchParameter Value { get; set; }
+
+    /// <summary>Gives the values of -Value as strings. Mind that transcripts and logs keep what is shown.</summary>
+    [Parameter]
+    public SwitchParameter AsPlainText { get; set; }
+
+    /// <summary>Refuses what can't be given together.</summary>
+    protected override void BeginProcessing()
+    {
+        if (Usage && Value)
+        {
+            ThrowTerminatingError(Errors.InvalidArgument(nameof(Value), "Ask for -Usage or for -Value, not for both."));
+        }
+
+        if (AsPlainText && !Value)
+        {
+            ThrowTerminatingError(Errors.InvalidArgument(nameof(AsPlainText), "-AsPlainText goes with -Value."));
+        }
+    }
 
     /// <summary>Writes the tokens.</summary>
     protected override void ProcessRecord()
@@ -168,6 +220,9 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
             Name = Name,
             State = State,
             Tag = Tag,
+            Profile = Profile,
+            Organization = Organization,
+            KeyId = KeyId,
             ExpiresAfter = ExpiresAfter,
             ExpiresBefore = ExpiresBefore,
         };
@@ -196,10 +251,16 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
         if (_written < PagingParameters.First)
         {
             _written++;
-            Attempt(token.Id, () => WriteObject(Usage ? store.GetUsage(token.Id) : token));
+            Attempt(token.Id, () => WriteObject(Usage ? store.GetUsage(token.Id) : Value ? WithValue(store, token) : token));
         }
 
         return _written < PagingParameters.First;
+    }
+
+    private GrantedToken WithValue(TokenStore store, Token token)
+    {
+        using TokenValue value = store.GetKeptValue(token.Id);
+        return new GrantedToken(token, value, AsPlainText);
     }
 
     /// <summary>Only the number of all tokens is known without reading them.</summary>

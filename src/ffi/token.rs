@@ -137,6 +137,35 @@ pub unsafe fn tessera_token_get(store: u64, request: *const u8, request_length: 
     unsafe { call(store, request, request_length, response, get) }
 }
 
+/// Writes the value of a token whose profile keeps values into `token_value`: `{id}` to nothing.
+///
+/// # Safety
+///
+/// The input can be read for its length; `token_value` and `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_value(
+    store: u64,
+    request: *const u8,
+    request_length: u64,
+    token_value: *mut Buffer,
+    response: *mut Buffer,
+) -> u32 {
+    let value = || {
+        if token_value.is_null() {
+            return Err(Error::argument("tokenValue", "There is no place to write the token's value to."));
+        }
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: Identified = unsafe { input::request(request, request_length) }?;
+        let value = store.session().kept_value(&request.id)?;
+        // SAFETY: by the contract; null was refused above.
+        unsafe { token_value.write(Buffer::give(value.as_bytes().to_vec())) };
+        Ok(Vec::new())
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::raw_answer(response, value) }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListRequest {

@@ -194,10 +194,11 @@ impl Session<'_> {
 
     /// The value of a token whose profile keeps values, as it was granted.
     ///
-    /// `NotPermitted` where the profile keeps none: then it was told once, and is not known any more.
+    /// `NotPermitted` where the profile keeps none: then it was told once, and is not known any more. And for everyone who
+    /// may not rotate the token: whoever has its value acts as it.
     pub fn kept_value(&self, id: &str) -> Result<Secret> {
         let id = super::token::known_form(id)?;
-        let record = self.permitted_token(&id, &Operation::TOKEN_READ)?;
+        let record = self.permitted_token(&id, &Operation::TOKEN_ROTATE)?;
         let kept = record.value_sealed.ok_or_else(|| {
             let message = "The token's profile keeps no values: its value was told once, when it was granted.";
             Error::new(ErrorCode::NotPermitted, message).about("id")

@@ -145,6 +145,36 @@ public sealed class ModuleAccessTests : IDisposable
         Assert.Equal("Rubrik", _session.Single<Profile>("Get-TesseraProfile Rub*").Name);
     }
 
+    [Fact]
+    public void Value_is_read_again_where_the_profile_keeps_values()
+    {
+        _session.Run("$null = New-TesseraProfile Kept -KeepsValues; $kept = Grant-TesseraToken Adam -Profile Kept -AsPlainText; $other = Grant-TesseraToken Adam -Organization @()");
+
+        Assert.True(_session.Single<bool>("(Get-TesseraToken $kept -Value -AsPlainText).Token -ceq $kept.Token"));
+        Assert.IsType<System.Security.SecureString>(Assert.Single(_session.Run("(Get-TesseraToken -Profile kept -Value).Token")));
+        AssertError(_session.Error("Get-TesseraToken $other -Value"), "NotPermitted", ErrorCategory.PermissionDenied);
+        AssertError(_session.Error("Get-TesseraToken $kept -Value -Usage"), "InvalidArgument", ErrorCategory.InvalidArgument);
+        AssertError(_session.Error("Get-TesseraToken $kept -AsPlainText"), "InvalidArgument", ErrorCategory.InvalidArgument);
+    }
+
+    [Fact]
+    public void Tokens_are_found_by_profile_organisation_and_key()
+    {
+        _session.Run(
+            """
+            $null = New-TesseraOrganization North -Member Adam
+            $null = Grant-TesseraToken Adam
+            $rubrik = Grant-TesseraToken Adam -Profile Rubrik
+            $north = Grant-TesseraToken Adam -Organization North
+            $web = Grant-TesseraToken Adam -Format Jwt
+            """);
+
+        Assert.Equal(_session.Single<string>("$rubrik.Id"), _session.Single<Token>("Get-TesseraToken -Profile (Get-TesseraProfile Rubrik)").Id);
+        Assert.Equal(_session.Single<string>("$north.Id"), _session.Single<Token>("Get-TesseraToken -Organization north").Id);
+        Assert.Equal(_session.Single<string>("$web.Id"), _session.Single<Token>("Get-TesseraToken -KeyId $web.KeyId").Id);
+        Assert.Empty(_session.Run("Get-TesseraToken -Profile Rubrik -Organization North"));
+    }
+
     [Theory]
     [InlineData("Set-TesseraProfile Rubrik -OwnerOnly", "NotPermitted")]
     [InlineData("Remove-TesseraProfile Rubrik -Confirm:$false", "NotPermitted")]

@@ -159,6 +159,8 @@ public sealed class NativeBoundaryTests
 
         Refused(NativeCalls.TokenGrant(handle, "{}"u8, out NativeBuffer granted, out NativeBuffer grantResponse), grantResponse);
         Assert.True(granted.Span.IsEmpty);
+        Refused(NativeCalls.TokenValue(handle, "{}"u8, out NativeBuffer kept, out NativeBuffer keptResponse), keptResponse);
+        Assert.True(kept.Span.IsEmpty);
         Refused(NativeCalls.TokenRotate(handle, "{}"u8, out NativeBuffer rotated, out NativeBuffer rotation), rotation);
         Refused(NativeCalls.RotationPrepare(handle, "{}"u8, out NativeBuffer prepared, out NativeBuffer preparation), preparation);
         Assert.True(rotated.Span.IsEmpty && prepared.Span.IsEmpty);

@@ -101,6 +101,20 @@ public sealed class ProfileTests : IDisposable
     }
 
     [Fact]
+    public void Value_is_given_again_where_the_profile_keeps_values_and_nowhere_else()
+    {
+        Store.CreateProfile("Kept", new ProfileSettings { KeepsValues = true });
+        using TokenGrant kept = Store.Grant(new TokenGrantRequest { Identity = "Adam", Profile = "Kept" });
+        _temporary.Grant(out Token other);
+
+        using TokenValue again = Store.GetKeptValue(kept.Token.Id);
+        Assert.Equal(kept.Value.Reveal(), again.Reveal());
+        Assert.Equal(ErrorCode.NotPermitted, Assert.Throws<InvalidRequestException>(() => Store.GetKeptValue(other.Id)).Code);
+        Assert.Throws<NotFoundException>(() => Store.GetKeptValue("000000000000"));
+        Assert.Throws<ArgumentNullException>("id", () => Store.GetKeptValue(null!));
+    }
+
+    [Fact]
     public void What_cannot_be_is_refused_with_its_code()
     {
         var settings = new ProfileSettings();

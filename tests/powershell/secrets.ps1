@@ -86,6 +86,25 @@ try {
     Get-TesseraStore | Out-Host
     $Objects.AddRange([object[]] @($opaque, $web, $new, (Get-TesseraToken), (Test-TesseraToken $opaque -Detailed), (Get-TesseraIdentity), (Get-TesseraSigningKey), (Get-TesseraStore)))
 
+    '== Signed in =='
+    $adams = [pscredential]::new('Adam', [Net.NetworkCredential]::new('', $Secrets[1]).SecurePassword)
+    $other = Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db')) -Credential $adams -PassThru
+    "$($other.SignedInIdentity)"
+    Grant-TesseraToken Adam -IdempotencyKey nightly -Store $other | Out-Host
+    Disconnect-Tessera -Store $other
+    $other = Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db')) -Token $new -PassThru -Verbose
+    $Objects.Add($other)
+    Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db'))
+    Disconnect-Tessera -Store $other
+    foreach ($misuse in @(
+            { Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db')) -Credential ([pscredential]::new($text, $adams.Password)) }
+            { Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db')) -Credential $password }
+            { Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db')) -Token @($text, $webText) }
+            { Connect-Tessera ([IO.Path]::Combine($folder, 'tokens.db')) -Token "$newText " }
+        )) {
+        try { & $misuse } catch { $_ | Out-Host }
+    }
+
     '== Refused: each of these puts a secret where it does not belong =='
     Test-TesseraToken @($text, $webText)
     Test-TesseraToken @{ Token = $text }
@@ -119,6 +138,26 @@ try {
     New-TesseraIdentity Eve -Role $text
     Remove-TesseraIdentity $text -Confirm:$false
     Get-TesseraRole $text
+    New-TesseraRole $text
+    New-TesseraRole Mine -Include $webText
+    Remove-TesseraRole $text -Confirm:$false
+    Get-TesseraProfile $text
+    New-TesseraProfile $text
+    New-TesseraProfile Mine -BasedOn $webText
+    New-TesseraProfile Mine -Prefix $text
+    New-TesseraProfile Mine -DeniedOperation $text
+    New-TesseraProfile Mine -DeniedEndpoint "/$text"
+    Get-TesseraOrganization $text
+    New-TesseraOrganization $text
+    New-TesseraOrganization North -Member $webText
+    Remove-TesseraOrganization $webText -Confirm:$false
+    Grant-TesseraToken Adam -Profile $text
+    Grant-TesseraToken Adam -Organization $webText
+    Grant-TesseraToken Adam -IdempotencyKey $text
+    Grant-TesseraToken Adam -Uri "https://api.example/?token=$text"
+    Grant-TesseraToken Adam -Referrer $text
+    Grant-TesseraToken Adam -AllowedAddress $text
+    Grant-TesseraToken Adam -Operation $text
     Get-TesseraSigningKey $text
     Revoke-TesseraSigningKey $webText -Confirm:$false
     Export-TesseraSigningKey $text

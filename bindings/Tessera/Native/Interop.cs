@@ -850,6 +850,17 @@ internal static partial class Interop {
 
 
     
+    /// Writes the value of a token whose profile keeps values into `token_value`: `{id}` to nothing.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `token_value` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_value")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_value(ulong store, IntPtr request, ulong request_length, IntPtr token_value, IntPtr response);
+
+
+    
     /// Writes what the store is and holds: `{path, storeId, issuer, schemaVersion, sqliteVersion, sizeBytes,
     /// createdAt, tokens: {total, active, pending, expired, revoked, disabled}, identities, signingKeys, failedFlushes,
     /// lostUses}`.
@@ -1617,6 +1628,17 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_key_export")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_key_export(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Writes the value of a token whose profile keeps values into `token_value`: `{id}` to nothing.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `token_value` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_value")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_value(ulong store, ref byte request, ulong request_length, ref Buffer token_value, ref Buffer response);
 
 
     

@@ -251,6 +251,21 @@ internal static unsafe class NativeCalls
         }
     }
 
+    internal static uint TokenValue(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        out NativeBuffer value,
+        out NativeBuffer response)
+    {
+        value = default;
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* kept = &value, answer = &response)
+        {
+            return Interop.tessera_token_value(store, (nint)requestData, Length(request), (nint)kept, (nint)answer);
+        }
+    }
+
     internal static uint TokenList(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
     {
         response = default;
