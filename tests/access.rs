@@ -338,6 +338,63 @@ fn roles_of_ones_own_include_others_without_a_circle() {
     assert_eq!(has("Deploy"), Outcome::RoleDenied);
 }
 
+#[test]
+fn a_token_passes_on_what_it_is_tied_to() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    let own = owner
+        .grant(&GrantRequest {
+            audiences: vec!["jobs".into(), "reports".into()],
+            ..with(Conditions {
+                methods: vec!["GET".into(), "HEAD".into()],
+                subject: Some("https://api.example/jobs".into()),
+                required_roles: vec!["Operator".into()],
+                uses: Some(3),
+                ..Conditions::default()
+            })
+        })
+        .unwrap();
+    let context = AccessContext {
+        uri: Some("https://api.example/jobs"),
+        method: Some("GET"),
+        audience: Some("jobs"),
+        ..AccessContext::default()
+    };
+    let actor = fixture.engine.sign_in_with_token(own.value.as_bytes(), context).unwrap();
+    let session = fixture.engine.session(&actor);
+    let child = session.grant(&request()).unwrap().token;
+    assert_eq!(
+        (&child.conditions.methods, &child.conditions.subject),
+        (&own.token.conditions.methods, &own.token.conditions.subject)
+    );
+    assert_eq!((child.audiences, child.uses_left), (own.token.audiences.clone(), Some(2)), "what is left of the uses");
+    let narrow = GrantRequest {
+        audiences: vec!["jobs".into()],
+        ..with(Conditions {
+            methods: vec!["GET".into()],
+            subject: Some("https://api.example/jobs/5".into()),
+            uses: Some(1),
+            ..Conditions::default()
+        })
+    };
+    let narrower = session.grant(&narrow).unwrap().token;
+    assert_eq!((narrower.audiences, narrower.uses_left), (vec!["jobs".to_owned()], Some(1)));
+    assert_eq!(narrower.conditions.required_roles, ["Operator"]);
+    for (wide, subject) in [
+        (with(Conditions { methods: vec!["PUT".into()], ..Conditions::default() }), "methods"),
+        (with(Conditions { subject: Some("https://api.example/".into()), ..Conditions::default() }), "subject"),
+        (with(Conditions { uses: Some(3), ..Conditions::default() }), "uses"),
+        (GrantRequest { audiences: vec!["others".into()], ..request() }, "audiences"),
+    ] {
+        let error = session.grant(&wide).unwrap_err();
+        assert_eq!((error.code(), error.subject()), (ErrorCode::NotPermitted, Some(subject)));
+    }
+    // It acts for as long as its identity has the roles that it asks for.
+    owner.update_identity("Adam", Some(&["Reader".to_owned()]), None).unwrap();
+    assert_eq!(session.grant(&narrow).unwrap_err().code(), ErrorCode::NotPermitted);
+    assert_eq!(session.status().map(drop).unwrap_err().code(), ErrorCode::NotPermitted);
+}
+
 /// What a value that a grant under a key gave is worth now.
 fn worth(fixture: &Fixture, grant: &KeyedGrant) -> Outcome {
     check(&fixture.engine, grant.value.as_ref().expect("a value").as_bytes())

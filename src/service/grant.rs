@@ -144,6 +144,7 @@ impl Session<'_> {
         let conditions =
             policy::condition::check(&Conditions { subject: terms.subject.clone(), ..request.conditions.clone() })?;
         policy::known_roles(&conditions.required_roles, &rules.roles)?;
+        let (conditions, audiences) = self.passed_on(conditions, policy::audiences(&request.audiences)?)?;
         let warn_after = policy::chosen_warning(request.warn_after, terms.warn_after, terms.expires_at)?;
         let name = terms.name.as_deref().map(|name| policy::name(name, "name")).transpose()?;
         let minted = self.mint_value(&Minting {
@@ -153,7 +154,7 @@ impl Session<'_> {
             format: terms.format,
             identity: &identity.name,
             roles: &terms.roles,
-            audiences: policy::audiences(&request.audiences)?,
+            audiences,
             key_id: request.key_id.as_deref(),
             not_before: request.not_before,
             expires_at: terms.expires_at,
@@ -190,6 +191,17 @@ impl Session<'_> {
         };
         let token = self.store.insert_token(new, event)?;
         Ok(Grant { token, value: minted.value })
+    }
+
+    /// The conditions and audiences of a token that this actor grants when it asks for these: where a token acts, it passes
+    /// on what it is tied to itself. `NotPermitted` for what lies beyond.
+    fn passed_on(&self, asked: Conditions, audiences: Vec<String>) -> Result<(Conditions, Vec<String>)> {
+        let Actor::Token { id, .. } = self.actor() else { return Ok((asked, audiences)) };
+        let own = self.store.token_by_id(id)?.ok_or_else(|| super::token::no_such_token(id))?;
+        let uses = own.token.uses_left.map(i64::cast_unsigned);
+        let conditions = policy::condition::within(&Conditions { uses, ..own.conditions }, &asked)?;
+        let audiences = policy::condition::list_within(&own.token.audiences, &audiences, "audiences")?;
+        Ok((conditions, audiences))
     }
 
     /// The value of a token whose profile keeps values, as it was granted.

@@ -113,6 +113,10 @@ impl Session<'_> {
         if outcome != Outcome::Valid {
             return refused(outcome);
         }
+        let identity = rules.rights(&record.identity.roles);
+        if !record.conditions.required_roles.iter().all(|role| identity.include(role)) {
+            return refused(Outcome::RoleDenied);
+        }
         let reach = self.reach(&record, rules)?;
         let profile = rules.profile(&record.token.profile, "profile")?;
         let operations =
