@@ -199,6 +199,10 @@ impl Session<'_> {
         let Actor::Token { id, .. } = self.actor() else { return Ok((asked, audiences)) };
         let own = self.store.token_by_id(id)?.ok_or_else(|| super::token::no_such_token(id))?;
         let uses = own.token.uses_left.map(i64::cast_unsigned);
+        if uses == Some(0) {
+            let message = "The uses of the token that acts are spent, so it grants no other.";
+            return Err(Error::new(ErrorCode::NotPermitted, message).about("uses"));
+        }
         let conditions = policy::condition::within(&Conditions { uses, ..own.conditions }, &asked)?;
         let audiences = policy::condition::list_within(&own.token.audiences, &audiences, "audiences")?;
         Ok((conditions, audiences))
