@@ -22,6 +22,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::crypto::digest::{self, Pepper};
+use crate::crypto::foreign::ForeignDigest;
 use crate::crypto::keyring::{self, Keyring};
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::jwt::{self, Expectations, Keys};
@@ -30,7 +31,7 @@ use crate::format::transfer::{
     Credential, TransferForm, TransferHeader, TransferReader, TransferRecord, TransferWriter,
 };
 use crate::model::{
-    Actor, AuditSubject, BoundedBy, CreatorRemoved, Outcome, Profile, TokenFilter, TokenFormat, TokenId,
+    Actor, AuditSubject, BoundedBy, CreatorRemoved, Outcome, Profile, Revocation, TokenFilter, TokenFormat, TokenId,
 };
 use crate::policy::{self, Operation};
 use crate::secret::Secret;
@@ -39,7 +40,7 @@ use crate::store::{
 };
 
 use super::grant::{VALUE_PURPOSE, digest_of};
-use super::key::ReadyKeys;
+use super::key::{self, ReadyKey, ReadyKeys};
 use super::rules::Rules;
 use super::{Engine, Session};
 
@@ -291,12 +292,11 @@ impl Session<'_> {
                 let pepper_id = *numbers.get(&pepper_id).ok_or_else(damaged)?;
                 Credential::Digest { digest: bytes, pepper_id }
             }
-            (Some(StoredDigest { bytes, pepper_id: None }), _) => Credential::Foreign {
-                digest: crate::crypto::foreign::ForeignDigest::of_sha256(bytes),
-                public_part: record.public_part,
-            },
+            (Some(StoredDigest { bytes, pepper_id: None }), _) => {
+                Credential::Foreign { digest: ForeignDigest::of_sha256(bytes), public_part: record.public_part }
+            }
             (None, Some(salted)) => Credential::Foreign {
-                digest: crate::crypto::foreign::ForeignDigest::parse(&salted).map_err(|_| damaged())?,
+                digest: ForeignDigest::parse(&salted).map_err(|_| damaged())?,
                 public_part: record.public_part,
             },
             (None, None) => Credential::Signature,
@@ -422,12 +422,12 @@ impl<'a> Batch<'a> {
         };
         let needs_creator = matches!(settings.bounded_by, BoundedBy::Creator | BoundedBy::Both)
             || settings.creator_removed == CreatorRemoved::Revoke;
-        let ending = |ending: Option<crate::model::Revocation>, subject| -> Result<_> {
+        let ending = |ending: Option<Revocation>, subject| -> Result<_> {
             let Some(ending) = ending else { return Ok(None) };
             if ending.by != Actor::LOCAL_OWNER && !ending.by.is_empty() {
                 policy::name(&ending.by, subject)?;
             }
-            Ok(Some(crate::model::Revocation { reason: policy::reason(ending.reason.as_deref())?, ..ending }))
+            Ok(Some(Revocation { reason: policy::reason(ending.reason.as_deref())?, ..ending }))
         };
         Ok(ImportedToken {
             identity: brought.identity,
@@ -583,7 +583,7 @@ impl<'a> Batch<'a> {
             let message = "The store lacks the key that signed this JSON Web Token, so it could not be checked here.";
             return Err(Error::new(ErrorCode::NotFound, message).about("keyId"));
         }
-        Ok(Some(super::key::known_form(key_id)?.to_owned()))
+        Ok(Some(key::known_form(key_id)?.to_owned()))
     }
 
     /// The roles of an identity; none of one that is not there.
@@ -662,8 +662,8 @@ impl<'a> Batch<'a> {
 
 impl Engine {
     /// The key that signs the tokens of a profile, where it has one.
-    fn active_key_of_profile(&self, profile: &str) -> Result<Option<Arc<super::key::ReadyKey>>> {
-        Ok(super::key::of_profile(&self.ready_keys()?, profile, None))
+    fn active_key_of_profile(&self, profile: &str) -> Result<Option<Arc<ReadyKey>>> {
+        Ok(key::of_profile(&self.ready_keys()?, profile, None))
     }
 }
 

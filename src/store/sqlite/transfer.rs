@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{AuditSubject, Name, NewAuditEvent, fold_name};
+use crate::model::{AuditSubject, Name, NewAuditEvent, Revocation, fold_name};
 use crate::store::{ImportOutcome, ImportRules, ImportedToken, NewIdentity, NewToken, StoredDigest, TokenRecord};
 
 use super::{audit, failure, identities, maintenance, tokens};
@@ -179,7 +179,7 @@ fn import_one(
     }
     let sequence = tokens::insert_row(connection, &token)?;
     if imported.disabled.is_some() || imported.revocation.is_some() {
-        let parts = |ending: &Option<crate::model::Revocation>| match ending {
+        let parts = |ending: &Option<Revocation>| match ending {
             Some(ending) => (Some(ending.at), Some(ending.by.clone()), ending.reason.clone()),
             None => (None, None, None),
         };
