@@ -618,11 +618,13 @@ fn bad_lines_are_named_and_leave_nothing_behind() {
         r#"{"identity":"Adam","id":"BBBBBBBBBBBB","value":"old_1"}"#.to_owned(),
         String::new(),
         good(11),
+        r#"{"identity":"Adam","value":"old_12","organizations":["Works","WORKS"],"roles":["Reader","reader"]}"#
+            .to_owned(),
     ];
     let file = lines.join("\n");
     let options = ImportOptions { form: TransferForm::JsonLines, ..options };
     let imported = import(&fixture, file.as_bytes(), &options).unwrap();
-    assert_eq!(counts(&imported), (2, 0, 8));
+    assert_eq!(counts(&imported), (3, 0, 8), "{:?}", imported.1);
     let about: Vec<_> = imported.1.iter().map(|(line, error)| (*line, error.subject().unwrap())).collect();
     let expected = [
         (2, "row"),
@@ -636,12 +638,13 @@ fn bad_lines_are_named_and_leave_nothing_behind() {
     ];
     assert_eq!(about, expected);
     assert!(imported.1.iter().all(|(_, error)| !error.message().contains("old_")));
-    for (number, expected) in [(1, Outcome::Valid), (5, Outcome::Unknown), (7, Outcome::Unknown), (11, Outcome::Valid)]
-    {
+    let expected =
+        [(1, Outcome::Valid), (5, Outcome::Unknown), (7, Outcome::Unknown), (11, Outcome::Valid), (12, Outcome::Valid)];
+    for (number, expected) in expected {
         assert_eq!(check(&fixture.engine, format!("old_{number}").as_bytes()), expected, "{number}");
     }
-    assert_eq!(one::<i64>(&fixture, "SELECT count(*) FROM token"), 2);
-    assert_eq!(one::<i64>(&fixture, "SELECT count(*) FROM token_organization"), 0);
+    assert_eq!(one::<i64>(&fixture, "SELECT count(*) FROM token"), 3);
+    assert_eq!(one::<i64>(&fixture, "SELECT count(*) FROM token_organization"), 1);
 }
 
 #[test]

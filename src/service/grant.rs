@@ -262,7 +262,7 @@ impl Session<'_> {
 pub(super) const VALUE_PURPOSE: &str = "token-value";
 
 /// The most organisations of a token's list.
-const MAXIMUM_ORGANIZATIONS: usize = 64;
+pub(super) const MAXIMUM_ORGANIZATIONS: usize = 64;
 
 /// What a value is made of.
 pub(super) struct Minting<'a> {

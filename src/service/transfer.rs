@@ -39,7 +39,7 @@ use crate::store::{
     ImportOutcome, ImportRules, ImportedToken, NewToken, NewValue, StoredDigest, StoredPepper, TokenRecord,
 };
 
-use super::grant::{VALUE_PURPOSE, digest_of};
+use super::grant::{MAXIMUM_ORGANIZATIONS, VALUE_PURPOSE, digest_of};
 use super::key::{self, ReadyKey, ReadyKeys};
 use super::rules::Rules;
 use super::{Engine, Session};
@@ -603,7 +603,13 @@ impl<'a> Batch<'a> {
         if let Some(known) = self.session.known_organizations(Some(&unknown))? {
             self.organizations.extend(unknown.into_iter().zip(known));
         }
-        Ok(names.iter().filter_map(|name| self.organizations.get(name).cloned()).collect())
+        let mut known: Vec<String> = names.iter().filter_map(|name| self.organizations.get(name).cloned()).collect();
+        known.sort();
+        known.dedup();
+        if known.len() > MAXIMUM_ORGANIZATIONS {
+            return Err(Error::argument("organizations", "A token may have a list of at most 64 organizations."));
+        }
+        Ok(known)
     }
 
     /// Writes the good lines and tells of the others, in order. Ends early where the caller wants to, or the options.

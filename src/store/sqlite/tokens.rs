@@ -8,7 +8,7 @@ use crate::model::{Conditions, Revocation, RotationStage, Token, TokenFilter, To
 use crate::store::{Member, NewToken, StoredDigest, TokenChange, TokenRecord};
 
 use super::text::{like, split};
-use super::{failure, rotation};
+use super::{failure, roles, rotation};
 
 /// A token as one row: its lists are joined by characters that no member can hold (the name of a role or an
 /// organisation has no comma, a tag no control character). Its revocation is its own, or else its key's, or else that
@@ -258,28 +258,29 @@ pub(super) fn insert_row(connection: &Connection, new: &NewToken) -> Result<i64>
         other => failure::context(other)?,
     };
     let sequence = connection.last_insert_rowid();
+    // Looked up first and then put in by number: a statement that does both may come to more rows than one, so SQLite
+    // keeps the pages from before it, and looks through all that it keeps when the statement ends.
     for role in &new.roles {
-        let found = failure::context(
+        let role_id = roles::number(connection, role)?.ok_or_else(|| failure::no_such_role(role))?;
+        failure::context(
             connection
-                .prepare_cached("INSERT INTO token_role SELECT ?1, role_id FROM role WHERE name_key = ?2")
-                .and_then(|mut statement| statement.execute(params![sequence, fold_name(role)])),
+                .prepare_cached("INSERT INTO token_role VALUES (?1, ?2)")
+                .and_then(|mut statement| statement.execute([sequence, role_id])),
         )?;
-        if found == 0 {
-            return Err(failure::no_such_role(role));
-        }
     }
     insert_tags(connection, sequence, &new.tags)?;
     for organization in new.organizations.iter().flatten() {
-        let found = failure::context(
+        let found: Option<i64> = failure::context(
             connection
-                .prepare_cached(
-                    "INSERT INTO token_organization SELECT ?1, organization_id FROM organization WHERE name_key = ?2",
-                )
-                .and_then(|mut statement| statement.execute(params![sequence, fold_name(organization)])),
+                .prepare_cached("SELECT organization_id FROM organization WHERE name_key = ?1")
+                .and_then(|mut statement| statement.query_row([fold_name(organization)], |row| row.get(0)).optional()),
         )?;
-        if found == 0 {
-            return Err(failure::no_such_organization(organization));
-        }
+        let organization_id = found.ok_or_else(|| failure::no_such_organization(organization))?;
+        failure::context(
+            connection
+                .prepare_cached("INSERT INTO token_organization VALUES (?1, ?2)")
+                .and_then(|mut statement| statement.execute([sequence, organization_id])),
+        )?;
     }
     if let Some(idempotency) = &new.idempotency {
         rotation::remember(connection, idempotency, sequence, new.created_at)?;
