@@ -403,10 +403,21 @@ fn worth(fixture: &Fixture, grant: &KeyedGrant) -> Outcome {
 #[test]
 fn a_repeated_grant_gives_one_token_with_a_fresh_value_until_one_is_presented() {
     let fixture = fixture();
-    for format in [TokenFormat::Opaque, TokenFormat::Jwt] {
+    let forms = [
+        ("Default", TokenFormat::Opaque),
+        ("Default", TokenFormat::Jwt),
+        ("PowerShellUniversal", TokenFormat::Jwt),
+        ("UniversalDashboard", TokenFormat::Jwt),
+    ];
+    for (profile, format) in forms {
         let owner = fixture.engine.owner();
-        let key = format!("nightly {format:?}");
-        let asked = GrantRequest { format: Some(format), name: Some("nightly".into()), ..request() };
+        let key = format!("nightly {profile} {format:?}");
+        let asked = GrantRequest {
+            profile: Some(profile.into()),
+            format: Some(format),
+            name: Some("nightly".into()),
+            ..request()
+        };
         let first = owner.grant_under(&asked, &key).unwrap();
         let second = owner.grant_under(&asked, &key).unwrap();
         assert_eq!(first.token.id, second.token.id);
