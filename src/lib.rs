@@ -48,10 +48,12 @@
 //!
 //! # Where a change goes
 //!
-//! - **A condition on the use of tokens** (an address, a path, a time of day). What a token carries is a column (next
-//!   point). What a request brings goes into [`policy::AccessContext`]; the rule is a line in `policy/admit.rs`, at
-//!   its place in the documented order of checks, with its own [`model::Outcome`] and a case in the tests there. Then
-//!   the way to it: the member of `AccessRequest` in `ffi/token.rs` and its line in `access_context`; `cargo run
+//! - **A condition on the use of tokens** (an address, a path, a time of day). What a token carries is
+//!   a member of `model/condition.rs`, in one column; its limits and normal form are in `check` and what it admits in
+//!   `Compiled`, both in `policy/condition/`; what a granted token takes over from it, in `policy/condition/within.rs`;
+//!   in .NET `TokenConditions.cs`, in the module `Commands/GrantTesseraTokenCommand.cs`. What a request brings goes into
+//!   [`policy::AccessContext`]; the rule is a line in `policy/admit.rs`, at its place in the documented
+//!   order of checks, with its own [`model::Outcome`] and a case in the tests there. Then the way to it: the member of `AccessRequest` in `ffi/token.rs` and its line in `access_context`; `cargo run
 //!   --example generate-bindings`; the same member of `NativeAccessRequest` in
 //!   `bindings/Tessera/Native/NativeCalls.cs`; the member in `AccessContext.cs` and its encoding in
 //!   `TokenStore.Validation.cs`; the parameter in `module/Commands/TestTesseraTokenCommand.cs`.
@@ -62,11 +64,18 @@
 //!   in the module `Commands/GrantTesseraTokenCommand.cs`.
 //!   The way out: `SELECT` and `token` in `store/sqlite/tokens.rs`, the record in `ffi/wire.rs`, `Token.cs`, and the
 //!   module's `GrantedToken.cs` and `Tessera.Format.ps1xml`. .NET refuses an answer with a member it does not know,
-//!   so neither side can be forgotten.
+//!   so neither side can be forgotten. Beside these: a successor takes it over in `insert` of
+//!   `store/sqlite/rotation.rs`, and a file of tokens holds it by `format/transfer/record.rs` with `exported` and
+//!   `prepare` in `service/transfer.rs`; what ends a token is replayed over a backup in `store/sqlite/restore.rs`.
 //! - **A setting of profiles**: the member in `model/profile.rs`, its limits in `check` of `policy/profile.rs` with a
 //!   case in the tests there, and the rule where it belongs: `policy/terms.rs` for a grant, `policy/expiry.rs` for its
 //!   end, `policy/bound.rs` for what a token may do at each use. Where a document states the rule, a case in
-//!   `tests/rules` names it.
+//!   `tests/rules` names it. In .NET `ProfileSettings.cs`, in the module the parameter in `ProfileSettingsCmdlet.cs`
+//!   (`OptionalSetting.cs` where it can be taken away again) and the view.
+//! - **An audit event**: [`policy::Operation`] names it or, where nobody asked for it, a constant of the service that
+//!   notes it; what it is about is an [`model::AuditSubject`] (`AuditSubjectKind.cs`). `tests/audit.rs` has them all.
+//! - **A form of transfer files**: a reader and a writer in `format/transfer/`, its name in `ffi/transfer.rs` and
+//!   `TokenTransferFormat.cs`.
 //! - **An operation**: a line of the table in `policy/permit.rs`, which says who may do it; the use case asks
 //!   [`policy::permitted`] or, for a token, [`policy::may_change`].
 //! - **A cmdlet**: a file in `module/Commands/` with a class over `StoreCmdlet`, which calls the .NET API through
@@ -84,13 +93,15 @@
 //!
 //! 1. A token's value is given out once, by the call that makes it, and is never written: not to the store, a
 //!    log, an error, a view or a `Debug` text. What is kept is its digest under a key that lies elsewhere
-//!    ([`crypto::digest`]); what is told is its public id.
+//!    ([`crypto::digest`]); what is told is its public id. Only a profile that says so keeps values, sealed under the
+//!    store's key, and gives them again to who may rotate the token.
 //! 2. Rights live in the store, not in the value: a change of roles needs no new token.
 //! 3. A revocation is durable before the call that makes it returns, and every check that starts after that, in
 //!    any process on the store, refuses the token. The cache of the check path is believed only as long as
 //!    [`store::Store::change_counter`] stands still.
 //! 4. A check writes nothing on the caller's path, but for four durable conditional updates that happen once or that the
-//!    token asks for: a use that is counted, the first use of a successor, a retired value or a decoy that is presented,
+//!    token asks for: a use that is counted, the first use of a value that awaits it (a successor's that waits, or one that a
+//!    repeat could replace), a retired value or a decoy that is presented,
 //!    and an imported token's digest made anew at its first use. A guess fills no cache. What it notes of uses and refusals is
 //!    written down in batches by a thread of the engine's ([`service::Engine::flush`]), and no time of last use goes back.
 //! 5. Unknown and wrong tokens get one answer for the same work. No secret is compared but in constant time.

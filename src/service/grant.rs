@@ -59,7 +59,7 @@ pub struct GrantRequest {
 pub struct Grant {
     /// The token.
     pub token: Token,
-    /// Its value: told here, this once, and kept nowhere.
+    /// Its value: told here, this once, and kept nowhere but where its profile keeps values.
     pub value: Secret,
 }
 

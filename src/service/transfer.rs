@@ -174,7 +174,7 @@ impl Session<'_> {
         })
     }
 
-    /// The next piece of the file, some hundred kilobytes at most; none at its end. A token that changes meanwhile is
+    /// The next piece of the file, mostly some hundred kilobytes, 32 MiB at the most; none at its end. A token that changes meanwhile is
     /// written as it is when its page is read.
     ///
     /// Errors: `NotPermitted` when this actor is no Administrator any more; the `Store…` codes.

@@ -189,7 +189,7 @@ impl Session<'_> {
     }
 }
 
-/// See the page of this file.
+/// What checks have left behind and the store does not have yet, and how it gets there.
 struct Notes {
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
