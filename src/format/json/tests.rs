@@ -157,7 +157,7 @@ fn members_can_be_set_and_removed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Any name written with any mix of escapes is the same name.
     #[test]

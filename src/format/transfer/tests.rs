@@ -174,7 +174,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever a store writes it reads again, whichever way the source comes in pieces, and each row has the number of
     /// the line that it is on.
@@ -305,7 +305,7 @@ fn good_lines(rows: &[Row]) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever stands on the other lines, the good ones are read, under their numbers.
     #[test]
