@@ -349,7 +349,6 @@ fn a_token_passes_on_what_it_is_tied_to() {
                 methods: vec!["GET".into(), "HEAD".into()],
                 subject: Some("https://api.example/jobs".into()),
                 required_roles: vec!["Operator".into()],
-                uses: Some(3),
                 ..Conditions::default()
             })
         })
@@ -367,7 +366,7 @@ fn a_token_passes_on_what_it_is_tied_to() {
         (&child.conditions.methods, &child.conditions.subject),
         (&own.token.conditions.methods, &own.token.conditions.subject)
     );
-    assert_eq!((child.audiences, child.uses_left), (own.token.audiences.clone(), Some(2)), "what is left of the uses");
+    assert_eq!(child.audiences, own.token.audiences);
     let narrow = GrantRequest {
         audiences: vec!["jobs".into()],
         ..with(Conditions {
@@ -383,11 +382,20 @@ fn a_token_passes_on_what_it_is_tied_to() {
     for (wide, subject) in [
         (with(Conditions { methods: vec!["PUT".into()], ..Conditions::default() }), "methods"),
         (with(Conditions { subject: Some("https://api.example/".into()), ..Conditions::default() }), "subject"),
-        (with(Conditions { uses: Some(3), ..Conditions::default() }), "uses"),
         (GrantRequest { audiences: vec!["others".into()], ..request() }, "audiences"),
     ] {
         let error = session.grant(&wide).unwrap_err();
         assert_eq!((error.code(), error.subject()), (ErrorCode::NotPermitted, Some(subject)));
+    }
+    // Its uses would be multiplied.
+    for counted in [
+        Conditions { uses: Some(3), ..Conditions::default() },
+        Conditions { rate_limit: Some(RateLimit { uses: 9, period_seconds: 60 }), ..Conditions::default() },
+    ] {
+        let own = owner.grant(&with(counted)).unwrap();
+        let actor = fixture.engine.sign_in_with_token(own.value.as_bytes(), AccessContext::default()).unwrap();
+        let error = fixture.engine.session(&actor).grant(&request()).unwrap_err();
+        assert_eq!((error.code(), error.subject()), (ErrorCode::NotPermitted, Some("uses")));
     }
     // It acts for as long as its identity has the roles that it asks for.
     owner.update_identity("Adam", Some(&["Reader".to_owned()]), None).unwrap();

@@ -114,6 +114,124 @@ fn what_a_token_granted_ends_with_it_however_deep() {
     }
 }
 
+/// Whoever has a leaked token may rotate it by itself, and would keep what came of that.
+#[test]
+fn what_a_token_made_for_itself_ends_with_it() {
+    for mode in [RotationMode::Confirm { deadline: None }, RotationMode::Immediate, RotationMode::Grace { seconds: 60 }]
+    {
+        let fixture = fixture();
+        let owner = fixture.engine.owner();
+        let leaked = fixture.grant();
+        let actor = acting(&leaked.token);
+        let request = RotationRequest { id: leaked.token.id.to_string(), mode, lifetime: None, idempotency_key: None };
+        let own = fixture.engine.session(&actor).rotate(&request).unwrap();
+        let value = own.value.unwrap();
+        let by_owner = fixture.grant();
+        let replaced = rotated(&fixture, &by_owner.token, mode);
+        assert!(owner.revoke_token(leaked.token.id.as_str(), None).unwrap().1);
+        assert_eq!(check(&fixture.engine, value.as_bytes()), Outcome::Revoked, "{mode:?}");
+        owner.revoke_token(by_owner.token.id.as_str(), None).unwrap();
+        assert_ne!(
+            state(&fixture, &replaced),
+            TokenState::Revoked,
+            "{mode:?}: one that the owner put in its place stays"
+        );
+    }
+}
+
+/// The rights of whoever grants are asked again where nothing can come between.
+#[test]
+fn nothing_is_granted_by_a_token_while_it_is_revoked() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    for _ in 0..5 {
+        let grantor = fixture.grant();
+        let actor = acting(&grantor.token);
+        let children = std::thread::scope(|scope| {
+            let granting: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let session = fixture.engine.session(&actor);
+                        std::iter::from_fn(|| session.grant(&request()).ok()).take(500).collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            while owner.tokens(&TokenFilter { limit: 1_000, ..TokenFilter::default() }).unwrap().len() < 20 {
+                std::thread::yield_now();
+            }
+            assert!(owner.revoke_token(grantor.token.id.as_str(), None).unwrap().1);
+            granting.into_iter().flat_map(|granting| granting.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(!children.is_empty());
+        assert!(children.iter().all(|child| fixture.check(child) == Outcome::Revoked), "{}", children.len());
+        for token in owner.tokens(&TokenFilter { limit: 1_000, ..TokenFilter::default() }).unwrap() {
+            owner.remove_token(token.id.as_str()).unwrap();
+        }
+    }
+}
+
+/// Tokens that are rotated while all with their tag are revoked, page by page, do not come out of it under another id.
+#[test]
+fn no_rotation_leads_out_of_a_revocation_by_tag() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    let tagged = || owner.grant(&GrantRequest { tags: vec!["red".into()], ..request() }).unwrap().token;
+    let tokens: Vec<_> = (0..450).map(|_| tagged()).collect();
+    let begun = AtomicBool::new(false);
+    let rotated = std::thread::scope(|scope| {
+        let rotating = scope.spawn(|| {
+            let rotate = |token: &Token| {
+                begun.store(true, Ordering::Relaxed);
+                let (id, mode) = (token.id.to_string(), RotationMode::Immediate);
+                let request = RotationRequest { id, mode, lifetime: None, idempotency_key: None };
+                fixture.engine.owner().rotate(&request).is_ok()
+            };
+            tokens.iter().rev().filter(|token| rotate(token)).count()
+        });
+        while !begun.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        owner.revoke_tokens(&TokenSet::Tag("red".into()), None).unwrap();
+        rotating.join().unwrap()
+    });
+    let filter = TokenFilter { tag: Some("red".into()), limit: 1_000, ..TokenFilter::default() };
+    let all = owner.tokens(&filter).unwrap();
+    assert_eq!(all.len(), tokens.len() + rotated);
+    assert!(all.iter().all(|token| state(&fixture, token) == TokenState::Revoked), "{rotated} were rotated");
+}
+
+#[test]
+fn clean_up_keeps_what_bounds_others() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_profile("Tidy", None, r#"{"removeExpiredAfterSeconds":0,"removeRevokedAfterSeconds":0}"#).unwrap();
+    let root = owner.grant(&GrantRequest { profile: Some("Tidy".into()), ..request() }).unwrap();
+    let child = granted_by(&fixture, &root.token);
+    let successor = rotated(&fixture, &root.token, RotationMode::Immediate);
+    assert_eq!(owner.optimize(false).unwrap().removed_tokens, 0, "its child is still there");
+    owner.revoke_token(successor.id.as_str(), None).unwrap();
+    assert_eq!(fixture.check(&child), Outcome::Revoked, "it ends with what took over from what granted it");
+}
+
+#[test]
+fn a_token_that_somebody_else_switched_off_stays_off() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    let (strong, weak) = (fixture.grant(), fixture.grant());
+    let id = strong.token.id.as_str();
+    let adam = owner.identity("Adam").unwrap();
+    let adam = Actor::Identity { id: adam.id, name: adam.name };
+    let weak = acting(&weak.token);
+    let enable = |actor: &Actor| fixture.engine.session(actor).enable_token(id).map_err(|error| error.code());
+    owner.disable_token(id, Some("incident")).unwrap();
+    assert_eq!(enable(&adam).unwrap_err(), ErrorCode::NotPermitted);
+    assert_eq!(enable(&weak).unwrap_err(), ErrorCode::NotPermitted);
+    assert!(owner.enable_token(id).unwrap().1);
+    fixture.engine.session(&adam).disable_token(id, None).unwrap();
+    assert_eq!(enable(&weak).unwrap_err(), ErrorCode::NotPermitted);
+    assert!(enable(&adam).unwrap().1);
+}
+
 #[test]
 fn what_a_token_granted_outlives_its_rotation_and_ends_with_its_successor() {
     let fixture = fixture();

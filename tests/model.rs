@@ -576,8 +576,8 @@ impl Run {
                     Err(ErrorCode::NotPermitted)
                 } else if let Some(person) = target {
                     let is_within = self.model.people[person].rank >= rank && own.is_some_and(|own| own >= rank);
-                    // What is left of its uses is passed on, as long as there is any.
-                    if is_within && card.uses != Some(0) { Ok(person) } else { Err(ErrorCode::NotPermitted) }
+                    // Its uses would be multiplied.
+                    if is_within && card.uses.is_none() { Ok(person) } else { Err(ErrorCode::NotPermitted) }
                 } else {
                     Err(ErrorCode::NotFound)
                 };
@@ -593,9 +593,8 @@ impl Run {
                     let end = self.model.now + NINETY_DAYS;
                     let latest = card.ends.filter(|_| own != Some(2));
                     let ends = Some(latest.map_or(end, |latest| end.min(latest)));
-                    let uses = card.uses;
                     let card = self.new_card(&grant, 0, person, rank);
-                    self.model.cards.push(Card { parent: Some(by), ends, uses, ..card });
+                    self.model.cards.push(Card { parent: Some(by), ends, ..card });
                 }
             }
             Step::GrantByRoot { name, rank } => {

@@ -1,7 +1,7 @@
 //! What ends tokens for now or for good, and what is tidied up after them.
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{AuditSubject, Outcome, Token, TokenFilter, TokenSet};
+use crate::model::{Actor, AuditSubject, Outcome, Token, TokenFilter, TokenSet};
 use crate::policy::{self, Operation};
 
 use super::Session;
@@ -131,9 +131,24 @@ impl Session<'_> {
     }
 
     /// Switches a token on again. Gives the token, and whether this call changed it.
+    ///
+    /// `NotPermitted` for one that somebody else switched off, unless to an Administrator; a token switches on only what
+    /// it granted.
     pub fn enable_token(&self, id: &str) -> Result<(Token, bool)> {
         let id = known_form(id)?;
-        self.permitted_token(&id, &Operation::TOKEN_ENABLE)?;
+        let token = self.permitted_token(&id, &Operation::TOKEN_ENABLE)?.token;
+        if let Some(disabled) = &token.disabled {
+            let (_, acting) = self.permit(&Operation::TOKEN_ENABLE)?;
+            let is_in_reach = match self.actor() {
+                Actor::Token { id, .. } => token.parent.as_ref() == Some(id),
+                Actor::LocalOwner | Actor::Identity { .. } => true,
+            };
+            let is_own = is_in_reach && disabled.by == self.actor().name();
+            if !acting.is_administrator() && !is_own {
+                let message = format!("{} switched this token off. Ask them, or an Administrator.", disabled.by);
+                return Err(Error::new(ErrorCode::NotPermitted, message).about("operation"));
+            }
+        }
         let event = self.event(&Operation::TOKEN_ENABLE, AuditSubject::Token, id.to_string());
         self.store.set_disabled(&id, None, event)
     }

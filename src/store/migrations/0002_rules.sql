@@ -83,8 +83,9 @@ CREATE TABLE new_token (
     revoked_at INTEGER,
     revoked_by TEXT,
     revoked_reason TEXT,
-    -- Rotation: what this one succeeds, the first of its line, and how far it is.
+    -- Rotation: what this one succeeds, whether that one made it itself, the first of its family, and how far it is.
     predecessor INTEGER,
+    is_self_rotated INTEGER NOT NULL DEFAULT 0 CHECK (is_self_rotated IN (0, 1)),
     family INTEGER,
     rotation_stage TEXT CHECK (rotation_stage IN ('Prepared', 'Waiting')),
     retires_at INTEGER,

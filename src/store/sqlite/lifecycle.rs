@@ -19,12 +19,13 @@ const FELL_WITH: &str = "The token that granted it was revoked or removed.";
 const CREATOR_DELETED: &str = "CreatorDeleted";
 
 /// The tokens that fall with `roots`, a statement that gives sequences: those that they granted, and so on. A token
-/// has also granted what those granted from which it took over.
+/// has also granted what those granted from which it took over, and a successor that it made for itself.
 fn line_from(roots: &str) -> String {
     format!(
         "line (sequence) AS (
              {roots}
              UNION SELECT c.sequence FROM line l JOIN token c ON c.parent = l.sequence
+             UNION SELECT s.sequence FROM line l JOIN token s ON s.predecessor = l.sequence WHERE s.is_self_rotated
              UNION SELECT p.sequence FROM line l JOIN token s ON s.sequence = l.sequence
                                              JOIN token p ON p.sequence = s.predecessor
                    WHERE p.retires_at <= :now)"
@@ -378,7 +379,8 @@ pub(super) fn revoke_set(
     Ok(revoked)
 }
 
-/// Revokes one of many with an event of its own, unless it is gone by now; gives how many.
+/// Revokes one of many with an event of its own, unless it is gone by now, and what has taken over from it meanwhile;
+/// gives how many.
 fn revoke_listed(
     connection: &Connection,
     sequence: i64,
@@ -391,8 +393,15 @@ fn revoke_listed(
             .and_then(|mut statement| statement.query_row([sequence], |row| row.get(0)).optional()),
     )?;
     let Some(id) = id else { return Ok(0) };
-    let event = NewAuditEvent { subject_kind: AuditSubject::Token, subject: Some(id), ..event.clone() };
-    revoke_with_line(connection, sequence, revocation, &event)
+    let own = NewAuditEvent { subject_kind: AuditSubject::Token, subject: Some(id), ..event.clone() };
+    let revoked = revoke_with_line(connection, sequence, revocation, &own)?;
+    let successor: Option<i64> = failure::context(
+        connection
+            .prepare_cached("SELECT sequence FROM token WHERE predecessor = ?1 AND rotation_stage IS NOT 'Prepared'")
+            .and_then(|mut statement| statement.query_row([sequence], |row| row.get(0)).optional()),
+    )?;
+    let further = successor.map(|successor| revoke_listed(connection, successor, revocation, event)).transpose()?;
+    Ok(revoked + further.unwrap_or_default())
 }
 
 fn fact_of(connection: &Connection, set: &TokenSet) -> Result<Fact> {
@@ -468,6 +477,8 @@ fn removable(connection: &Connection, now_seconds: i64) -> rusqlite::Result<Vec<
     let sql = format!(
         "SELECT t.sequence {FROM}
          WHERE t.rotation_stage IS NOT 'Prepared'
+           -- What granted a token that is still there bounds it, and ends it.
+           AND NOT EXISTS (SELECT 1 FROM token c WHERE c.parent = t.sequence)
            AND (t.expires_at <= :now - p.remove_expired_after_seconds
                 OR {ended_at} <= :now - p.remove_revoked_after_seconds)
          ORDER BY t.sequence"

@@ -174,11 +174,13 @@ fn insert(connection: &Connection, predecessor: &Token, new: &NewSuccessor) -> R
         connection
             .prepare_cached(
                 "INSERT INTO token (id, digest, digest_kind, pepper_id, value_sealed, key_id, created_at, expires_at,
-                                    warn_after, rotation_stage, awaits_first_use, not_before, parent, predecessor, family,
+                                    warn_after, rotation_stage, awaits_first_use, not_before, parent, predecessor,
+                                    is_self_rotated, family,
                                     format, profile_id, identity_id, name, name_key, remark, audiences, conditions,
                                     has_organization_list, created_by, creator_id, uses_left)
                  SELECT :id, :digest, :kind, :pepper, :sealed, :key, :now, :expires_at, :warn_after, :stage, :awaits,
                         iif(not_before > :now, not_before, NULL), coalesce(parent, nullif(:parent, sequence)), sequence,
+                        :parent IS sequence,
                         coalesce(family, sequence), format, profile_id, identity_id, name, name_key, remark, audiences,
                         conditions, has_organization_list, created_by, creator_id, uses_left
                  FROM token WHERE sequence = :predecessor",

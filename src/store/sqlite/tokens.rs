@@ -4,7 +4,10 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Conditions, Revocation, RotationStage, Token, TokenFilter, TokenFormat, TokenId, fold_name};
+use crate::model::{
+    Conditions, Outcome, Revocation, RotationStage, Token, TokenFilter, TokenFormat, TokenId, fold_name,
+};
+use crate::policy;
 use crate::store::{Member, NewToken, StoredDigest, TokenChange, TokenRecord};
 
 use super::text::{like, split};
@@ -186,8 +189,36 @@ const IS_VISIBLE: &str = "(t.identity_id = :viewer OR t.creator_id = :viewer OR 
                          AND d.organization_id = m.organization_id))))";
 
 pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
+    refuse_ended_grantor(connection, new)?;
     insert_row(connection, new)?;
     require(connection, &new.id)
+}
+
+/// Asks again, where nothing can come between, whether who grants is still there: what is revoked grants nothing from
+/// that moment on, so that nothing is left of it.
+fn refuse_ended_grantor(connection: &Connection, new: &NewToken) -> Result<()> {
+    let ended = |what: &str| {
+        let message = format!("The {what} for which this session acts has ended meanwhile, so it grants nothing.");
+        Err(Error::new(ErrorCode::NotPermitted, message).about(what.to_owned()))
+    };
+    if let Some(parent) = &new.parent {
+        let record = failure::context(by_id(connection, parent))?;
+        let outcome = record.map(|record| policy::standing_outcome(&record.token, new.created_at));
+        if outcome != Some(Outcome::Valid) {
+            return ended("token");
+        }
+    }
+    if let Some(creator) = new.creator_id {
+        let is_there = failure::context(
+            connection
+                .prepare_cached("SELECT 1 FROM identity WHERE identity_id = ?1 AND removed_at IS NULL")
+                .and_then(|mut statement| statement.exists([creator])),
+        )?;
+        if !is_there {
+            return ended("identity");
+        }
+    }
+    Ok(())
 }
 
 /// As [`insert`], without reading the token again. Gives its sequence.
