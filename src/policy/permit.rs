@@ -261,7 +261,8 @@ pub fn may_see(acting: &Acting, token: &TokenFacts<'_>) -> bool {
 /// - to one who only administers an organisation of the token, anything but to see and to revoke it;
 /// - a rotation, which gives out a value, by a token that is not the one it is about, or what granted it, or that of an
 ///   Administrator with all the roles that it holds: a token wins nothing by it;
-/// - a rotation by anyone else than the identity that the token speaks for, where its profile is for owners only.
+/// - a rotation by anyone else than the identity that the token speaks for, and an Administrator, or, where its profile is
+///   for owners only, than that identity.
 pub fn may_change(acting: &Acting, token: &TokenFacts<'_>, operation: &Operation) -> Result<()> {
     permitted(acting, operation)?;
     if !may_see(acting, token) {
@@ -272,6 +273,11 @@ pub fn may_change(acting: &Acting, token: &TokenFacts<'_>, operation: &Operation
         return refused(
             "One who administers an organisation may see and revoke its tokens, and do nothing else with them.",
         );
+    }
+    // Who made it for somebody else may end it, and no more: a value speaks for its identity.
+    if *operation == Operation::TOKEN_ROTATE && !acting.is_administrator() && acting.identity() != Some(token.identity)
+    {
+        return refused("Only the identity that the token speaks for, or an Administrator, may have a value of it.");
     }
     if *operation == Operation::TOKEN_ROTATE {
         if token.owner_only && acting.identity() != Some(token.identity) {
@@ -357,6 +363,28 @@ mod tests {
 
     fn token(own: ActingToken, roles: &[&str]) -> Acting {
         Acting { who: Who::Token(own), ..identity(0, roles) }
+    }
+
+    #[test]
+    fn who_made_a_token_for_another_may_end_it_and_not_have_its_value() {
+        let facts = TokenFacts {
+            sequence: 7,
+            identity: 1,
+            creator: Some(2),
+            granted_by: None,
+            organizations: &Organizations::none(),
+            held: &rights(&[]),
+            owner_only: false,
+        };
+        let code = |acting: &Acting, operation: &Operation| {
+            may_change(acting, &facts, operation).map_err(|error| error.code())
+        };
+        let creator = identity(2, &["Operator"]);
+        assert_eq!(code(&creator, &Operation::TOKEN_REVOKE), Ok(()));
+        assert_eq!(code(&creator, &Operation::TOKEN_DISABLE), Ok(()));
+        assert_eq!(code(&creator, &Operation::TOKEN_ROTATE), Err(ErrorCode::NotPermitted));
+        assert_eq!(code(&identity(2, &["Administrator"]), &Operation::TOKEN_ROTATE), Ok(()));
+        assert_eq!(code(&identity(1, &["Reader"]), &Operation::TOKEN_ROTATE), Ok(()));
     }
 
     #[test]
