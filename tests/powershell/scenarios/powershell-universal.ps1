@@ -54,6 +54,38 @@ Invoke-Scenario {
     'Enhanced security: values are accessible once; hashes are stored'
     Assert (-not (Get-TesseraToken $grant.Id).PSObject.Properties['Token']) 'the value is not in later reads'
 
+    'Migration between systems that have the same signing key'
+    $key = 'a signing key that two systems have'
+    $list = [IO.Path]::Combine([IO.Path]::GetDirectoryName($StorePath), 'app-tokens.csv')
+    $other = Connect-Tessera "$StorePath.other" -PassThru
+    try {
+        $null = New-TesseraSigningKey -Profile PowerShellUniversal -SigningKey $key -Confirm:$false
+        $null = New-TesseraIdentity Admin -Role Administrator
+        $app = (Grant-TesseraToken Admin -Profile PowerShellUniversal -Role Reader -AsPlainText).Token
+        [IO.File]::WriteAllLines($list, [string[]] ('identity,roles,expiresAt,value', "Admin,Administrator,2100-01-01T00:00:00Z,$app"))
+    }
+    finally {
+        Disconnect-Tessera -Store $other
+        Connect-Tessera $StorePath
+    }
+    try {
+        $null = Import-TesseraToken $list -Profile PowerShellUniversal -Confirm:$false -ErrorAction SilentlyContinue -ErrorVariable refused
+        Assert ($refused.Count -gt 0) 'a token that another key signed is refused'
+        Assert-Outcome Unknown $app
+        $store = Connect-Tessera "$StorePath.third" -PassThru
+        $null = New-TesseraSigningKey -Profile PowerShellUniversal -SigningKey $key -Confirm:$false
+        $null = New-TesseraIdentity Admin -Role Administrator
+        $null = Import-TesseraToken $list -Profile PowerShellUniversal -Confirm:$false
+        Assert-Outcome Valid $app @{ Role = 'Administrator' }
+        $migrated = Get-TesseraToken
+        Assert ($migrated.ExpiresAt -lt [DateTimeOffset]::UtcNow.AddDays(366)) 'it ends at the earlier of both times'
+        Disconnect-Tessera -Store $store
+    }
+    finally {
+        Connect-Tessera $StorePath
+        [IO.File]::Delete($list)
+    }
+
     'Revocation by an administrator, or by the token''s own identity'
     Invoke-As Operator { Revoke-TesseraToken $grant.Id -Confirm:$false }
     Assert-Outcome Revoked $grant
