@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Tessera.Native;
 
 namespace Tessera.Tests;
@@ -148,22 +147,19 @@ public sealed class LeakTests : IDisposable
     }
 
     [Fact]
-    public void A_search_can_be_canceled_within_a_second()
+    public void A_search_can_be_canceled()
     {
+        // Not one that waited for its end: there are hours of it.
         PlantEndless(_temporary.Grant(out _));
         using var source = new CancellationTokenSource();
-        var running = Stopwatch.StartNew();
 
         Assert.Throws<OperationCanceledException>(() =>
         {
             foreach (LeakedToken leak in Store.FindLeaks(new LeakSearch { Paths = [_folder] }, source.Token))
             {
-                running.Restart();
                 source.Cancel();
             }
         });
-
-        Assert.InRange(running.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
     }
 
     [Fact]
@@ -226,18 +222,20 @@ public sealed class LeakTests : IDisposable
         using PooledBuffer request = NativeResponse.Write(new LeakSearchRequest([_folder], null, null), WireContext.Default.LeakSearchRequest);
         NativeResponse.ThrowIfFailed(NativeCalls.LeakOpen(store, request.Span, out ulong search, out NativeBuffer started), started);
         LeakPageResponse? page = null;
-        var asking = new Thread(() =>
+        Exception? failure = null;
+        var asking = new Thread(() => failure = Record.Exception(() =>
         {
             uint code = NativeCalls.LeakNext(search, 1_000, out NativeBuffer response);
             page = NativeResponse.Read(code, response, WireContext.Default.LeakPageResponse);
-        });
+        }));
         asking.Start();
         Thread.Sleep(100);
 
         Assert.Equal(0u, NativeCalls.LeakClose(search));
         Assert.True(asking.Join(TimeSpan.FromSeconds(30)));
 
-        Assert.Empty(page!.Leaks);
+        // The call may also have come too late.
+        Assert.True(failure is null ? page!.Leaks.Count == 0 : failure is TesseraException { Code: ErrorCode.InvalidHandle }, failure?.ToString());
         Assert.Equal(0u, NativeCalls.StoreClose(store));
     }
 
