@@ -72,7 +72,7 @@ public sealed partial class TokenStore
             Argument.OptionalDurationSeconds(request.ExpiresIn),
             Argument.SecondsBefore(request.ExpiresAt),
             request.NoExpiry ? true : null,
-            Argument.OptionalText(request.IdempotencyKey, TesseraLimits.NameCharacters));
+            Argument.OptionalText(request.IdempotencyKey, TesseraLimits.IdempotencyKeyCharacters));
 
         using PooledBuffer json = NativeResponse.Write(wireRequest, Wire.RotateRequest);
         using StoreHandle.Lease lease = Borrow();

@@ -15,7 +15,8 @@ public sealed partial class TokenStore
     public TokenUsage GetUsage(string id) =>
         Send(NativeCalls.TokenUsage, new IdRequest(TokenId(id)), Wire.IdRequest, Wire.TokenUsage);
 
-    /// <summary>Says what would be felt if a token ended now: by a revocation, a removal, or by switching it off.</summary>
+    /// <summary>Says what would be felt if a token ended now, by a revocation or a removal; or if it were switched off,
+    /// which leaves <see cref="TokenImpact.Children"/> as they are.</summary>
     /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>
     /// <returns>The impact.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="id"/> is <see langword="null"/>.</exception>

@@ -21,6 +21,11 @@ namespace Tessera;
 /// <see cref="Outcome.Malformed"/>. Every member but <see cref="Validate(ReadOnlySpan{char}, in AccessContext)"/> can
 /// throw a <see cref="StoreException"/> when the store cannot be read or written.
 /// </para>
+/// <para>
+/// Every member but those that check a token or a password can throw an <see cref="InvalidRequestException"/> with the
+/// code <see cref="ErrorCode.NotPermitted"/> when the identity or token that acts may not do it
+/// (<see cref="SignedInIdentity"/>, <see cref="SignedInTokenId"/>). What it may not see is not found.
+/// </para>
 /// </remarks>
 public sealed partial class TokenStore : IDisposable
 {
