@@ -46,12 +46,12 @@ try {
             continue
         }
 
-        if ($token.Successor -and (Get-TesseraToken $token.Successor -Store $store).State -ne 'Revoked') {
-            "waiting $($token.Id) '$($token.Name)': $($token.Successor) was not used yet"
-            continue
-        }
-
         try {
+            if ($token.Successor -and (Get-TesseraToken $token.Successor -Store $store).State -ne 'Revoked') {
+                "waiting $($token.Id) '$($token.Name)': $($token.Successor) was not used yet"
+                continue
+            }
+
             $new = Update-TesseraToken $token -Store $store -Vault {
                 param($value, $successor)
                 Set-Secret -Name $successor.Name -Secret $value
