@@ -30,6 +30,9 @@ public class GrantedToken
     /// <summary>The names of the roles that it was granted, sorted.</summary>
     public IReadOnlyList<string> Roles => _record.Roles;
 
+    /// <summary>The organisations that it has access to, sorted. Null: all that its bound has, now and later.</summary>
+    public IReadOnlyList<string>? Organizations => _record.Organizations;
+
     /// <summary>Its tags, sorted.</summary>
     public IReadOnlyList<string> Tags => _record.Tags;
 

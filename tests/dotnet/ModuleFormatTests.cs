@@ -42,8 +42,8 @@ public sealed class ModuleFormatTests : IDisposable
     }
 
     [Theory]
-    [InlineData("$grant", "Id Name Identity Format Roles Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Token")]
-    [InlineData("Update-TesseraToken $forever", "Id Name Identity Format Roles Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Predecessor PredecessorRetiresAt Token")]
+    [InlineData("$grant", "Id Name Identity Profile Format Roles Organizations Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Token")]
+    [InlineData("Update-TesseraToken $forever", "Id Name Identity Profile Format Roles Organizations Tags Remark Audiences KeyId CreatedAt NotBefore ExpiresAt Predecessor PredecessorRetiresAt Token")]
     [InlineData("$grant | Test-TesseraToken -Detailed", "Outcome Identity Roles Token EvidenceAge")]
     [InlineData("Get-TesseraStore", "Path StoreId Issuer CreatedAt SizeBytes Tokens Identities SigningKeys SchemaVersion SqliteVersion FailedFlushes LostUses")]
     [InlineData("Test-TesseraStore -Detailed", "IsSound Problems")]
@@ -57,7 +57,7 @@ public sealed class ModuleFormatTests : IDisposable
     }
 
     [Theory]
-    [InlineData("TokenList", "Get-TesseraToken $grant", "Id Name Identity State Profile Format Roles Organizations Tags Remark Audiences KeyId CreatedAt CreatedBy NotBefore ExpiresAt LastUsedAt RevokedAt RevokedBy RevokedReason DisabledAt DisabledBy DisabledReason Predecessor Successor RotationStage RetiresAt")]
+    [InlineData("TokenList", "Get-TesseraToken $grant", "Id Name Identity State Profile Format Roles Organizations Conditions UsesLeft IsDecoy Tags Remark Audiences KeyId CreatedAt CreatedBy NotBefore ExpiresAt WarnAfter LastUsedAt RevokedAt RevokedBy RevokedReason DisabledAt DisabledBy DisabledReason Predecessor Successor RotationStage RetiresAt")]
     [InlineData("OrganizationList", "New-TesseraOrganization North -Administrator Adam", "Name Members Administrators CreatedAt Id")]
     [InlineData("ProfileList", "Get-TesseraProfile AppNeta", "Name IsBuiltIn Format AllowsOtherFormat JsonWebTokenKind Prefix DefaultLifetime MinimumLifetime MaximumLifetime AllowsNever OwnerOnly RequiredRole RefusesCustomRoles RequiresRoles NameRequired MaximumTagCharacters DefaultTag DefaultRoles TagsEditable KeepsValues DeniedOperations DeniedEndpoints BoundedBy CreatorRemoved ExpiredIsRevoked RemoveExpiredAfter RemoveRevokedAfter WarnBefore DefaultSubject SubjectFromServer ReuseRevokesFamily ForeignPrefix")]
     [InlineData("AuditEventList", "Get-TesseraAuditEvent -First 1", "Sequence At Event Actor ActorKind SubjectKind Subject Outcome Detail Hash")]
@@ -88,6 +88,24 @@ public sealed class ModuleFormatTests : IDisposable
         Assert.Equal(("Revoked", "Rotated", _session.Single<string>("$new.Id")), (old["State"], old["RevokedReason"], old["Successor"]));
         Assert.Equal(old["RetiresAt"], old["RevokedAt"]);
         Assert.Matches(@"(?m)^Tokens +: 4 \(2 active, 0 pending, 0 expired, 1 revoked, 1 disabled\)$", _session.Show("Get-TesseraStore"));
+    }
+
+    [Fact]
+    public void List_of_a_token_says_what_it_is_tied_to_but_not_its_referrer()
+    {
+        _session.Run(
+            """
+            $tied = Grant-TesseraToken Adam -Subject https://api.example/jobs -Referrer example.com -AllowedAddress 192.0.2.0/24, 198.51.100.0/24 `
+                -Method GET -RequiredRole Reader -Uses 3 -RateLimit 2 -WarnAfter 2038-01-01T00:00:00Z -ExpiresAt 2038-01-19T00:00:00Z
+            """);
+
+        IReadOnlyDictionary<string, string> tied = _session.ListOf("TokenList", "Get-TesseraToken $tied");
+
+        Assert.Equal(
+            "Subject https://api.example/jobs; Referrer; AllowedAddresses 192.0.2.0/24, 198.51.100.0/24; Methods GET; RequiredRoles Reader; Uses 3; RateLimit 2 in 00:01:00",
+            tied["Conditions"]);
+        Assert.Equal(("3", "False", "2038-01-01 00:00:00Z"), (tied["UsesLeft"], tied["IsDecoy"], tied["WarnAfter"]));
+        Assert.Equal(string.Empty, _session.ListOf("TokenList", "Get-TesseraToken $forever")["Conditions"]);
     }
 
     [Fact]
