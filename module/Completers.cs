@@ -155,6 +155,22 @@ public sealed class TokenIdCompleter : StoreCompleter
                 token.Id, $"{token.Name ?? "(no name)"}: {token.Identity}, {token.State}, {Text.Expiry(token.ExpiresAt)}"));
 }
 
+/// <summary>Completes tags: those of the first tokens.</summary>
+public sealed class TagCompleter : StoreCompleter
+{
+    // As above.
+    private const int MaximumTokensRead = 10_000;
+
+    private protected override IEnumerable<CompletionResult> Complete(TokenStore store, string word) =>
+        store.GetTokens()
+            .Take(MaximumTokensRead)
+            .SelectMany(static token => token.Tags)
+            .Distinct(StringComparer.Ordinal)
+            .Where(tag => Matches(tag, word))
+            .Order(StringComparer.Ordinal)
+            .Select(static tag => Result(tag, tag));
+}
+
 /// <summary>Completes ids of signing keys.</summary>
 public sealed class KeyIdCompleter : StoreCompleter
 {

@@ -4,8 +4,9 @@ namespace Tessera.PowerShell;
 
 /// <summary>
 /// Makes every error record of the module. An id is <c>Tessera.</c> and the name of an <see cref="ErrorCode"/>, and
-/// never changes; the five that have no such code (<c>Tessera.StoreClosed</c>, <c>Tessera.NotAFilePath</c>,
-/// <c>Tessera.FileNotWritten</c>, <c>Tessera.FileNotRead</c>, <c>Tessera.VaultFailed</c>) are made here only.
+/// never changes; the six that have no such code (<c>Tessera.StoreClosed</c>, <c>Tessera.NotAFilePath</c>,
+/// <c>Tessera.FileNotWritten</c>, <c>Tessera.FileNotRead</c>, <c>Tessera.VaultFailed</c>,
+/// <c>Tessera.NotDelivered</c>) are made here only.
 /// </summary>
 /// <remarks>
 /// An error never repeats a secret. Native messages and exceptions hold none by contract; but a user who passes a
@@ -18,30 +19,18 @@ internal static class Errors
     /// <param name="exception">The failure.</param>
     /// <param name="target">What the command was working on: an id, a name, a path; never a secret.</param>
     /// <param name="noun">The command's noun, where what it names by -Name may be missing.</param>
-    public static ErrorRecord From(TesseraException exception, object? target, string? noun = null)
-    {
-        string message = Redaction.Redact(exception.Message);
-        string? subject = exception.Subject is { } named ? Redaction.Redact(named) : null;
-        // Kept as it is, with its type and stack, unless it says too much.
-        bool isClean = message == exception.Message && subject == exception.Subject;
-        ErrorRecord record = Record(
-            isClean ? exception : Restate(exception, message, subject),
-            exception.Code.ToString(),
-            CategoryOf(exception.Code),
-            target);
-        if (AdviceOn(exception.Code, subject, noun) is { } advice)
-        {
-            record.ErrorDetails = new ErrorDetails($"{message} {advice}") { RecommendedAction = advice };
-        }
-
-        return record;
-    }
+    public static ErrorRecord From(TesseraException exception, object? target, string? noun = null) =>
+        Record(exception, exception.Code.ToString(), target, noun);
 
     /// <summary>An argument that the command itself refuses.</summary>
     /// <param name="parameter">The parameter's name.</param>
     /// <param name="message">What was wrong and what to do; not the argument.</param>
     public static ErrorRecord InvalidArgument(string parameter, string message) =>
         From(new InvalidRequestException(ErrorCode.InvalidArgument, message, parameter), target: null);
+
+    /// <summary>A key for repeats with a second token.</summary>
+    public static ErrorRecord KeyOfOneToken() =>
+        InvalidArgument("IdempotencyKey", "A key for repeats goes with one token, and was used for the first. Give each token a key of its own, in a command of its own.");
 
     /// <summary>A token id that is none; perhaps a token's value, so it is not repeated.</summary>
     /// <param name="length">How many characters were given.</param>
@@ -77,7 +66,11 @@ internal static class Errors
     /// <param name="exception">The refusal.</param>
     /// <param name="id">The id of the token that was to be rotated.</param>
     public static ErrorRecord NotDelivered(TesseraException exception, string id) =>
-        From(Restate(exception, $"{exception.Message} The vault has the new value already, and no check will accept that.", exception.Subject), id);
+        Record(
+            Restate(exception, $"{exception.Message} The vault has the new value already, and no check will accept that.", exception.Subject),
+            "NotDelivered",
+            id,
+            noun: null);
 
     /// <summary>A revoked key that was named for others to verify with.</summary>
     public static ErrorRecord KeyIsRevoked(string keyId) =>
@@ -180,6 +173,25 @@ internal static class Errors
         return From(exception, $"{path}:{error.Line}");
     }
 
+    private static ErrorRecord Record(TesseraException exception, string id, object? target, string? noun)
+    {
+        string message = Redaction.Redact(exception.Message);
+        string? subject = exception.Subject is { } named ? Redaction.Redact(named) : null;
+        // Kept as it is, with its type and stack, unless it says too much.
+        bool isClean = message == exception.Message && subject == exception.Subject;
+        ErrorRecord record = Record(
+            isClean ? exception : Restate(exception, message, subject),
+            id,
+            CategoryOf(exception.Code),
+            target);
+        if (AdviceOn(exception.Code, subject, noun) is { } advice)
+        {
+            record.ErrorDetails = new ErrorDetails($"{message} {advice}") { RecommendedAction = advice };
+        }
+
+        return record;
+    }
+
     /// <summary>The same failure in other words, for scripts that catch it by its type.</summary>
     private static TesseraException Restate(TesseraException exception, string message, string? subject) => exception switch
     {
@@ -201,7 +213,7 @@ internal static class Errors
         (ErrorCode.Conflict, "force") => "Restore-TesseraStore -Force takes that risk.",
         (ErrorCode.NotFound, "identity" or "members") => "Get-TesseraIdentity lists them.",
         (ErrorCode.NotFound, "profile") => "Get-TesseraProfile lists them.",
-        (ErrorCode.NotFound, "organizations") => "Get-TesseraOrganization lists them.",
+        (ErrorCode.NotFound, "organization" or "organizations") => "Get-TesseraOrganization lists them.",
         (ErrorCode.NotFound, "name") when noun is not null => $"Get-{noun} lists them.",
         (ErrorCode.StoreCorrupt, _) => "Test-TesseraStore -Detailed says what was found.",
         _ => null,

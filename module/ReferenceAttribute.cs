@@ -18,7 +18,10 @@ internal abstract class ReferenceAttribute : ArgumentTransformationAttribute
     private protected abstract string Noun { get; }
 
     /// <summary>Whether an object of Tessera's that is no such thing may still bind to another parameter.</summary>
-    private protected virtual bool LeavesOthers => false;
+    public bool LeavesOthers { get; init; }
+
+    /// <summary>What to do with an object of Tessera's that is no such thing, as a sentence after a space; or nothing.</summary>
+    private protected virtual string AdviceOn(object thing) => string.Empty;
 
     /// <summary>Makes one text, or an array of texts of a list.</summary>
     /// <param name="engineIntrinsics">Not used.</param>
@@ -55,7 +58,7 @@ internal abstract class ReferenceAttribute : ArgumentTransformationAttribute
         }
 
         // The value itself is not repeated: whoever mixes parameters up may have passed a secret.
-        string message = $"Expected {Noun} or text that names one, not a value of type {value.GetType()}.";
+        string message = $"Expected {Noun} or text that names one, not a value of type {value.GetType()}.{AdviceOn(value)}";
         bool isOwn = value.GetType().Assembly == typeof(Token).Assembly || value is GrantedToken or FoundToken;
         throw isOwn && !LeavesOthers
             ? new ArgumentTransformationMetadataException(message)
@@ -71,11 +74,11 @@ internal sealed class TokenIdAttribute : ReferenceAttribute
 
     private protected override string Noun => "a token";
 
-    // Get-TesseraToken takes identities too.
-    private protected override bool LeavesOthers => true;
-
     /// <summary>Says whether a text has the form of a public id.</summary>
     public static bool IsTokenId(string text) => text.Length == Length && text.All(char.IsAsciiLetterOrDigit);
+
+    private protected override string AdviceOn(object thing) =>
+        thing is Identity ? " Get-TesseraToken takes identities from the pipeline, and gives their tokens." : string.Empty;
 
     private protected override string? NameOf(object thing) => thing switch
     {
@@ -116,7 +119,7 @@ internal sealed class ProfileNameAttribute : ReferenceAttribute
 /// <summary>Takes names of organisations, and organisations.</summary>
 internal sealed class OrganizationNameAttribute : ReferenceAttribute
 {
-    private protected override string Noun => "an organisation";
+    private protected override string Noun => "an organization";
 
     private protected override string? NameOf(object thing) => (thing as Organization)?.Name;
 }

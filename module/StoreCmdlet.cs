@@ -41,14 +41,15 @@ public abstract class StoreCmdlet : TesseraCmdlet
     /// <param name="token">The token.</param>
     /// <param name="action">What would be done to it.</param>
     /// <param name="place">Where it was found, to go behind its name.</param>
-    private protected bool ShouldEnd(TokenStore store, Token token, string action, string place = "")
+    /// <param name="endsChildren">Whether the tokens that it granted end with it.</param>
+    private protected bool ShouldEnd(TokenStore store, Token token, string action, string place = "", bool endsChildren = true)
     {
         string target = Text.Describe(token) + place;
         if (MayAsk)
         {
             try
             {
-                target = $"{target}, {Text.Describe(store.GetImpact(token.Id))}";
+                target = $"{target}, {Text.Describe(store.GetImpact(token.Id), endsChildren)}";
             }
             catch (TesseraException)
             {
@@ -98,6 +99,24 @@ public abstract class StoreCmdlet : TesseraCmdlet
             }
         });
         return key;
+    }
+
+    /// <summary>Reads the role that the user named, and writes an error where there is none.</summary>
+    /// <param name="store">The store to look in.</param>
+    /// <param name="name">What the user gave as a name, in any case.</param>
+    /// <returns>The role, or null after an error.</returns>
+    private protected Role? TryGetRole(TokenStore store, string name)
+    {
+        Role? role = null;
+        Attempt(name, () =>
+        {
+            role = store.GetRoles().FirstOrDefault(candidate => string.Equals(candidate.Name, name.Normalize(), StringComparison.OrdinalIgnoreCase));
+            if (role is null)
+            {
+                WriteError(Errors.NotFound("role", name, "role"));
+            }
+        });
+        return role;
     }
 
     private TokenStore OpenDefaultStore()

@@ -32,6 +32,10 @@ public abstract class TesseraCmdlet : PSCmdlet
         {
             WriteError(Errors.StoreClosed(exception));
         }
+        catch (OperationCanceledException) when (Stopping)
+        {
+            // By the user, who needs no error to know it.
+        }
     }
 
     /// <summary>Says whether a secret can be read, and writes an error that does not repeat it where it can't.</summary>

@@ -44,8 +44,13 @@ internal static class Text
         time?.UtcDateTime.ToString("u", CultureInfo.InvariantCulture) ?? "never";
 
     /// <summary>Who would feel it if a token ended, as confirmations say it after naming the token.</summary>
-    public static string Describe(TokenImpact impact) =>
-        string.Create(
+    /// <param name="impact">What would be felt.</param>
+    /// <param name="endsChildren">Whether the tokens that it granted would end with it.</param>
+    public static string Describe(TokenImpact impact, bool endsChildren)
+    {
+        string use = string.Create(
             CultureInfo.InvariantCulture,
-            $"last used: {Time(impact.LastUsedAt)}, uses in seven days: {impact.UsesInSevenDays}, addresses: {impact.Addresses.Count}, children: {impact.Children}");
+            $"last used: {Time(impact.LastUsedAt)}, uses in seven days: {impact.UsesInSevenDays}, addresses: {impact.Addresses.Count}");
+        return endsChildren ? string.Create(CultureInfo.InvariantCulture, $"{use}, children: {impact.Children}") : use;
+    }
 }

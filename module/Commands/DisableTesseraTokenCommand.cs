@@ -6,7 +6,7 @@ namespace Tessera.PowerShell;
 /// <remarks>
 /// <para>The change is on disk before the command ends, and holds in every process that uses the store. <see cref="EnableTesseraTokenCommand"/> takes it back. Time goes on meanwhile: a token that expires while it is off stays expired. Tokens that it granted are not touched.</para>
 /// <para>To switch off a token that is off does nothing and is no error.</para>
-/// <para>-WhatIf says who would feel it: when the token was last used, how often in seven days, from how many addresses, and how many tokens it granted.</para>
+/// <para>-WhatIf says who would feel it: when the token was last used, how often in seven days, and from how many addresses.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -20,7 +20,7 @@ namespace Tessera.PowerShell;
 /// <seealso cref="EnableTesseraTokenCommand"/>
 /// <seealso cref="RevokeTesseraTokenCommand"/>
 [Cmdlet(VerbsLifecycle.Disable, "TesseraToken", SupportsShouldProcess = true)]
-[OutputType(typeof(void))]
+[OutputType(typeof(Token))]
 public sealed class DisableTesseraTokenCommand : StoreCmdlet
 {
     /// <summary>The public ids of the tokens, or tokens from <see cref="GetTesseraTokenCommand"/> or <see cref="GrantTesseraTokenCommand"/>. Never a token's value.</summary>
@@ -33,17 +33,28 @@ public sealed class DisableTesseraTokenCommand : StoreCmdlet
     [Parameter]
     public string? Reason { get; set; }
 
+    /// <summary>Gives the tokens as they are then.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
     /// <summary>Switches each token off.</summary>
     protected override void ProcessRecord()
     {
         TokenStore store = CurrentStore;
         foreach (string id in Id)
         {
-            if (TryGetToken(store, id) is { } token && ShouldEnd(store, token, "Disable"))
+            if (TryGetToken(store, id) is { } token && ShouldEnd(store, token, "Disable", endsChildren: false))
             {
-                Attempt(id, () => WriteVerbose(store.Disable(id, Text.OrNull(Reason))
-                    ? $"Disabled {Text.Describe(token)}."
-                    : $"Nothing to do: {Text.Describe(token)} was disabled before."));
+                Attempt(id, () =>
+                {
+                    WriteVerbose(store.Disable(id, Text.OrNull(Reason))
+                        ? $"Disabled {Text.Describe(token)}."
+                        : $"Nothing to do: {Text.Describe(token)} was disabled before.");
+                    if (PassThru)
+                    {
+                        WriteObject(store.GetToken(id));
+                    }
+                });
             }
         }
     }

@@ -17,7 +17,7 @@ namespace Tessera.PowerShell;
 /// </example>
 /// <seealso cref="DisableTesseraTokenCommand"/>
 [Cmdlet(VerbsLifecycle.Enable, "TesseraToken", SupportsShouldProcess = true)]
-[OutputType(typeof(void))]
+[OutputType(typeof(Token))]
 public sealed class EnableTesseraTokenCommand : StoreCmdlet
 {
     /// <summary>The public ids of the tokens, or tokens from <see cref="GetTesseraTokenCommand"/> or <see cref="GrantTesseraTokenCommand"/>. Never a token's value.</summary>
@@ -25,6 +25,10 @@ public sealed class EnableTesseraTokenCommand : StoreCmdlet
     [TokenId]
     [ArgumentCompleter(typeof(TokenIdCompleter))]
     public string[] Id { get; set; } = null!;
+
+    /// <summary>Gives the tokens as they are then.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
 
     /// <summary>Switches each token on.</summary>
     protected override void ProcessRecord()
@@ -34,9 +38,16 @@ public sealed class EnableTesseraTokenCommand : StoreCmdlet
         {
             if (TryGetToken(store, id) is { } token && ShouldProcess(Text.Describe(token), "Enable"))
             {
-                Attempt(id, () => WriteVerbose(store.Enable(id)
-                    ? $"Enabled {Text.Describe(token)}."
-                    : $"Nothing to do: {Text.Describe(token)} was not disabled."));
+                Attempt(id, () =>
+                {
+                    WriteVerbose(store.Enable(id)
+                        ? $"Enabled {Text.Describe(token)}."
+                        : $"Nothing to do: {Text.Describe(token)} was not disabled.");
+                    if (PassThru)
+                    {
+                        WriteObject(store.GetToken(id));
+                    }
+                });
             }
         }
     }

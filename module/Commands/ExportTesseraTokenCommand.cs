@@ -81,22 +81,28 @@ public sealed class ExportTesseraTokenCommand : StoreCmdlet, IDisposable
         }
 
         var options = new TokenExportOptions { Format = Format ?? FormatOf(path), Profile = Profile, Identity = Identity };
-        var report = new TransferReport<long>(this, "Exporting tokens", static tokens => ($"{tokens} tokens", -1));
+        var report = new ProgressReport<long>(this, "Exporting tokens", static tokens => ($"{tokens} tokens", -1));
         long written = 0;
         Attempt(path, () =>
         {
-            ErrorRecord? error = OutputFile.Write(path, Force, isPrivate: true, file =>
-                written = Passphrase!.Read(passphrase => store.Export(file, passphrase, options, report, _stop.Token)));
-            if (error is not null)
+            try
             {
-                WriteError(error);
-                return;
+                ErrorRecord? error = OutputFile.Write(path, Force, isPrivate: true, file =>
+                    written = Passphrase!.Read(passphrase => store.Export(file, passphrase, options, report, _stop.Token)));
+                if (error is not null)
+                {
+                    WriteError(error);
+                    return;
+                }
+            }
+            finally
+            {
+                report.Complete();
             }
 
             WriteVerbose($"Wrote {written} tokens to '{path}'.");
             WriteObject(new FileInfo(path));
         });
-        report.Complete();
     }
 
     /// <summary>Ends the export; no file is left then.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Management.Automation;
 
@@ -41,7 +40,6 @@ public sealed class FindTesseraTokenCommand : StoreCmdlet, IDisposable
     private readonly List<string> _paths = [];
     private readonly Dictionary<string, Token> _decided = new(StringComparer.Ordinal);
     private readonly HashSet<string> _warnedKeys = new(StringComparer.Ordinal);
-    private Stopwatch? _sinceProgress;
 
     /// <summary>Files and folders to search, with wildcards.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = PathSet)]
@@ -73,6 +71,15 @@ public sealed class FindTesseraTokenCommand : StoreCmdlet, IDisposable
     [Parameter]
     public string? Reason { get; set; }
 
+    /// <summary>Refuses a reason for nothing.</summary>
+    protected override void BeginProcessing()
+    {
+        if (Reason is not null && !Revoke)
+        {
+            ThrowTerminatingError(Errors.InvalidArgument(nameof(Reason), "-Reason goes with -Revoke, whose reason it is."));
+        }
+    }
+
     /// <summary>Gathers the paths: all are searched at once.</summary>
     protected override void ProcessRecord()
     {
@@ -97,7 +104,6 @@ public sealed class FindTesseraTokenCommand : StoreCmdlet, IDisposable
         }
 
         TokenStore store = CurrentStore;
-        _sinceProgress = Stopwatch.StartNew();
         foreach (string[] paths in _paths.Chunk(TesseraLimits.SearchPaths))
         {
             Attempt(target: null, () => Search(store, paths));
@@ -112,14 +118,15 @@ public sealed class FindTesseraTokenCommand : StoreCmdlet, IDisposable
 
     private void Search(TokenStore store, string[] paths)
     {
-        LeakSearchProgress last = default;
+        var report = new ProgressReport<LeakSearchProgress>(this, "Searching for tokens", static progress =>
+            (string.Create(CultureInfo.InvariantCulture, $"{progress.Files} files, {progress.Bytes / 1_000_000} MB read"), -1));
         var search = new LeakSearch
         {
             Paths = paths,
             MaximumDepth = Depth,
             IncludeUnknown = IncludeUnknown,
             NotRead = unread => WriteUnread(store, unread),
-            Progress = new DirectProgress(progress => ShowProgress(last = progress)),
+            Progress = report,
         };
         try
         {
@@ -128,12 +135,12 @@ public sealed class FindTesseraTokenCommand : StoreCmdlet, IDisposable
                 WriteObject(new FoundToken(Revoke ? TryRevoke(store, leak) : leak));
             }
         }
-        catch (OperationCanceledException) when (Stopping)
+        finally
         {
-            return;
+            report.Complete();
         }
 
-        WriteVerbose(string.Create(CultureInfo.InvariantCulture, $"Read {last.Files} files with {last.Bytes} bytes."));
+        WriteVerbose(string.Create(CultureInfo.InvariantCulture, $"Read {report.Last.Files} files with {report.Last.Bytes} bytes."));
     }
 
     /// <summary>Revokes the token of a leak where it is live and the user agrees.</summary>
@@ -220,18 +227,6 @@ public sealed class FindTesseraTokenCommand : StoreCmdlet, IDisposable
         WriteError(Errors.FileNotRead(unread.Path, unread.Reason, unread.Message));
     }
 
-    private void ShowProgress(LeakSearchProgress progress)
-    {
-        if (_sinceProgress is { ElapsedMilliseconds: >= 250 } sinceProgress)
-        {
-            sinceProgress.Restart();
-            WriteProgress(new ProgressRecord(
-                0,
-                "Searching for tokens",
-                string.Create(CultureInfo.InvariantCulture, $"{progress.Files} files, {progress.Bytes / 1_000_000} MB read")));
-        }
-    }
-
     /// <summary>A reason within its limit. A character may have two units, and is not cut in half.</summary>
     private static string Truncated(string reason)
     {
@@ -243,11 +238,5 @@ public sealed class FindTesseraTokenCommand : StoreCmdlet, IDisposable
         // The end says most: the name of the file, and the line.
         int start = reason.Length - TesseraLimits.RemarkCharacters;
         return reason[(char.IsLowSurrogate(reason[start]) ? start + 1 : start)..];
-    }
-
-    /// <summary>Tells at once, on the thread that has something to tell: only that may write to a cmdlet's streams.</summary>
-    private sealed class DirectProgress(Action<LeakSearchProgress> report) : IProgress<LeakSearchProgress>
-    {
-        public void Report(LeakSearchProgress value) => report(value);
     }
 }

@@ -64,7 +64,7 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
     /// <summary>The public ids of the tokens, or objects that have them. Without it: all tokens.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, ParameterSetName = IdSet)]
     [ValidateNotNullOrEmpty]
-    [TokenId]
+    [TokenId(LeavesOthers = true)]
     [ArgumentCompleter(typeof(TokenIdCompleter))]
     public string[]? Id { get; set; }
 
@@ -96,6 +96,7 @@ public sealed class GetTesseraTokenCommand : StoreCmdlet
     /// <summary>Tokens with this tag.</summary>
     [Parameter(ParameterSetName = ConditionSet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(TagCompleter))]
     public string? Tag { get; set; }
 
     /// <summary>Tokens that follow this profile: its name, or a profile from <see cref="GetTesseraProfileCommand"/>.</summary>

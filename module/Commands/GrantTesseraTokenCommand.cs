@@ -61,6 +61,8 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     private const string ExpiresAtSet = "ExpiresAt";
     private const string NoExpirySet = "NoExpiry";
 
+    private bool _isKeyUsed;
+
     /// <summary>The identity that the token will speak for: its name, or an identity from <see cref="GetTesseraIdentityCommand"/>.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [IdentityName]
@@ -116,6 +118,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
 
     /// <summary>The absolute URI that the token reaches: a whole site, or a path with all that lies under it. At most 2,048 bytes.</summary>
     [Parameter]
+    [Alias("Subject")]
     [ValidateNotNullOrEmpty]
     public string? Uri { get; set; }
 
@@ -180,7 +183,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     [Parameter]
     public SwitchParameter Decoy { get; set; }
 
-    /// <summary>A key for repeats, unique to this grant: 1 to 256 characters. Whoever repeats the command with it within 24 hours gets the same token, with a fresh value that ends the earlier one; or without a value once that was presented.</summary>
+    /// <summary>A key for repeats, unique to this grant: 1 to 256 characters. Whoever repeats the command with it within 24 hours gets the same token, with a fresh value that ends the earlier one; or without a value once that was presented. A key goes with one token: for a second identity it is an error.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? IdempotencyKey { get; set; }
@@ -188,6 +191,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     /// <summary>Tags to find the token by: at most 16, each of 1 to 64 characters.</summary>
     [Parameter]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(TagCompleter))]
     public string[]? Tag { get; set; }
 
     /// <summary>Free text: at most 1,024 characters.</summary>
@@ -228,6 +232,13 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     /// <summary>Grants a token to each identity.</summary>
     protected override void ProcessRecord()
     {
+        if (IdempotencyKey is not null && _isKeyUsed)
+        {
+            WriteError(Errors.KeyOfOneToken());
+            return;
+        }
+
+        _isKeyUsed = true;
         if (!ShouldProcess($"identity '{Identity}'", "Grant token"))
         {
             return;

@@ -40,7 +40,7 @@ public sealed class ImportTesseraTokenCommand : StoreCmdlet, IDisposable
 
     /// <summary>The file to read. A relative path starts from PowerShell's current location; wildcards in it are ordinary characters.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName")]
+    [Alias("FullName", "LiteralPath")]
     [ValidateNotNullOrEmpty]
     public string Path { get; set; } = null!;
 
@@ -113,7 +113,7 @@ public sealed class ImportTesseraTokenCommand : StoreCmdlet, IDisposable
         // The length of a pipe is not known, and of a file that grows it says little.
         int errors = 0;
         long length = file.CanSeek ? file.Length : 0;
-        var report = new TransferReport<TokenImportProgress>(this, "Importing tokens", progress =>
+        var report = new ProgressReport<TokenImportProgress>(this, "Importing tokens", progress =>
             ($"{progress.Created} created, {progress.Unchanged} unchanged, {progress.Bad} bad", length > 0 ? (int)Math.Min(100, progress.BytesRead * 100 / length) : -1));
         try
         {

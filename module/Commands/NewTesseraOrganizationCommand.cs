@@ -45,7 +45,7 @@ public sealed class NewTesseraOrganizationCommand : StoreCmdlet
     /// <summary>Creates each organisation.</summary>
     protected override void ProcessRecord()
     {
-        if (!ShouldProcess($"organisation '{Name}'", "Create"))
+        if (!ShouldProcess($"organization '{Name}'", "Create"))
         {
             return;
         }

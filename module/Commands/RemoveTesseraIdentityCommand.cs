@@ -5,6 +5,7 @@ namespace Tessera.PowerShell;
 /// <summary>Deletes identities and revokes all their tokens.</summary>
 /// <remarks>
 /// <para>Both happen at once: there is no time at which the identity is gone and a token of it is still good. The records of the tokens stay, as revoked.</para>
+/// <para>-WhatIf and the question before it say how many tokens would end.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -37,7 +38,7 @@ public sealed class RemoveTesseraIdentityCommand : StoreCmdlet
 
     private void Remove(TokenStore store, string name)
     {
-        if (ShouldProcess($"identity '{name}'", "Remove, and revoke its tokens"))
+        if (ShouldEnd(store, new TokenFilter { Identity = name }, $"identity '{name}' with its tokens", "Remove, and revoke its tokens"))
         {
             IdentityRemoval removal = store.RemoveIdentity(name);
             WriteVerbose($"Removed the identity '{name}'; {removal.RevokedTokens} of its tokens were revoked with it.");

@@ -38,12 +38,12 @@ public sealed class RemoveTesseraOrganizationCommand : StoreCmdlet
 
     private void Remove(TokenStore store, string name)
     {
-        if (!ShouldProcess($"organisation '{name}'", "Remove, with the access that tokens have to it"))
+        if (!ShouldProcess($"organization '{name}'", "Remove, with the access that tokens have to it"))
         {
             return;
         }
 
         store.RemoveOrganization(name);
-        WriteVerbose($"Removed the organisation '{name}'.");
+        WriteVerbose($"Removed the organization '{name}'.");
     }
 }

@@ -32,24 +32,12 @@ public sealed class RemoveTesseraRoleCommand : StoreCmdlet
         TokenStore store = CurrentStore;
         foreach (string name in Name)
         {
-            Attempt(name, () => Remove(store, name));
-        }
-    }
-
-    private void Remove(TokenStore store, string name)
-    {
-        if (!ShouldProcess($"role '{name}'", "Remove, from everyone who has it"))
-        {
-            return;
-        }
-
-        if (store.RemoveRole(name))
-        {
-            WriteVerbose($"Removed the role '{name}'.");
-        }
-        else
-        {
-            WriteError(Errors.NotFound("role", name, "role"));
+            if (TryGetRole(store, name) is { } role && ShouldProcess($"role '{role.Name}'", "Remove, from everyone who has it"))
+            {
+                Attempt(name, () => WriteVerbose(store.RemoveRole(role.Name)
+                    ? $"Removed the role '{role.Name}'."
+                    : $"Nothing to do: the role '{role.Name}' was removed by somebody else."));
+            }
         }
     }
 }

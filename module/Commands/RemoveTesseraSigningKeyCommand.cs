@@ -4,7 +4,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Deletes signing keys and revokes every token that they signed.</summary>
 /// <remarks>
-/// <para>Both happen at once. To keep the record of the key and why it ended, revoke it instead: <see cref="RevokeTesseraSigningKeyCommand"/>.</para>
+/// <para>Both happen at once. -WhatIf and the question before it say how many tokens of the store would end. To keep the record of the key and why it ended, revoke it instead: <see cref="RevokeTesseraSigningKeyCommand"/>.</para>
 /// </remarks>
 /// <example>
 /// <code>
@@ -32,7 +32,7 @@ public sealed class RemoveTesseraSigningKeyCommand : StoreCmdlet
         foreach (string keyId in KeyId)
         {
             if (TryGetSigningKey(store, keyId) is { } key
-                && ShouldProcess($"{key.Algorithm} key {keyId}", "Remove, and revoke every token that it signed"))
+                && ShouldEnd(store, new TokenFilter { KeyId = keyId }, $"{key.Algorithm} key {keyId} with the tokens that it signed", "Remove, and revoke every token that it signed"))
             {
                 Attempt(keyId, () => Remove(store, keyId));
             }

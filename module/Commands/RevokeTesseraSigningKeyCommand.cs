@@ -4,7 +4,7 @@ namespace Tessera.PowerShell;
 
 /// <summary>Revokes signing keys: from then on every token that they signed is refused.</summary>
 /// <remarks>
-/// <para>For a key that may have leaked. It can't be taken back. The key is also left out of what <see cref="ExportTesseraSigningKeyCommand"/> gives, so that programs which fetch that refuse its tokens too, as soon as they fetch it again.</para>
+/// <para>For a key that may have leaked. It can't be taken back. -WhatIf and the question before it say how many tokens of the store would end. The key is also left out of what <see cref="ExportTesseraSigningKeyCommand"/> gives, so that programs which fetch that refuse its tokens too, as soon as they fetch it again.</para>
 /// <para>To sign with a new key while earlier tokens stay good, just make one: <see cref="NewTesseraSigningKeyCommand"/>.</para>
 /// </remarks>
 /// <example>
@@ -37,7 +37,7 @@ public sealed class RevokeTesseraSigningKeyCommand : StoreCmdlet
         foreach (string keyId in KeyId)
         {
             if (TryGetSigningKey(store, keyId) is { } key
-                && ShouldProcess($"{key.Algorithm} key {keyId}", "Revoke, with every token that it signed"))
+                && ShouldEnd(store, new TokenFilter { KeyId = keyId }, $"{key.Algorithm} key {keyId} with the tokens that it signed", "Revoke, with every token that it signed"))
             {
                 Attempt(keyId, () => WriteVerbose(store.RevokeSigningKey(keyId, Text.OrNull(Reason))
                     ? $"Revoked the key {keyId}."

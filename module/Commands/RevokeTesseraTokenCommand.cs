@@ -82,6 +82,8 @@ public sealed class RevokeTesseraTokenCommand : StoreCmdlet
 
     /// <summary>Revokes all tokens with this tag, compared exactly.</summary>
     [Parameter(Mandatory = true, ParameterSetName = TagSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(TagCompleter))]
     public string Tag { get; set; } = null!;
 
     /// <summary>Revokes all tokens whose own list of organisations has this one. Those that have access to all organisations of their identity are not among them.</summary>
@@ -127,7 +129,7 @@ public sealed class RevokeTesseraTokenCommand : StoreCmdlet
                 RevokeAll(Tag, $"all tokens with the tag '{Tag}'", new TokenFilter { Tag = Tag }, () => TokenSet.WithTag(Tag));
                 break;
             case OrganizationSet:
-                RevokeAll(Organization, $"all tokens of the organisation '{Organization}'", new TokenFilter { Organization = Organization }, () => TokenSet.OfOrganization(Organization));
+                RevokeAll(Organization, $"all tokens of the organization '{Organization}'", new TokenFilter { Organization = Organization }, () => TokenSet.OfOrganization(Organization));
                 break;
             case AllSet when All:
                 RevokeAll(target: null, "all tokens of the store", new TokenFilter(), static () => TokenSet.All);

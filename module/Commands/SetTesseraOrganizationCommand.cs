@@ -77,9 +77,11 @@ public sealed class SetTesseraOrganizationCommand : StoreCmdlet
         var members = organization.Members.ToList();
         foreach (string removed in RemoveMember ?? [])
         {
-            if (members.RemoveAll(member => IsSame(member.Identity, removed)) == 0)
+            // The store says which identity is meant: it compares names in a way of its own.
+            string identity = store.GetIdentity(removed).Name;
+            if (members.RemoveAll(member => member.Identity == identity) == 0)
             {
-                WriteError(Errors.NotFound($"member of the organisation '{organization.Name}' named", removed, "member"));
+                WriteError(Errors.NotFound($"member of the organization '{organization.Name}' named", removed, "member"));
                 return;
             }
         }
@@ -87,7 +89,7 @@ public sealed class SetTesseraOrganizationCommand : StoreCmdlet
         // The store takes the last entry of one who is named twice.
         members.AddRange((AddMember ?? []).Select(static name => new OrganizationMember { Identity = name }));
         members.AddRange((AddAdministrator ?? []).Select(static name => new OrganizationMember { Identity = name, IsAdministrator = true }));
-        if (!ShouldProcess($"organisation '{organization.Name}'", "Change"))
+        if (!ShouldProcess($"organization '{organization.Name}'", "Change"))
         {
             return;
         }
@@ -98,7 +100,4 @@ public sealed class SetTesseraOrganizationCommand : StoreCmdlet
             WriteObject(changed);
         }
     }
-
-    private static bool IsSame(string name, string other) =>
-        string.Equals(name.Normalize(), other.Normalize(), StringComparison.OrdinalIgnoreCase);
 }

@@ -40,22 +40,20 @@ public sealed class SetTesseraRoleCommand : StoreCmdlet
     /// <summary>Changes each role.</summary>
     protected override void ProcessRecord()
     {
+        TokenStore store = CurrentStore;
         foreach (string name in Name)
         {
-            if (!ShouldProcess($"role '{name}'", "Change"))
+            if (TryGetRole(store, name) is { } role && ShouldProcess($"role '{role.Name}'", "Change"))
             {
-                continue;
-            }
-
-            TokenStore store = CurrentStore;
-            Attempt(name, () =>
-            {
-                Role changed = store.UpdateRole(name, Include);
-                if (PassThru)
+                Attempt(name, () =>
                 {
-                    WriteObject(changed);
-                }
-            });
+                    Role changed = store.UpdateRole(role.Name, Include);
+                    if (PassThru)
+                    {
+                        WriteObject(changed);
+                    }
+                });
+            }
         }
     }
 }

@@ -40,6 +40,7 @@ public sealed class SetTesseraTokenCommand : StoreCmdlet
     [Parameter]
     [ValidateNotNull]
     [AllowEmptyCollection]
+    [ArgumentCompleter(typeof(TagCompleter))]
     public string[]? Tag { get; set; }
 
     /// <summary>Gives the changed tokens.</summary>

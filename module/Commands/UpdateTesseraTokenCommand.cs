@@ -6,7 +6,7 @@ namespace Tessera.PowerShell;
 /// <remarks>
 /// <para>The successor has all that the token has (identity, roles, name, tags, conditions), with an id, a value and a life of its own, as long as the token was granted for unless -ExpiresIn, -ExpiresAt or -NoExpiry says otherwise. Its value is given out once, in the property Token of the result.</para>
 /// <para>When the token gives way, -Mode says. Confirm, the default: when the successor is first used, so that nothing stops if the new value never arrives; -Deadline ends it at that time all the same. Grace: after -Grace, in which both are good. Immediate: at once. From then on a check of the token says Revoked, and whoever presents it raises an event in the audit log.</para>
-/// <para>-Vault hands the new value to where it is kept before anything changes. The script block finds it in $_ and in its first argument, as a SecureString (with -AsPlainText as a string), and the successor's record in its second argument: { Set-Secret nightly $_ }, or { param($value, $token) Set-Secret -Name $token.Name -Secret $value }. It runs with $ErrorActionPreference at Stop. If it fails, the rotation is taken back, the token stays as it was, and the failure is told as the error Tessera.VaultFailed. What it writes is dropped, and the result's property Token is $null. Where the whole script ends between the vault and the rotation, the vault has a value that no check accepts: run it again, with the same -IdempotencyKey.</para>
+/// <para>-Vault hands the new value to where it is kept before anything changes. The script block finds it in $_ and in its first argument, as a SecureString (with -AsPlainText as a string), and the successor's record in its second argument: { Set-Secret nightly $_ }, or { param($value, $token) Set-Secret -Name $token.Name -Secret $value }. It runs with $ErrorActionPreference at Stop. If it fails, the rotation is taken back, the token stays as it was, and the failure is told as the error Tessera.VaultFailed. If the rotation is refused afterwards, the vault has a value that no check accepts: the error Tessera.NotDelivered says so. What it writes is dropped, and the result's property Token is $null. Where the whole script ends between the vault and the rotation, the vault has a value that no check accepts: run it again, with the same -IdempotencyKey.</para>
 /// <para>A token has one successor at a time: a second rotation is an error until the successor is revoked. With -IdempotencyKey the same command may be repeated, for a day: it leads to the same successor with a fresh value, which ends the earlier one, and to none once a value was used or is in the vault. Give one to a script that may be broken off, but not to two that may run at once: the value of the later one counts, and a vault might keep that of the earlier.</para>
 /// </remarks>
 /// <example>
@@ -49,6 +49,7 @@ public sealed class UpdateTesseraTokenCommand : StoreCmdlet
 
     // A list of tokens is read while they are rotated, and successors come at its end: it would never end.
     private readonly HashSet<string> _successors = new(StringComparer.Ordinal);
+    private bool _isKeyUsed;
 
     /// <summary>The public ids of the tokens, or tokens from <see cref="GetTesseraTokenCommand"/> or <see cref="GrantTesseraTokenCommand"/>. Never a token's value.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -88,7 +89,7 @@ public sealed class UpdateTesseraTokenCommand : StoreCmdlet
     [Parameter(Mandatory = true, ParameterSetName = NoExpirySet)]
     public SwitchParameter NoExpiry { get; set; }
 
-    /// <summary>A key for repeats of this command with the same token and parameters within a day: 1 to 256 characters.</summary>
+    /// <summary>A key for repeats of this command with the same token and parameters within a day: 1 to 256 characters. A key goes with one token: for a second it is an error.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? IdempotencyKey { get; set; }
@@ -115,6 +116,13 @@ public sealed class UpdateTesseraTokenCommand : StoreCmdlet
                 continue;
             }
 
+            if (IdempotencyKey is not null && _isKeyUsed)
+            {
+                WriteError(Errors.KeyOfOneToken());
+                continue;
+            }
+
+            _isKeyUsed = true;
             if (TryGetToken(store, id) is { } token && ShouldRotate(store, token))
             {
                 Attempt(id, () => Rotate(store, CreateRequest(id)));

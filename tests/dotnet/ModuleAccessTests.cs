@@ -281,6 +281,10 @@ public sealed class ModuleAccessTests : IDisposable
         Assert.Contains("granted before with this key", shown, StringComparison.Ordinal);
         Assert.True(_session.Single<bool>("$null -eq $third.Token -and $third.Id -eq $first.Id"));
         AssertError(_session.Error("Grant-TesseraToken Adam -Name other -IdempotencyKey 'nightly 1'"), "Conflict", ErrorCategory.InvalidOperation);
+
+        ErrorRecord error = _session.Error("$null = 'Adam', 'Adam' | Grant-TesseraToken -Name two -IdempotencyKey 'two'");
+        AssertError(error, "InvalidArgument", ErrorCategory.InvalidArgument);
+        Assert.Contains("goes with one token", error.ToString(), StringComparison.Ordinal);
     }
 
     private static void AssertError(ErrorRecord error, string code, ErrorCategory category)

@@ -79,12 +79,12 @@ public sealed class ModuleChangeTests : IDisposable
     [InlineData("Revoke-TesseraToken -Identity Adam", "all tokens of the identity 'Adam', not revoked so far: 1")]
     [InlineData("Restore-TesseraStore x.db y.db", "y.db")]
     [InlineData("Remove-TesseraToken $grant", "nightly")]
-    [InlineData("Remove-TesseraIdentity Adam", "Adam")]
+    [InlineData("Remove-TesseraIdentity Adam", "identity 'Adam' with its tokens, not revoked so far: 1")]
     [InlineData("Remove-TesseraRole Deploy", "Deploy")]
     [InlineData("Remove-TesseraProfile mine", "Mine")]
     [InlineData("Remove-TesseraOrganization north", "North")]
-    [InlineData("Revoke-TesseraSigningKey $key", "ES256")]
-    [InlineData("Remove-TesseraSigningKey $key", "ES256")]
+    [InlineData("Revoke-TesseraSigningKey $key", "with the tokens that it signed, not revoked so far: 0")]
+    [InlineData("Remove-TesseraSigningKey $key", "with the tokens that it signed, not revoked so far: 0")]
     public void Irrevocable_change_is_asked_about_and_says_what_it_would_hit(string script, string expected)
     {
         string before = State();

@@ -13,7 +13,7 @@ public sealed class ModuleCompletionTests : IDisposable
         $null = New-TesseraIdentity "Adam's build server" -Role Reader
         $null = New-TesseraIdentity Eve
         $null = New-TesseraOrganization 'North & South'
-        $grant = Grant-TesseraToken Adam -Name nightly
+        $grant = Grant-TesseraToken Adam -Name nightly -Tag pilot, 'night shift'
         $key = New-TesseraSigningKey EdDSA
         """);
 
@@ -40,6 +40,8 @@ public sealed class ModuleCompletionTests : IDisposable
     [InlineData("Grant-TesseraToken Adam -Operation mfa.", "mfa.remove|mfa.update")]
     [InlineData("Set-TesseraOrganization 'North & South' -AddMember e", "Eve")]
     [InlineData("New-TesseraRole x -Include Op", "Operator")]
+    [InlineData("Revoke-TesseraToken -Tag N", "'night shift'")]
+    [InlineData("Set-TesseraToken x -Tag ", "'night shift'|pilot")]
     public void Names_are_completed_and_quoted_where_needed(string line, string expected)
     {
         Assert.Equal(expected.Split('|'), _session.Complete(line).Select(match => match.CompletionText));

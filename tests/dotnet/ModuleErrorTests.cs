@@ -87,6 +87,8 @@ public sealed class ModuleErrorTests : IDisposable
     [InlineData("Get-TesseraRole Nobody", "Get-TesseraRole lists them.")]
     [InlineData("Get-TesseraIdentity Nobody", "Get-TesseraIdentity lists them.")]
     [InlineData("Grant-TesseraToken Nobody", "Get-TesseraIdentity lists them.")]
+    [InlineData("Revoke-TesseraToken -Organization Nobody -Confirm:$false", "Get-TesseraOrganization lists them.")]
+    [InlineData("Set-TesseraRole Nobody -Include Reader -WhatIf", "Get-TesseraRole lists them.")]
     [InlineData("Get-TesseraSigningKey none", "Get-TesseraSigningKey lists them, and New-TesseraSigningKey makes one.")]
     [InlineData("New-TesseraJsonWebToken @{ sub = 'a'; aud = 'b'; client_id = 'a' }", "Get-TesseraSigningKey lists them, and New-TesseraSigningKey makes one.")]
     public void Error_names_the_command_that_helps_on(string script, string advice)

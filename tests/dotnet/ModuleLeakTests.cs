@@ -98,6 +98,7 @@ public sealed class ModuleLeakTests : IDisposable
     public void Reason_is_recorded_and_what_was_found_can_be_piped_on()
     {
         _session.Run("Find-TesseraToken \"$folder/one.txt\" -Revoke -Reason 'in a repository' -Confirm:$false");
+        Assert.StartsWith("Tessera.InvalidArgument,", _session.Error("Find-TesseraToken $folder -Reason 'in a repository'").FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Equal("in a repository", _session.Single<string>("(Get-TesseraToken $grant).RevokedReason"));
 
         _session.Run("Find-TesseraToken $folder | Where-Object Name -eq other | Revoke-TesseraToken -Confirm:$false");
@@ -187,5 +188,6 @@ public sealed class ModuleLeakTests : IDisposable
 
         Assert.True(running.AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(10)));
         Assert.Equal(PSInvocationState.Stopped, shell.InvocationStateInfo.State);
+        Assert.Empty(shell.Streams.Error);
     }
 }

@@ -151,7 +151,8 @@ public sealed class ModuleRotationTests : IDisposable
     {
         ErrorRecord error = _session.Error("Update-TesseraToken $old -Vault { Set-Secret nightly $_; Revoke-TesseraToken $old -Confirm:$false }");
 
-        Assert.Equal("Tessera.Conflict", error.FullyQualifiedErrorId.Split(',')[0]);
+        Assert.Equal("Tessera.NotDelivered", error.FullyQualifiedErrorId.Split(',')[0]);
+        Assert.Equal(ErrorCategory.InvalidOperation, error.CategoryInfo.Category);
         Assert.Contains("The vault has the new value already, and no check will accept that.", error.ToString(), StringComparison.Ordinal);
         Assert.Equal(Outcome.Unknown, _session.Single<Verdict>("Test-TesseraToken $vault['nightly'] -Detailed").Outcome);
     }
@@ -177,6 +178,8 @@ public sealed class ModuleRotationTests : IDisposable
         Assert.Null(_session.Run("$third.Token").Single());
         Assert.Equal("Tessera.InvalidArgument", _session.Error("$third | Test-TesseraToken").FullyQualifiedErrorId.Split(',')[0]);
         Assert.Equal("Tessera.Conflict", _session.Error("Update-TesseraToken $old -Mode Immediate -IdempotencyKey key").FullyQualifiedErrorId.Split(',')[0]);
+        Assert.Contains("goes with one token", _session.Error("$other = Grant-TesseraToken Adam; $null = $old, $other | Update-TesseraToken -IdempotencyKey key").ToString(), StringComparison.Ordinal);
+        Assert.Null(_session.Single<Token>("Get-TesseraToken $other").Successor);
     }
 
     [Fact]
