@@ -22,7 +22,9 @@ pub struct Optimization {
 
 impl Session<'_> {
     /// Revokes a token, durably before this returns: every check that starts later, in any process, refuses it, and so
-    /// it is with the tokens that it granted, and those that they granted.
+    /// it is with the tokens that it granted, those that they granted, and a successor that it made for itself when it
+    /// acted: whoever has a leaked value keeps nothing that came of it. A successor that somebody else put in its place
+    /// stays.
     ///
     /// Gives the token, and whether this call changed anything: a second revocation changes nothing.
     pub fn revoke_token(&self, id: &str, reason: Option<&str>) -> Result<(Token, bool)> {
