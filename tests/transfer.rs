@@ -601,6 +601,27 @@ fn a_creator_who_bounds_a_token_must_be_there() {
 }
 
 #[test]
+fn nobody_is_made_who_has_the_local_owners_name() {
+    let (fixture, options) = legacy();
+    let creating = ImportOptions { creates_identities: true, ..options };
+    let before = one::<i64>(&fixture, "SELECT count(*) FROM identity");
+    for name in ["local owner", "Local OWNER"] {
+        let imported = import(&fixture, format!("identity,value\n{name},old_1\n").as_bytes(), &creating).unwrap();
+        assert_eq!(counts(&imported), (0, 0, 1));
+        let error = &imported.1[0].1;
+        assert_eq!((error.code(), error.subject()), (ErrorCode::InvalidArgument, Some("identity")));
+    }
+    assert_eq!(one::<i64>(&fixture, "SELECT count(*) FROM identity"), before);
+    // Who granted a token is told as names are compared, too.
+    let file = "identity,createdBy,value\nAdam,LOCAL Owner,old_2\n";
+    assert_eq!(counts(&import(&fixture, file.as_bytes(), &creating).unwrap()), (1, 0, 0));
+    assert_eq!(one::<String>(&fixture, "SELECT created_by FROM token"), Actor::LOCAL_OWNER);
+    fixture.engine.owner().create_profile("Net", Some("AppNeta"), r#"{"foreignPrefix":"net_"}"#).unwrap();
+    let file = "identity,name,profile,createdBy,value\nAdam,a,Net,LOCAL Owner,net_1\n";
+    assert_eq!(counts(&import(&fixture, file.as_bytes(), &creating).unwrap()), (1, 0, 0), "bounded by the owner");
+}
+
+#[test]
 fn bad_lines_are_named_and_leave_nothing_behind() {
     let (fixture, options) = legacy();
     let owner = fixture.engine.owner();

@@ -1,6 +1,6 @@
 //! Who acts.
 
-use super::TokenId;
+use super::{TokenId, fold_name};
 
 /// The one for whom a use case is carried out. It is recorded with what was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +24,16 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// What stands for the local owner where a name is asked for. No identity can have it.
+    /// What stands for the local owner where a name is asked for. No identity can have it, however it is written.
     pub const LOCAL_OWNER: &str = "local owner";
 
     /// What stands, as name and as kind, for someone who presented a value that is no token's.
     pub const BEARER: &str = "bearer";
+
+    /// Whether `name` is [`Actor::LOCAL_OWNER`], as names are compared.
+    pub fn is_local_owner(name: &str) -> bool {
+        fold_name(name) == fold_name(Self::LOCAL_OWNER)
+    }
 
     /// The name that is recorded: an identity's own, for a token that of the identity it speaks for.
     pub fn name(&self) -> &str {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::{jwt, opaque};
-use crate::model::{Name, Role, TokenFormat, fold_name};
+use crate::model::{Actor, Name, Role, TokenFormat, fold_name};
 
 /// The most characters of a remark, and of a reason.
 pub const MAXIMUM_REMARK_CHARACTERS: usize = 1_024;
@@ -20,6 +20,15 @@ pub const MAXIMUM_ROLES: usize = 64;
 pub fn name(text: &str, subject: &'static str) -> Result<Name> {
     let name = Name::parse(text, subject)?;
     refuse_value(text, subject)?;
+    Ok(name)
+}
+
+/// As [`name`], for that of an identity; refuses the one that stands for the store's local owner, however it is written.
+pub fn identity_name(text: &str, subject: &'static str) -> Result<Name> {
+    let name = name(text, subject)?;
+    if Actor::is_local_owner(name.as_str()) {
+        return Err(Error::argument(subject, "This name stands for the store's local owner."));
+    }
     Ok(name)
 }
 

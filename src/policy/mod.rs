@@ -32,8 +32,8 @@ pub use admit::{AccessContext, Evidence, Gate, outcome, standing_outcome};
 pub use bound::{Organizations, Standing, bound, bound_organizations};
 pub use expiry::{Lifetime, chosen_warning, expiry, migrated_expiry, warn_after};
 pub use grant::{
-    MAXIMUM_REMARK_CHARACTERS, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS, audiences, issuer, name, reason,
-    remark, signing,
+    MAXIMUM_REMARK_CHARACTERS, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS, audiences, identity_name, issuer,
+    name, reason, remark, signing,
 };
 pub use permit::{
     ADMINISTRATOR, Acting, ActingToken, MAXIMUM_OPERATION_CHARACTERS, Operation, READER, TokenFacts, Who, may_change,

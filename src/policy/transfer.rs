@@ -91,7 +91,7 @@ pub fn brought(
     let expires_at = expiry(profile, record, format, is_foreign, ends_at, now_seconds)?;
     let begins_at = record.not_before.unwrap_or(now_seconds).max(now_seconds);
     Ok(Brought {
-        identity: grant::name(&record.identity, "identity")?,
+        identity: grant::identity_name(&record.identity, "identity")?,
         name,
         roles,
         tags: grant::tags_up_to(settings.maximum_tag_characters, tags, "tags")?,
@@ -99,8 +99,10 @@ pub fn brought(
         audiences: grant::audiences(&record.audiences)?,
         conditions: conditions(&record.conditions, all)?,
         created_by: match record.created_by.as_deref() {
-            Some(owner) if owner == Actor::LOCAL_OWNER => Some(owner.to_owned()),
-            Some(name) => Some(grant::name(name, "createdBy")?.as_str().to_owned()),
+            Some(name) => match grant::name(name, "createdBy")? {
+                name if Actor::is_local_owner(name.as_str()) => Some(Actor::LOCAL_OWNER.to_owned()),
+                name => Some(name.as_str().to_owned()),
+            },
             None => None,
         },
         created_at: record.created_at.unwrap_or(now_seconds).min(now_seconds),

@@ -2,7 +2,7 @@
 
 use crate::crypto::password::{self, PasswordCheck};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Actor, AuditSubject, Identity, IdentityFilter, Name, fold_name};
+use crate::model::{AuditSubject, Identity, IdentityFilter, Name};
 use crate::policy::{self, Operation};
 use crate::store::{IdentityChange, NewIdentity};
 
@@ -18,10 +18,7 @@ impl Session<'_> {
     /// is missing.
     pub fn create_identity(&self, name: &str, roles: &[String], password: Option<&[u8]>) -> Result<Identity> {
         self.permit(&Operation::IDENTITY_CREATE)?;
-        let name = policy::name(name, "name")?;
-        if name.folded() == fold_name(Actor::LOCAL_OWNER) {
-            return Err(Error::argument("name", "This name stands for the store's local owner."));
-        }
+        let name = policy::identity_name(name, "name")?;
         let roles = policy::known_roles(roles, &self.store.roles()?)?;
         let password_hash = password.map(password::hash).transpose()?;
         let event = self.event(&Operation::IDENTITY_CREATE, AuditSubject::Identity, name.as_str().to_owned());

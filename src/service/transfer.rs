@@ -424,7 +424,7 @@ impl<'a> Batch<'a> {
             || settings.creator_removed == CreatorRemoved::Revoke;
         let ending = |ending: Option<Revocation>, subject| -> Result<_> {
             let Some(ending) = ending else { return Ok(None) };
-            if ending.by != Actor::LOCAL_OWNER && !ending.by.is_empty() {
+            if !ending.by.is_empty() {
                 policy::name(&ending.by, subject)?;
             }
             Ok(Some(Revocation { reason: policy::reason(ending.reason.as_deref())?, ..ending }))
