@@ -19,6 +19,7 @@ use tessera_native::model::{
     Actor, Algorithm, AuditEvent, AuditFilter, AuditSubject, NewAuditEvent, OrganizationMember, Outcome, RotationMode,
     Token, TokenSet,
 };
+use tessera_native::policy::AccessContext;
 use tessera_native::service::{
     AuditCheck, Engine, ExportOptions, Grant, GrantRequest, ImportOptions, Rotation, RotationRequest,
 };
@@ -151,6 +152,13 @@ const CHANGES: &[Change] = &[
     ("note_event", "token.export", |fixture| {
         export(fixture);
     }),
+    ("note_event", "store.backup", |fixture| {
+        let path = fixture.folder.path().join("backup.db");
+        fixture.engine.owner().backup(&path).unwrap();
+        let last = "SELECT event FROM audit_event ORDER BY sequence DESC LIMIT 1";
+        let last: String = Connection::open(&path).unwrap().query_row(last, [], |row| row.get(0)).unwrap();
+        assert_eq!(last, "store.backup", "a copy says that it is one");
+    }),
     ("import_tokens", "token.import", |fixture| {
         import(fixture, &["tsr_brought-over"]);
     }),
@@ -234,7 +242,8 @@ fn each_change_appends_its_events() {
             assert_eq!((event.actor.as_str(), event.actor_kind.clone()), expected, "{method}");
             let is_refusal = event.event == "token.reuse";
             assert_eq!(event.outcome == NewAuditEvent::SUCCESS, !is_refusal, "{method}");
-            let of_store = ["store.optimize", "token.export", "token.import"].contains(&event.event.as_str());
+            let of_store =
+                ["store.backup", "store.optimize", "token.export", "token.import"].contains(&event.event.as_str());
             assert!(event.subject.is_some() != of_store, "{method}");
         }
     }
@@ -294,6 +303,16 @@ fn only_administrators_read_the_log_and_who_may_not_is_in_it() {
         engine.session(&adam).audit_events(&all()).unwrap_err(),
         engine.session(&adam).check_audit().unwrap_err(),
         engine.session(&adam).create_role("Mine", &[]).unwrap_err(),
+        engine.session(&adam).grant(&GrantRequest { identity: "Root".to_owned(), ..support::request() }).unwrap_err(),
+        engine
+            .session(&adam)
+            .grant(&GrantRequest { roles: Some(vec!["Administrator".to_owned()]), ..support::request() })
+            .unwrap_err(),
+        engine
+            .session(&adam)
+            .grant_under(&GrantRequest { identity: "Root".to_owned(), ..support::request() }, "key")
+            .unwrap_err(),
+        engine.session(&adam).revoke_tokens(&TokenSet::All, None).unwrap_err(),
         engine.sign_in("Root", b"wrong").unwrap_err(),
         engine.sign_in("tsr_secret", b"wrong").unwrap_err(),
     ];
@@ -315,6 +334,10 @@ fn only_administrators_read_the_log_and_who_may_not_is_in_it() {
             ("Adam", None, r#"{"operation":"audit.read"}"#),
             ("Adam", None, r#"{"operation":"audit.check"}"#),
             ("Adam", None, r#"{"operation":"role.create"}"#),
+            ("Adam", None, r#"{"operation":"token.grant"}"#),
+            ("Adam", None, r#"{"operation":"token.grant"}"#),
+            ("Adam", None, r#"{"operation":"token.grant"}"#),
+            ("Adam", None, r#"{"operation":"token.revoke"}"#),
             ("bearer", Some("Root"), r#"{"operation":"session.create"}"#),
             ("bearer", None, r#"{"operation":"session.create"}"#),
         ]
@@ -322,6 +345,30 @@ fn only_administrators_read_the_log_and_who_may_not_is_in_it() {
     assert!(engine.session(&root).check_audit().unwrap().broken.is_none());
     // One's own tokens one may look at.
     assert_eq!(engine.session(&adam).token_usage(grant.token.id.as_str()).unwrap().uses, 0);
+}
+
+#[test]
+fn who_signs_in_is_in_the_log_before_it_acts() {
+    let fixture = fixture();
+    let engine = &fixture.engine;
+    engine.owner().create_identity("Root", &["Administrator".to_owned()], Some(b"correct horse")).unwrap();
+    let grant = fixture.grant();
+    engine.sign_in("root", b"correct horse").unwrap();
+    engine.sign_in("root", b"correct horse Root").unwrap_err();
+    engine.sign_in_with_token(grant.value.as_bytes(), AccessContext::default()).unwrap();
+    engine.sign_in_with_token(b"tsr_none", AccessContext::default()).unwrap_err();
+    let found = events(engine, &AuditFilter { event: Some("session.create".to_owned()), ..all() });
+    let found: Vec<_> = found
+        .iter()
+        .map(|AuditEvent { event, .. }| {
+            assert_eq!((event.outcome.as_str(), event.at, &event.detail), (NewAuditEvent::SUCCESS, NOW, &None));
+            (&*event.actor, &*event.actor_kind, event.subject_kind, event.subject.as_deref().unwrap())
+        })
+        .collect();
+    let id = grant.token.id.as_str();
+    let kind = format!("token:{id}");
+    let expected = [("Root", "identity", AuditSubject::Identity, "Root"), ("Adam", &*kind, AuditSubject::Token, id)];
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -114,14 +114,24 @@ impl Session<'_> {
         let name = policy::name(&request.identity, "identity")?;
         let found = self.store.identity(&name)?.map(|(identity, _)| identity);
         // Before an identity that is not there is told from one that is.
-        policy::may_grant(&acting, &profile, found.as_ref().map(|identity| identity.id))?;
+        let permitted = policy::may_grant(&acting, &profile, found.as_ref().map(|identity| identity.id));
+        self.note_denial(permitted, &Operation::TOKEN_GRANT, None)?;
         let identity = found.ok_or_else(|| no_such_identity(name.as_str()))?;
         Ok((rules, profile, acting, identity))
     }
 
     fn grant_new(&self, request: &GrantRequest, idempotency: Option<Idempotency>) -> Result<Grant> {
+        let grantee = self.grantee(request)?;
+        self.note_denial(self.grant_to(grantee, request, idempotency), &Operation::TOKEN_GRANT, None)
+    }
+
+    fn grant_to(
+        &self,
+        (rules, profile, acting, identity): (Arc<Rules>, Arc<Profile>, Acting, Identity),
+        request: &GrantRequest,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Grant> {
         let now_seconds = self.now_seconds();
-        let (rules, profile, acting, identity) = self.grantee(request)?;
         let organizations = self.known_organizations(request.organizations.as_deref())?;
         let asked = Asked {
             name: request.name.as_deref(),

@@ -95,7 +95,8 @@ impl Session<'_> {
                 }
                 _ => {
                     let message = "Only an Administrator may revoke these tokens at one stroke.";
-                    return Err(Error::new(ErrorCode::NotPermitted, message).about("operation"));
+                    let refused = Err(Error::new(ErrorCode::NotPermitted, message).about("operation"));
+                    return self.note_denial(refused, &Operation::TOKEN_REVOKE, None);
                 }
             }
         }

@@ -56,6 +56,7 @@ impl Session<'_> {
     }
 
     /// Copies the store to a new file at `path` while it is in use, checks the copy, and says its size in bytes.
+    /// It is written down who did so before it is made.
     ///
     /// The key file is never copied: keep it apart, or the copy is a leak. `AlreadyExists` when there is a file.
     pub fn backup(&self, path: &Path) -> Result<u64> {
@@ -63,14 +64,16 @@ impl Session<'_> {
         if path.as_os_str().is_empty() {
             return Err(Error::argument("path", "Name the file to write the backup to."));
         }
+        // Before the copy, so that it holds the event too.
+        self.store.note_event(self.event(&Operation::STORE_BACKUP, AuditSubject::Store, None))?;
         self.store.backup(path)
     }
 }
 
 impl Engine {
     /// Puts a backup in the place of a store that nobody has open, and brings over what was ended in that store since the
-    /// backup was made: revocations, disables, removals, rotations, uses that were spent. What was granted or changed
-    /// since is lost. The key file is neither read nor written: the store's own goes on.
+    /// backup was made: revocations, disables, removals, rotations, uses that were spent, passwords that were replaced,
+    /// roles and memberships that were taken away. What else was granted or changed since is lost. The key file is neither read nor written: the store's own goes on.
     ///
     /// The store at `destination` is as it was until the new file takes its place at one stroke.
     ///

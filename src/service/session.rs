@@ -32,13 +32,14 @@ impl Engine {
         Session { engine: self, actor }
     }
 
-    /// Who an identity's name and password (1 to 1,024 bytes) stand for, to act as from then on.
+    /// Who an identity's name and password (1 to 1,024 bytes) stand for, to act as from then on. It is written down
+    /// before this returns.
     ///
     /// `NotPermitted` for a wrong password, an unknown identity and one without a password alike, after the same work.
     pub fn sign_in(&self, name: &str, password: &[u8]) -> Result<Actor> {
         if self.verify_password(name, password)? {
             let identity = self.named_identity(name, "identity")?;
-            return Ok(Actor::Identity { id: identity.id, name: identity.name });
+            return self.signed_in(Actor::Identity { id: identity.id, name: identity.name });
         }
         // The name as it was given may be a secret in the wrong place; that of an identity is none.
         let known = self.named_identity(name, "identity").ok().map(|identity| identity.name);
@@ -46,14 +47,15 @@ impl Engine {
         Err(Error::new(ErrorCode::NotPermitted, "The name and the password do not go together.").about("password"))
     }
 
-    /// Who a token's value stands for, to act as from then on. It is a use of the token.
+    /// Who a token's value stands for, to act as from then on. It is a use of the token, and written
+    /// down as a sign-in before this returns.
     ///
     /// `NotPermitted` for a token that a check refuses, with the outcome's name.
     pub fn sign_in_with_token(&self, value: &[u8], context: AccessContext<'_>) -> Result<Actor> {
         let verdict = self.validate(value, context);
         match (verdict.outcome, verdict.token) {
             (Outcome::Valid, Some(token)) => {
-                Ok(Actor::Token { id: token.id.clone(), identity: token.identity.clone() })
+                self.signed_in(Actor::Token { id: token.id.clone(), identity: token.identity.clone() })
             }
             (Outcome::StoreUnavailable, _) => Err(Error::new(
                 ErrorCode::StoreUnavailable,
@@ -64,6 +66,16 @@ impl Engine {
                 Err(Error::new(ErrorCode::NotPermitted, message).about("token"))
             }
         }
+    }
+
+    /// `actor`, once it is written down that it signed in: nobody acts for whom the log has no sign-in.
+    fn signed_in(&self, actor: Actor) -> Result<Actor> {
+        let (kind, subject) = match &actor {
+            Actor::Token { id, .. } => (AuditSubject::Token, id.to_string()),
+            Actor::LocalOwner | Actor::Identity { .. } => (AuditSubject::Identity, actor.name().to_owned()),
+        };
+        self.store.note_event(self.session(&actor).event(&Operation::SESSION_CREATE, kind, subject))?;
+        Ok(actor)
     }
 }
 
@@ -147,7 +159,12 @@ impl Session<'_> {
     }
 
     /// Notes a result that says `NotPermitted`, for the audit log.
-    fn note_denial<T>(&self, result: Result<T>, operation: &Operation, token: Option<&TokenId>) -> Result<T> {
+    pub(super) fn note_denial<T>(
+        &self,
+        result: Result<T>,
+        operation: &Operation,
+        token: Option<&TokenId>,
+    ) -> Result<T> {
         if result.as_ref().is_err_and(|error| error.code() == ErrorCode::NotPermitted) {
             self.usage.deny(operation, denied(self.actor, token, self.now_seconds()));
         }
