@@ -579,20 +579,22 @@ fn clean_up_takes_what_profiles_do_not_keep() {
         (grant("Tidy"), grant("Tidy"), grant("Tidy"), grant("Default"));
     owner.revoke_token(revoked.id.as_str(), None).unwrap();
     owner.revoke_token(revoked_plain.id.as_str(), None).unwrap();
+    let endless = GrantRequest { profile: Some("Tidy".into()), lifetime: Lifetime::Never, ..request() };
+    let endless = owner.grant(&endless).unwrap().token;
+    owner.revoke_token(endless.id.as_str(), None).unwrap();
     rotated(&fixture, &rotated_away, RotationMode::Grace { seconds: 60 });
-    assert_eq!(at(7_199), 0);
-    assert_eq!(at(7_200), 1);
-    assert!(!is_there(&revoked) && is_there(&revoked_plain), "the profile Default keeps them");
-    assert_eq!(at(7_260), 1);
-    assert!(!is_there(&rotated_away));
+    assert_eq!(at(7_260), 0, "as long as a file could bring them back, their rows say that they are revoked");
     assert_eq!(at(DAY - 1), 0);
-    assert_eq!(at(DAY), 1);
+    assert_eq!(at(DAY), 3);
     assert!(!is_there(&rubrik), "gone at its expiry");
+    assert!(!is_there(&revoked) && is_there(&revoked_plain), "the profile Default keeps them");
+    assert!(!is_there(&rotated_away));
     assert_eq!(at(DAY + 3_600), 3, "tidy, by_row, and the successor of the one that was rotated");
     assert!(!is_there(&tidy) && !is_there(&by_row));
     assert!(is_there(&plain) && is_there(&appneta));
     assert_eq!(state(&fixture, &appneta), TokenState::Revoked, "with the reason Expired");
     assert_eq!(at(1_000 * DAY), 0, "what is left is kept");
+    assert!(is_there(&endless), "it never expires");
     let events = "SELECT count(*) FROM audit_event WHERE event = 'store.optimize' AND detail LIKE '%' || ?1 || '%'";
     for gone in [&revoked, &rotated_away, &rubrik, &tidy] {
         let told: i64 = sqlite(&fixture).query_row(events, [gone.id.as_str()], |row| row.get(0)).unwrap();

@@ -101,7 +101,7 @@ public sealed record ProfileSettings
     public TimeSpan? RemoveExpiredAfter { get; init; }
 
     /// <summary>How long after its revocation a token is removed by the next clean-up. <see langword="null"/>:
-    /// never.</summary>
+    /// never. One that has not expired is kept: brought over again from a file, it would be good.</summary>
     [JsonPropertyName("removeRevokedAfterSeconds")]
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public TimeSpan? RemoveRevokedAfter { get; init; }

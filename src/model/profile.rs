@@ -75,7 +75,8 @@ pub struct ProfileSettings {
     pub expired_is_revoked: bool,
     /// How long after its expiry a token is removed by the next clean-up, in seconds; none: never.
     pub remove_expired_after_seconds: Option<i64>,
-    /// How long after its revocation a token is removed by the next clean-up, in seconds; none: never.
+    /// How long after its revocation a token is removed by the next clean-up, in seconds; none: never. One that has not
+    /// expired is kept: brought over again from a file, it would be good.
     pub remove_revoked_after_seconds: Option<i64>,
     /// How long before its expiry the checks of a token begin to warn, in seconds; none: they never do.
     pub warning_seconds: Option<i64>,

@@ -470,7 +470,8 @@ fn take(connection: &Connection, condition: &str, value: &dyn ToSql, mut event: 
     Ok(ids.len() as u64)
 }
 
-/// The sequences of the tokens that are no longer to be kept. None of them comes back: what ended them stays.
+/// The sequences of the tokens that are no longer to be kept. None of them comes back: what ended them stays, and as long
+/// as a file with one could be brought over as a good token, its row is what says that it was revoked.
 fn removable(connection: &Connection, now_seconds: i64) -> rusqlite::Result<Vec<i64>> {
     let ended_at = "coalesce(t.revoked_at, k.revoked_at, e.revoked_at, iif(t.retires_at <= :now, t.retires_at, NULL),
                              iif(p.expired_is_revoked, t.expires_at, NULL))";
@@ -480,7 +481,7 @@ fn removable(connection: &Connection, now_seconds: i64) -> rusqlite::Result<Vec<
            -- What granted a token that is still there bounds it, and ends it.
            AND NOT EXISTS (SELECT 1 FROM token c WHERE c.parent = t.sequence)
            AND (t.expires_at <= :now - p.remove_expired_after_seconds
-                OR {ended_at} <= :now - p.remove_revoked_after_seconds)
+                OR {ended_at} <= :now - p.remove_revoked_after_seconds AND t.expires_at <= :now)
          ORDER BY t.sequence"
     );
     let values: &Values<'_> = &[(":now", &now_seconds)];
