@@ -13,7 +13,7 @@ use support::{NOW, check, fixture, open_at, request};
 use tempfile::TempDir;
 use tessera_native::clock::FixedClock;
 use tessera_native::error::{Error, ErrorCode};
-use tessera_native::model::{Outcome, RotationMode, TokenSet, TokenState};
+use tessera_native::model::{OrganizationMember, Outcome, RotationMode, TokenSet, TokenState};
 use tessera_native::secret::Secret;
 use tessera_native::service::{Engine, Grant, GrantRequest, OpenOptions, RotationRequest};
 use tessera_native::store::Restoration;
@@ -131,6 +131,75 @@ fn what_was_ended_since_the_backup_stays_ended() {
     assert_eq!(outcome(&engine, &next), Outcome::Valid, "it was granted after the revocation of all of Bob's");
     let new = engine.owner().create_identity("Another", &["Reader".to_owned()], None).unwrap();
     assert_eq!(new.id, 5, "four had a number");
+}
+
+#[test]
+fn what_was_taken_away_since_the_backup_is_not_given_back() {
+    let member = |identity: &str, is_administrator| OrganizationMember { identity: identity.into(), is_administrator };
+    let roles = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let (old, new): (&[u8], &[u8]) = (b"correct horse", b"correct horse battery");
+    let (backed, ()) = Backed::new(
+        |engine| {
+            let owner = engine.owner();
+            owner.create_role("Auditor", &roles(&["Reader"])).unwrap();
+            for name in ["Changed", "Removed", "Kept", "Given"] {
+                let password = Some(old).filter(|_| name != "Given");
+                owner.create_identity(name, &roles(&["Operator", "Auditor"]), password).unwrap();
+            }
+            let members = [member("Changed", true), member("Removed", true), member("Kept", true)];
+            owner.create_organization("Works", &members).unwrap();
+        },
+        |engine, ()| {
+            let owner = engine.owner();
+            owner.update_identity("Changed", Some(&roles(&["Auditor"])), Some(Some(new))).unwrap();
+            owner.update_identity("Removed", Some(&[]), Some(None)).unwrap();
+            owner.update_identity("Given", Some(&roles(&["Administrator", "Operator"])), Some(Some(new))).unwrap();
+            owner.update_organization("Works", &[member("Changed", false), member("Kept", true)]).unwrap();
+            owner.update_role("Auditor", &[]).unwrap();
+        },
+    );
+    assert!(backed.restore(false).unwrap().replayed);
+    let engine = backed.open();
+    let owner = engine.owner();
+    let found = ["Changed", "Removed", "Kept", "Given"].map(|name| {
+        let is_right = |password| engine.verify_password(name, password).unwrap();
+        (owner.identity(name).unwrap().roles.join(" "), is_right(old), is_right(new))
+    });
+    let expected = [
+        ("Auditor", false, true),
+        ("", false, false),
+        ("Auditor Operator", true, false),
+        // The role that it was given since is lost, as all that was granted since.
+        ("Operator", false, true),
+    ];
+    assert_eq!(found, expected.map(|(roles, old, new)| (roles.to_owned(), old, new)));
+    let members = owner.organization("Works").unwrap().members;
+    assert_eq!(members, [member("Changed", false), member("Kept", true)]);
+    let auditor = owner.roles().unwrap().into_iter().find(|role| role.name == "Auditor").unwrap();
+    assert_eq!(auditor.includes, [""; 0]);
+    assert!(owner.problems().unwrap().is_empty());
+}
+
+#[test]
+fn an_earlier_store_gives_back_nothing_that_a_later_backup_has_not() {
+    let (backed, ()) = Backed::new(
+        |engine| {
+            drop(engine.owner().create_identity("Eve", &["Reader".to_owned()], Some(b"correct horse")).unwrap());
+        },
+        |_, ()| (),
+    );
+    let early = backed.folder.path().join("early.db");
+    fs::rename(backed.backup(), &early).unwrap();
+    let engine = backed.open();
+    let roles = ["Operator".to_owned()];
+    engine.owner().update_identity("Eve", Some(&roles), Some(Some(b"correct horse battery"))).unwrap();
+    engine.owner().backup(&backed.backup()).unwrap();
+    drop(engine);
+    fs::rename(&early, backed.path()).unwrap();
+    backed.restore(false).unwrap();
+    let engine = backed.open();
+    assert!(engine.verify_password("Eve", b"correct horse battery").unwrap(), "the later password is the backup's");
+    assert_eq!(engine.owner().identity("Eve").unwrap().roles, roles);
 }
 
 #[test]

@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl SqliteStore {
     /// Puts the backup at `backup` in the place of the store at `destination`, with all that was ended there since the
-    /// backup was made: revocations, disables, removals, retirements, first uses, uses that were spent. What was granted
-    /// or changed since is lost. The audit log goes on where that of the destination ended.
+    /// backup was made: revocations, disables, removals, retirements, first uses, uses that were spent, passwords that were
+    /// replaced, roles and memberships that were taken away. What else was granted or changed since is lost. The audit log goes on where that of the destination ended.
     ///
     /// Where there is nothing to read that from, because the destination is missing, damaged, another store, or no
     /// continuation of the backup, it is `Conflict` about `force`, unless `force` is on: then tokens that were revoked
@@ -310,10 +310,25 @@ INSERT INTO main.sqlite_sequence (name, seq)
     WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_sequence s WHERE s.name = n.name);
 ";
 
-/// What is not there any more. Only where the destination went on from the backup does that mean that it was removed.
+/// What is not there any more, and passwords as they are now. Only where the destination went on from the backup does
+/// that mean that it was removed or changed since.
 const REMOVED: &str = "
 DELETE FROM main.token WHERE id NOT IN (SELECT id FROM newer.token);
 DELETE FROM main.signing_key WHERE key_id NOT IN (SELECT key_id FROM newer.signing_key);
+UPDATE main.identity SET password_hash = n.password_hash
+FROM newer.identity n
+WHERE n.identity_id = identity.identity_id AND n.created_at = identity.created_at
+  AND n.password_hash IS NOT identity.password_hash;
+DELETE FROM main.identity_role
+WHERE (identity_id, role_id) NOT IN (SELECT identity_id, role_id FROM newer.identity_role);
+DELETE FROM main.role_inclusion
+WHERE (role_id, included_role_id) NOT IN (SELECT role_id, included_role_id FROM newer.role_inclusion);
+DELETE FROM main.organization_member
+WHERE (organization_id, identity_id) NOT IN (SELECT organization_id, identity_id FROM newer.organization_member);
+UPDATE main.organization_member SET is_administrator = 0
+FROM newer.organization_member n
+WHERE n.organization_id = organization_member.organization_id AND n.identity_id = organization_member.identity_id
+  AND NOT n.is_administrator;
 ";
 
 /// The audit log of the destination, which begins as that of the backup does.
