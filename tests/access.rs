@@ -233,6 +233,45 @@ fn organisations_bound_what_their_administrators_see() {
 }
 
 #[test]
+fn a_token_lists_what_it_may_see_and_no_other_organisations_tokens() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_identity("Nora", &["Reader".to_owned()], None).unwrap();
+    let member =
+        |identity: &str, is_administrator| OrganizationMember { identity: identity.to_owned(), is_administrator };
+    for name in ["North", "South"] {
+        owner.create_organization(name, &[member("Adam", false), member("Nora", true)]).unwrap();
+    }
+    let grant = |identity: &str, organization: Option<&str>| {
+        let organizations = organization.map(|name| vec![name.to_owned()]);
+        owner.grant(&GrantRequest { identity: identity.to_owned(), organizations, ..request() }).unwrap()
+    };
+    let listed = |by: &tessera_native::service::Grant| {
+        let actor = Actor::Token { id: by.token.id.clone(), identity: "Nora".to_owned() };
+        let session = fixture.engine.session(&actor);
+        let mut filter = TokenFilter { limit: 1, ..TokenFilter::default() };
+        let mut found = Vec::new();
+        // A page for each.
+        while let Some(token) = session.tokens(&filter).unwrap().pop() {
+            assert!(session.token(token.id.as_str()).is_ok(), "what is listed can be seen");
+            filter.after = Some(token.sequence);
+            found.push(token.id);
+        }
+        found
+    };
+    let [adams_south, adams_all, adams_north] = [Some("South"), None, Some("North")].map(|list| grant("Adam", list));
+    let [north, all] = [Some("north"), None].map(|list| grant("Nora", list));
+    let ids = |grants: &[&tessera_native::service::Grant]| {
+        grants.iter().map(|grant| grant.token.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&north), ids(&[&adams_all, &adams_north, &north, &all]));
+    assert_eq!(listed(&all), ids(&[&adams_south, &adams_all, &adams_north, &north, &all]));
+    let nowhere = owner.grant(&GrantRequest { identity: "Nora".into(), organizations: Some(vec![]), ..request() });
+    let nowhere = nowhere.unwrap();
+    assert_eq!(listed(&nowhere), ids(&[&north, &all, &nowhere]));
+}
+
+#[test]
 fn profiles_say_what_is_granted_and_follow_a_change() {
     let fixture = fixture();
     let owner = fixture.engine.owner();

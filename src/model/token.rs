@@ -256,6 +256,9 @@ pub struct TokenFilter {
 pub struct Viewer {
     /// The identity's number.
     pub identity_id: i64,
+    /// The names of the organisations whose tokens it sees as their administrator: as a token, those alone to which that
+    /// has access.
+    pub administers: Vec<String>,
 }
 
 /// Many tokens that are revoked by one call.

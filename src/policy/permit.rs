@@ -198,6 +198,11 @@ impl Acting {
         }
     }
 
+    /// The organisations whose tokens it may see: a token administers none to which it has no access itself.
+    pub fn administered(&self) -> impl Iterator<Item = &str> {
+        self.administers.iter().map(String::as_str).filter(|name| self.organizations.include(name))
+    }
+
     /// The token that acts, where one does.
     pub fn token(&self) -> Option<&ActingToken> {
         match &self.who {
@@ -321,8 +326,7 @@ fn is_own(acting: &Acting, token: &TokenFacts<'_>) -> bool {
 }
 
 fn administers(acting: &Acting, token: &TokenFacts<'_>) -> bool {
-    // A token administers no organisation to which it has no access itself.
-    acting.administers.iter().any(|name| acting.organizations.include(name) && token.organizations.include(name))
+    acting.administered().any(|name| token.organizations.include(name))
 }
 
 fn refused(message: impl Into<Cow<'static, str>>) -> Result<()> {

@@ -22,7 +22,8 @@ impl Session<'_> {
         bounded_pattern(filter.identity.as_deref(), "identity")?;
         bounded_page(filter.limit)?;
         let viewer = acting.identity().filter(|_| !acting.is_administrator());
-        let visible_to = viewer.map(|identity_id| Viewer { identity_id });
+        let visible_to = viewer
+            .map(|identity_id| Viewer { identity_id, administers: acting.administered().map(str::to_owned).collect() });
         self.store.tokens(&TokenFilter { visible_to, ..filter.clone() }, self.now_seconds())
     }
 

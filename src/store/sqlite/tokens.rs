@@ -151,6 +151,8 @@ fn list_with<T>(
     if let Some(viewer) = &filter.visible_to {
         conditions.push(IS_VISIBLE);
         values.push((":viewer", Box::new(viewer.identity_id)));
+        let administers: Vec<String> = viewer.administers.iter().map(|name| fold_name(name)).collect();
+        values.push((":administers", Box::new(serde_json::json!(administers).to_string())));
     }
     let in_state;
     if let Some(state) = filter.state {
@@ -177,16 +179,16 @@ pub(super) fn state_of() -> String {
     )
 }
 
-/// Whether the identity `:viewer` may see a token: it speaks for it, was made by it, or has access to an organisation
-/// that it administers.
+/// Whether the identity `:viewer` may see a token: it speaks for it, was made by it, or has access to one of the
+/// organisations `:administers`, an array of folded names.
 const IS_VISIBLE: &str = "(t.identity_id = :viewer OR t.creator_id = :viewer OR EXISTS (
-    SELECT 1 FROM organization_member m WHERE m.identity_id = :viewer AND m.is_administrator
-       AND iif(t.has_organization_list,
-               EXISTS (SELECT 1 FROM token_organization l
-                       WHERE l.sequence = t.sequence AND l.organization_id = m.organization_id),
-               EXISTS (SELECT 1 FROM organization_member d
-                       WHERE d.identity_id IN (t.identity_id, t.creator_id)
-                         AND d.organization_id = m.organization_id))))";
+    SELECT 1 FROM json_each(:administers) a JOIN organization o ON o.name_key = a.value
+       WHERE iif(t.has_organization_list,
+                 EXISTS (SELECT 1 FROM token_organization l
+                         WHERE l.sequence = t.sequence AND l.organization_id = o.organization_id),
+                 EXISTS (SELECT 1 FROM organization_member d
+                         WHERE d.identity_id IN (t.identity_id, t.creator_id)
+                           AND d.organization_id = o.organization_id))))";
 
 pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
     refuse_ended_grantor(connection, new)?;
