@@ -7,6 +7,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use support::{Fixture, NOW, check, fixture, open_at, request};
 use tempfile::TempDir;
 use tessera_native::crypto::digest::sha256;
@@ -357,4 +359,44 @@ fn a_value_that_was_brought_over_is_found_whatever_stands_behind_it() {
     assert!(search(&fixture, LeakRequest { includes_unknown: true, ..of(folder.path()) }).is_empty());
     let added = events().split_off(before);
     assert!(added.iter().all(|event| event.event.event == "token.find"), "a find is no use: {added:?}");
+}
+
+#[test]
+fn a_text_costs_two_password_hashes_whatever_stands_behind_it() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_profile("Legacy", None, r#"{"foreignPrefix":"old_"}"#).unwrap();
+    let options = ImportOptions {
+        form: TransferForm::Csv,
+        profile: Some("Legacy".to_owned()),
+        passphrase: None,
+        creates_identities: false,
+        stops_at_bad_line: false,
+    };
+    let mut hash = [0; 32];
+    let iterations = std::num::NonZeroU32::new(600_000).unwrap();
+    aws_lc_rs::pbkdf2::derive(
+        aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA256,
+        iterations,
+        b"saltsalt",
+        b"old_public.secret",
+        &mut hash,
+    );
+    let encode = |bytes: &[u8]| STANDARD_NO_PAD.encode(bytes);
+    let digest = format!("$pbkdf2-sha256$i={iterations},l=32${}${}", encode(b"saltsalt"), encode(&hash));
+    let file = format!("identity,publicPart,foreignDigest\nAdam,public,\"{digest}\"\n");
+    let report = owner.import(file.as_bytes(), &options, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(report.counts.created, 1);
+
+    for behind in ["", ".", "...", ".=", "/-_~"] {
+        let told = recognised(&fixture, format!("It is old_public.secret{behind}")).expect(behind);
+        assert_eq!(told.token.unwrap().profile, "Legacy", "{behind}");
+    }
+    let cost = |text: &str| {
+        let begun = Instant::now();
+        assert!(recognised(&fixture, text).is_none());
+        begun.elapsed()
+    };
+    let (one, all) = (cost("old_public.other"), cost("old_public.other................"));
+    assert!(all < one * 6, "two hashes take {all:?}, one {one:?}; seventeen would take far more");
 }

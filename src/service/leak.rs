@@ -14,6 +14,7 @@ use crate::format::scan::{Candidate, CandidateKind, Patterns};
 use crate::format::{jwt, opaque};
 use crate::model::{AuditSubject, Outcome, Token, TokenId};
 use crate::policy::Operation;
+use crate::store::TokenRecord;
 
 use super::file_scan::{FileScan, FileScanEvent, FileScanNext, FileScanOptions, FileScanProgress, NotRead};
 use super::{Engine, Session};
@@ -184,7 +185,11 @@ impl LeakSearch {
 impl Engine {
     /// The token of which this is the value, whatever its state.
     fn token_of(&self, value: &[u8]) -> Result<Option<Token>> {
-        match self.find_value(value, &self.keyring.current().digest(value)) {
+        Self::token_found(self.find_value(value, &self.keyring.current().digest(value)))
+    }
+
+    fn token_found(found: std::result::Result<TokenRecord, Outcome>) -> Result<Option<Token>> {
+        match found {
             Ok(record) => Ok(Some(record.token)),
             Err(Outcome::StoreUnavailable) => {
                 let message = "The store could not be asked for a value that was found, so the search ends. Try again.";
@@ -194,22 +199,23 @@ impl Engine {
         }
     }
 
-    /// The token that was brought over from another system with this value. Its salted digest, where it has one, takes
-    /// a password hash.
+    /// The token that was brought over from another system with this value, which may have the punctuation of the text
+    /// around it behind it. A salted digest takes a password hash, so it is tried for the text as it was found and for
+    /// the text without any of that, and not for what lies between.
     fn foreign_token_of(&self, found: &[u8]) -> Result<Option<Token>> {
-        let mut value = found;
-        for _ in 0..=MAXIMUM_PUNCTUATION {
+        // The full stop of a sentence is a character that a value may have as well.
+        let is_punctuation = |byte: &u8| matches!(byte, b'.' | b'~' | b'+' | b'/' | b'=' | b'-' | b'_');
+        let behind = found.iter().rev().take(MAXIMUM_PUNCTUATION).take_while(|byte| is_punctuation(byte)).count();
+        for cut in 0..=behind {
+            let value = &found[..found.len() - cut];
             // Those in a form of the store's own are found as such.
             if opaque::parse(value).is_some() || jwt::inspect(value).is_ok() {
                 return Ok(None);
             }
-            if let Some(token) = self.token_of(value)? {
-                return Ok(Some(token));
-            }
-            // The full stop of a sentence is a character that a value may have as well.
-            match value.split_last() {
-                Some((b'.' | b'~' | b'+' | b'/' | b'=' | b'-' | b'_', rest)) => value = rest,
-                _ => break,
+            let (digest, tries_salted) = (self.keyring.current().digest(value), cut == 0 || cut == behind);
+            let token = Self::token_found(self.find_foreign(value, &digest, Outcome::Unknown, tries_salted))?;
+            if token.is_some() {
+                return Ok(token);
             }
         }
         Ok(None)

@@ -156,7 +156,9 @@ impl Engine {
         current_digest: &[u8; 32],
     ) -> std::result::Result<TokenRecord, Outcome> {
         match self.find_own(value, current_digest) {
-            Err(refused @ (Outcome::Malformed | Outcome::Unknown)) => self.find_foreign(value, current_digest, refused),
+            Err(refused @ (Outcome::Malformed | Outcome::Unknown)) => {
+                self.find_foreign(value, current_digest, refused, true)
+            }
             found => found,
         }
     }
@@ -179,24 +181,31 @@ impl Engine {
     }
 
     /// As [`Engine::find_value`], for a value that begins as the foreign ones of a profile do: by its digest, by the
-    /// digest that another system knew it by, or by its public part and the salted digest that goes with it. `refused`:
-    /// what it comes to when no profile has such values.
-    fn find_foreign(
+    /// digest that another system knew it by, or, where `tries_salted` says so, by its public part and the salted digest
+    /// that goes with it, which takes a password hash. `refused`: what it comes to when no profile has such values.
+    pub(super) fn find_foreign(
         &self,
         value: &[u8],
         current_digest: &[u8; 32],
         refused: Outcome,
+        tries_salted: bool,
     ) -> std::result::Result<TokenRecord, Outcome> {
         let rules = self.rules().map_err(|_| Outcome::StoreUnavailable)?;
         if rules.foreign_profiles(value).next().is_none() {
             return Err(refused);
         }
-        self.find_imported(value, current_digest, &rules)
+        self.find_imported(value, current_digest, &rules, tries_salted)
             .map_err(|_| Outcome::StoreUnavailable)?
             .ok_or(Outcome::Unknown)
     }
 
-    fn find_imported(&self, value: &[u8], current_digest: &[u8; 32], rules: &Rules) -> Result<Option<TokenRecord>> {
+    fn find_imported(
+        &self,
+        value: &[u8],
+        current_digest: &[u8; 32],
+        rules: &Rules,
+        tries_salted: bool,
+    ) -> Result<Option<TokenRecord>> {
         let is_of_profile = |record: &TokenRecord| {
             rules.foreign_profiles(value).any(|(profile, _)| profile.name == record.token.profile)
         };
@@ -210,7 +219,7 @@ impl Engine {
                 .is_some_and(|stored| stored.pepper_id.is_none() && digest::equal(&stored.bytes, &unsalted));
             return Ok(Some(found).filter(|found| is_same && is_of_profile(found)));
         }
-        for (profile, rest) in rules.foreign_profiles(value) {
+        for (profile, rest) in rules.foreign_profiles(value).filter(|_| tries_salted) {
             let Ok(rest) = std::str::from_utf8(rest) else { continue };
             let found = self.store.token_by_public_part(&profile.name, rest)?;
             let salted = match found.as_ref().and_then(|found| found.salted_digest.clone()) {
