@@ -134,7 +134,7 @@ public abstract class ProfileSettingsCmdlet : StoreCmdlet
     [Duration]
     public TimeSpan? RemoveExpiredAfter { get; set; }
 
-    /// <summary>How long after its revocation a token is removed by the next clean-up.</summary>
+    /// <summary>How long after its revocation a token is removed by the next clean-up. One that has not expired is kept.</summary>
     [Parameter]
     [ValidateNotNull]
     [Duration]
