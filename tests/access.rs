@@ -4,10 +4,13 @@ mod support;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Barrier;
 
 use support::{Fixture, check, fixture, open_at, request};
 use tessera_native::error::ErrorCode;
-use tessera_native::model::{Actor, Conditions, OrganizationMember, Outcome, RateLimit, TokenFilter, TokenFormat};
+use tessera_native::model::{
+    Actor, Conditions, OrganizationMember, Outcome, ProfileSettings, RateLimit, TokenFilter, TokenFormat,
+};
 use tessera_native::policy::{AccessContext, Lifetime};
 use tessera_native::service::{Engine, GrantRequest, KeyedGrant, OpenOptions};
 
@@ -298,6 +301,41 @@ fn profiles_say_what_is_granted_and_follow_a_change() {
     assert_eq!(outcome(), Outcome::OperationDenied);
     assert!(owner.remove_token(grant.token.id.as_str()).unwrap());
     assert!(owner.remove_profile("Mine").unwrap() && !owner.remove_profile("Mine").unwrap());
+}
+
+/// Each changes a setting of its own, all at once: none takes another's change back.
+#[test]
+fn changes_of_a_profile_at_once_are_all_kept() {
+    const SETTINGS: [&str; 6] =
+        ["nameRequired", "tagsEditable", "ownerOnly", "keepsValues", "expiredIsRevoked", "reuseRevokesFamily"];
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    let first = owner.create_profile("Mine", None, "{}").unwrap();
+    let members = |settings: &ProfileSettings| serde_json::to_value(settings).unwrap();
+    for round in 0..20 {
+        let wanted = round % 2 == 0;
+        let barrier = Barrier::new(SETTINGS.len());
+        std::thread::scope(|scope| {
+            for setting in SETTINGS {
+                let (owner, barrier) = (&owner, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    let changed = owner.update_profile("mine", &format!(r#"{{"{setting}":{wanted}}}"#)).unwrap();
+                    assert_eq!(members(&changed.settings)[setting], wanted, "{setting}");
+                });
+            }
+        });
+        let settings = members(&owner.profile("Mine").unwrap().settings);
+        assert!(SETTINGS.iter().all(|setting| settings[*setting] == wanted), "round {round}: {settings}");
+        assert_eq!(settings["prefix"], members(&first.settings)["prefix"]);
+    }
+    // What does not go together is refused by what is there by then, and changes nothing.
+    let refused = owner.update_profile("Mine", r#"{"defaultLifetimeSeconds":60,"minimumLifetimeSeconds":61}"#);
+    assert_eq!(refused.unwrap_err().code(), ErrorCode::InvalidArgument);
+    assert_eq!(
+        owner.profile("Mine").unwrap().settings.minimum_lifetime_seconds,
+        first.settings.minimum_lifetime_seconds
+    );
 }
 
 #[test]

@@ -42,11 +42,12 @@ impl Session<'_> {
     pub fn update_profile(&self, name: &str, changes: &str) -> Result<Profile> {
         let (rules, _) = self.permit(&Operation::PROFILE_UPDATE)?;
         let found = rules.profile(name, "name")?;
-        let settings = policy::profile::changed(&found.settings, members(changes)?)?;
-        let profile = policy::profile::check(&found.name, &settings)?;
-        self.check_required_role(&profile.settings)?;
-        let event = self.event(&Operation::PROFILE_UPDATE, AuditSubject::Profile, profile.name.clone());
-        self.store.update_profile(&profile.name, profile.settings, event)
+        let changes = members(changes)?;
+        let settings = policy::profile::changed(&found.settings, changes.clone())?;
+        self.check_required_role(&policy::profile::check(&found.name, &settings)?.settings)?;
+        let event = self.event(&Operation::PROFILE_UPDATE, AuditSubject::Profile, found.name.clone());
+        // The changes, not the settings: what others changed meanwhile stays.
+        self.store.update_profile(&found.name, changes, event)
     }
 
     /// Removes a profile that no token and no signing key follows; `Conflict` otherwise, and `NotPermitted` for a

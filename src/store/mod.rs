@@ -12,14 +12,16 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use serde_json::{Map, Value};
+
 pub use sqlite::SqliteStore;
 pub(crate) use sqlite::{Opened, open_for_reading};
 
 use crate::error::{Error, Result};
 use crate::model::{
     Algorithm, AuditEvent, AuditFilter, Conditions, Identity, IdentityFilter, Name, NewAuditEvent, Organization,
-    OrganizationMember, Profile, ProfileSettings, Revocation, Role, RotationMode, SigningKey, Token, TokenFilter,
-    TokenFormat, TokenId, TokenSet, TokenUsage,
+    OrganizationMember, Profile, Revocation, Role, RotationMode, SigningKey, Token, TokenFilter, TokenFormat, TokenId,
+    TokenSet, TokenUsage,
 };
 
 // Records with digests or password hashes have no `Debug`, so that none is shown by mistake.
@@ -584,8 +586,10 @@ pub trait Store: Send + Sync {
     fn complete_profiles(&self, built_in: Vec<Profile>) -> Result<()>;
     /// Inserts a profile; `AlreadyExists` when the name is taken.
     fn insert_profile(&self, profile: Profile, created_at: i64, event: NewAuditEvent) -> Result<()>;
-    /// Gives a profile that is not built in other settings; `NotFound` when there is none.
-    fn update_profile(&self, name: &str, settings: ProfileSettings, event: NewAuditEvent) -> Result<Profile>;
+    /// Changes those settings of a profile that is not built in which `changes` names, as they are by then
+    /// ([`crate::policy::profile::changed`]). `NotFound` when there is none, and what
+    /// [`crate::policy::profile::check`] refuses.
+    fn update_profile(&self, name: &str, changes: Map<String, Value>, event: NewAuditEvent) -> Result<Profile>;
     /// Removes a profile that is not built in; `Conflict` when tokens or keys follow it. Whether there was one.
     fn remove_profile(&self, name: &str, event: NewAuditEvent) -> Result<bool>;
 

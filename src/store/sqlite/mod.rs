@@ -34,12 +34,12 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{
     AuditEvent, AuditFilter, Identity, IdentityFilter, Name, NewAuditEvent, Organization, OrganizationMember, Profile,
-    ProfileSettings, Revocation, Role, RotationMode, SigningKey, Token, TokenFilter, TokenId, TokenSet, TokenUsage,
-    fold_name,
+    Revocation, Role, RotationMode, SigningKey, Token, TokenFilter, TokenId, TokenSet, TokenUsage, fold_name,
 };
 
 pub(crate) use self::reading::{Opened, open_for_reading};
@@ -488,10 +488,10 @@ impl Store for SqliteStore {
         self.record(event, move |connection| profiles::insert(connection, &profile, created_at).map(|()| ((), true)))
     }
 
-    fn update_profile(&self, name: &str, settings: ProfileSettings, event: NewAuditEvent) -> Result<Profile> {
+    fn update_profile(&self, name: &str, changes: Map<String, Value>, event: NewAuditEvent) -> Result<Profile> {
         let name = name.to_owned();
         self.record(event, move |connection| {
-            profiles::update(connection, &name, &settings).map(|profile| (profile, true))
+            profiles::update(connection, &name, changes).map(|profile| (profile, true))
         })
     }
 

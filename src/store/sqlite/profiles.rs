@@ -2,9 +2,11 @@
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Profile, ProfileSettings, fold_name};
+use crate::model::{Profile, fold_name};
+use crate::policy;
 
 use super::failure;
 
@@ -48,19 +50,22 @@ pub(super) fn insert(connection: &Connection, new: &Profile, created_at: i64) ->
     }
 }
 
-pub(super) fn update(connection: &Connection, name: &str, settings: &ProfileSettings) -> Result<Profile> {
-    let settings = serde_json::to_string(settings).map_err(|_| failure::unwritable())?;
-    failure::context(
-        connection
-            .prepare_cached("UPDATE profile SET settings = ?2 WHERE name_key = ?1 AND NOT built_in")
-            .and_then(|mut statement| statement.execute(params![fold_name(name), settings])),
-    )?;
+pub(super) fn update(connection: &Connection, name: &str, changes: Map<String, Value>) -> Result<Profile> {
     let found = failure::context(
         connection
             .prepare_cached(&format!("{SELECT} WHERE name_key = ?1"))
             .and_then(|mut statement| statement.query_row([fold_name(name)], profile).optional()),
     )?;
-    found.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no profile named {name}.")).about("name"))
+    let found = found
+        .ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no profile named {name}.")).about("name"))?;
+    let changed = policy::profile::check(&found.name, &policy::profile::changed(&found.settings, changes)?)?;
+    let settings = serde_json::to_string(&changed.settings).map_err(|_| failure::unwritable())?;
+    failure::context(
+        connection
+            .prepare_cached("UPDATE profile SET settings = ?2 WHERE name_key = ?1 AND NOT built_in")
+            .and_then(|mut statement| statement.execute(params![fold_name(name), settings])),
+    )?;
+    Ok(changed)
 }
 
 /// Removes a profile that no token and no key follows; whether there was one.
