@@ -10,9 +10,9 @@ use std::sync::Arc;
 use support::{NOW, check, fixture, open_at, request};
 use tessera_native::clock::FixedClock;
 use tessera_native::error::ErrorCode;
-use tessera_native::model::{Actor, Impact, Outcome, TokenUsage};
+use tessera_native::model::{Actor, Impact, Outcome, RotationMode, TokenUsage};
 use tessera_native::policy::Lifetime;
-use tessera_native::service::GrantRequest;
+use tessera_native::service::{GrantRequest, RotationRequest};
 
 #[test]
 fn a_check_leaves_its_time_after_the_next_flush() {
@@ -81,6 +81,25 @@ fn the_impact_of_an_end_is_told() {
     assert_eq!(engine.owner().impact(id).unwrap().children, 2);
     assert_eq!(engine.owner().impact(child.as_str()).unwrap().children, 1);
     assert_eq!(engine.owner().impact("AAAAAAAAAAAA").unwrap_err().code(), ErrorCode::NotFound);
+
+    // What took over from a token ends what that granted: once it has given way, and not before. What is told is done.
+    let rotate = |id: &str, mode| {
+        let request = RotationRequest { id: id.to_owned(), mode, lifetime: None, idempotency_key: None };
+        engine.owner().rotate(&request).unwrap().successor.id
+    };
+    let next = rotate(id, RotationMode::Grace { seconds: 60 });
+    by(&next, Lifetime::Seconds(86_400));
+    let children = |id: &tessera_native::model::TokenId| engine.owner().impact(id.as_str()).unwrap().children;
+    assert_eq!((children(&grant.token.id), children(&next)), (2, 1));
+    fixture.clock.set(NOW + 7 * 86_400 + 120);
+    assert_eq!((children(&grant.token.id), children(&next)), (2, 3));
+    let last = rotate(next.as_str(), RotationMode::Immediate);
+    assert_eq!((children(&next), children(&last)), (3, 3), "itself and what has given way is not counted");
+    let live = || engine.owner().status().unwrap().counts.active_tokens;
+    let before = live();
+    engine.owner().revoke_token(last.as_str(), None).unwrap();
+    assert_eq!(before - live(), 1 + 3);
+    assert_eq!(children(&last), 0);
 }
 
 const CHILD: &str = "TESSERA_TEST_USED_STORE";

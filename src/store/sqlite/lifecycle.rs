@@ -20,7 +20,7 @@ const CREATOR_DELETED: &str = "CreatorDeleted";
 
 /// The tokens that fall with `roots`, a statement that gives sequences: those that they granted, and so on. A token
 /// has also granted what those granted from which it took over, and a successor that it made for itself.
-fn line_from(roots: &str) -> String {
+pub(super) fn line_from(roots: &str) -> String {
     format!(
         "line (sequence) AS (
              {roots}
@@ -156,7 +156,7 @@ fn revoke_with_line(
     Ok(own.len() as u64 + fallen)
 }
 
-/// Revokes every token of the same line as that of the number `sequence`, before it and after it; gives how many.
+/// Revokes every token of the same family as that of the number `sequence`, before it and after it; gives how many.
 pub(super) fn revoke_family(
     connection: &Connection,
     sequence: i64,

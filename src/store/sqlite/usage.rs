@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::model::{AddressUse, DayUses, TokenUsage};
 use crate::store::TokenUses;
 
+use super::lifecycle::line_from;
 use super::tokens::{FROM, state_of};
 use super::{audit, failure};
 
@@ -103,11 +104,10 @@ pub(super) fn find(connection: &Connection, sequence: i64, after_day: i64) -> ru
 pub(super) fn live_descendants(connection: &Connection, sequence: i64, now_seconds: i64) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(&format!(
-            "WITH RECURSIVE granted (sequence) AS (
-                 SELECT sequence FROM token WHERE parent = :sequence
-                 UNION SELECT c.sequence FROM token c JOIN granted g ON c.parent = g.sequence)
-             SELECT count(*) {FROM} WHERE t.sequence IN (SELECT sequence FROM granted)
+            "WITH RECURSIVE {}
+             SELECT count(*) {FROM} WHERE t.sequence IN (SELECT sequence FROM line) AND t.sequence <> :sequence
                 AND t.rotation_stage IS NOT 'Prepared' AND {} NOT IN ('Revoked', 'Expired')",
+            line_from("VALUES (:sequence)"),
             state_of()
         ))?
         .query_row(&[(":sequence", &sequence), (":now", &now_seconds)], |row| row.get(0).map(unsigned))
