@@ -12,7 +12,8 @@ public sealed record AuditEvent
 
     /// <summary>What was done, such as <c>token.grant</c>. <c>token.refuse</c> is a check that refused,
     /// <c>session.refuse</c> a session that was not permitted what it asked for, <c>token.expiring</c> the use of a token
-    /// that is about to expire, <c>token.confirm</c> the first use of a token that took over by rotation, and
+    /// that is about to expire, <c>token.confirm</c> the first use of a token that took over by rotation,
+    /// <c>token.reveal</c> that somebody was given the value of a token whose profile keeps values, and
     /// <c>token.reuse</c> and <c>token.decoy</c> are alarms: the value of a token that has given way, or of a decoy, was
     /// presented.</summary>
     public required string Event { get; init; }

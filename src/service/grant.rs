@@ -8,7 +8,7 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::opaque;
-use crate::model::{Actor, AuditSubject, Conditions, Identity, Profile, Token, TokenFormat, TokenId};
+use crate::model::{Actor, AuditSubject, Conditions, Identity, NewAuditEvent, Profile, Token, TokenFormat, TokenId};
 use crate::policy::{self, Acting, Asked, Grantee, Lifetime, Operation, Organizations};
 use crate::secret::Secret;
 use crate::store::{Idempotency, NewToken, NewValue, StoredDigest};
@@ -218,7 +218,8 @@ impl Session<'_> {
         Ok((conditions, audiences))
     }
 
-    /// The value of a token whose profile keeps values, as it was granted.
+    /// The value of a token whose profile keeps values, as it was granted, after the event `token.reveal` in the audit
+    /// log.
     ///
     /// `NotPermitted` where the profile keeps none: then it was told once, and is not known any more. And for everyone who
     /// may not rotate the token: whoever has its value acts as it.
@@ -229,7 +230,10 @@ impl Session<'_> {
             let message = "The token's profile keeps no values: its value was told once, when it was granted.";
             Error::new(ErrorCode::NotPermitted, message).about("id")
         })?;
-        self.keyring.unwrap(&kept, id.as_str(), VALUE_PURPOSE)
+        let value = self.keyring.unwrap(&kept, id.as_str(), VALUE_PURPOSE)?;
+        let event = self.event(&Operation::TOKEN_ROTATE, AuditSubject::Token, id.to_string());
+        self.store.note_event(NewAuditEvent { event: "token.reveal".to_owned(), ..event })?;
+        Ok(value)
     }
 
     /// The organisations of these names as the store has them; `NotFound` for one that it has not.
