@@ -222,6 +222,11 @@ impl Model {
         }
     }
 
+    /// Whether it was to take over and will never be used.
+    fn expired_unused(&self, index: usize) -> bool {
+        self.cards[index].is_waiting && self.standing(index) == Outcome::Expired
+    }
+
     fn standing(&self, index: usize) -> Outcome {
         let card = &self.cards[index];
         let skew = if card.is_jwt { SKEW } else { 0 };
@@ -423,7 +428,7 @@ impl Model {
         }
         let ends = self.successor_end(index)?;
         match self.successor(index) {
-            Some(other) if !self.has_ended(other) => return Err(ErrorCode::Conflict),
+            Some(other) if !(self.has_ended(other) || self.expired_unused(other)) => return Err(ErrorCode::Conflict),
             Some(other) => self.cards[other].predecessor = None,
             None => {}
         }

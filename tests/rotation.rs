@@ -7,11 +7,16 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Barrier};
 
+use rusqlite::Connection;
+use rusqlite::types::Value;
 use support::{Fixture, NOW, check, fixture, open_at, request};
 use tessera_native::clock::FixedClock;
 use tessera_native::error::ErrorCode;
 use tessera_native::format::opaque;
-use tessera_native::model::{Outcome, RotationMode, RotationStage, Token, TokenFilter, TokenFormat, TokenState};
+use tessera_native::model::{
+    Actor, Algorithm, Conditions, OrganizationMember, Outcome, RateLimit, RotationMode, RotationStage, Token,
+    TokenFilter, TokenFormat, TokenState,
+};
 use tessera_native::policy::Lifetime;
 use tessera_native::service::{Engine, Grant, GrantRequest, Rotation, RotationRequest};
 
@@ -97,49 +102,144 @@ fn a_deadline_a_time_of_grace_and_at_once() {
 #[test]
 fn a_successor_has_all_that_its_predecessor_has() {
     let fixture = fixture();
-    let engine = &fixture.engine;
-    let old = engine
-        .owner()
-        .grant(&GrantRequest {
-            name: Some("nightly".into()),
-            roles: Some(vec!["Reader".into()]),
-            tags: vec!["ci".into(), "build".into()],
-            remark: Some("the nightly build".into()),
+    let owner = fixture.engine.owner();
+    owner.create_identity("Root", &["Administrator".to_owned()], None).unwrap();
+    let members =
+        ["Adam", "Root"].map(|identity| OrganizationMember { identity: identity.into(), is_administrator: false });
+    for organization in ["North", "South", "West"] {
+        owner.create_organization(organization, &members).unwrap();
+    }
+    owner.create_profile("Mine", None, r#"{"warningSeconds":300}"#).unwrap();
+    let root = Actor::Identity { id: owner.identity("Root").unwrap().id, name: "Root".into() };
+    let granting = GrantRequest { identity: "Root".into(), ..GrantRequest::default() };
+    let granting = fixture.engine.session(&root).grant(&granting).unwrap().token;
+    let granting = Actor::Token { id: granting.id, identity: granting.identity };
+    let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    for format in [TokenFormat::Opaque, TokenFormat::Jwt] {
+        fixture.clock.set(NOW);
+        let request = GrantRequest {
+            identity: "Adam".into(),
+            name: Some("Nightly".into()),
+            roles: Some(list(&["Reader"])),
+            format: Some(format),
             lifetime: Lifetime::Seconds(1_000),
-            audiences: vec!["api".into()],
-            ..request()
-        })
-        .unwrap();
-    fixture.clock.set(NOW + 600);
-    let new = rotate(&fixture, &old, CONFIRM).successor;
-    let same = |token: &Token| {
-        let token = token.clone();
-        (
-            token.name,
-            token.identity,
-            token.roles,
-            token.tags,
-            token.remark,
-            token.audiences,
-            token.profile,
-            token.created_by,
-        )
-    };
-    assert_eq!(same(&new), same(&old.token));
-    assert_ne!(new.id, old.token.id);
-    assert_eq!(
-        (new.created_at, new.expires_at),
-        (NOW + 600, Some(NOW + 1_600)),
-        "as long as the old one was granted for"
-    );
+            not_before: Some(NOW + 100),
+            tags: list(&["build", "ci"]),
+            remark: Some("the nightly build".into()),
+            profile: Some("Mine".into()),
+            audiences: list(&["api", "reports"]),
+            organizations: Some(list(&["North", "West"])),
+            conditions: Conditions {
+                subject: Some("https://api.example/jobs".into()),
+                referrer: Some("ci.example".into()),
+                allowed_addresses: list(&["10.0.0.0/8"]),
+                denied_addresses: list(&["10.1.0.0/16"]),
+                methods: list(&["GET"]),
+                operations: list(&["job.read"]),
+                required_roles: list(&["Operator"]),
+                uses: Some(5),
+                rate_limit: Some(RateLimit { uses: 3, period_seconds: 60 }),
+            },
+            warn_after: Some(NOW + 1_030),
+            is_decoy: false,
+            key_id: None,
+        };
+        let old = fixture.engine.session(&granting).grant(&request).unwrap().token;
+        // The newest key signs.
+        let key = owner.create_key(Algorithm::ES256).unwrap().key_id;
+        fixture.clock.set(NOW + 600);
+        let new = owner.rotate(&rotation(&old, CONFIRM)).unwrap();
+        let id = new.successor.id.clone();
+        assert!(id != old.id && new.successor.sequence > old.sequence);
+        let expected = Token {
+            sequence: new.successor.sequence,
+            id: id.clone(),
+            key_id: (format == TokenFormat::Jwt).then_some(key),
+            created_at: NOW + 600,
+            // The old one's beginning is past; it was granted for 1,000 seconds, to warn in the last 70.
+            not_before: None,
+            expires_at: Some(NOW + 1_600),
+            warn_after: Some(NOW + 1_530),
+            predecessor: Some(old.id.clone()),
+            rotation_stage: Some(RotationStage::Waiting),
+            ..old.clone()
+        };
+        assert_eq!(new.successor, expected, "{format:?}");
+        assert_eq!(
+            new.predecessor,
+            Token { successor: Some(id), retired_by: Some("local owner".into()), ..old.clone() },
+            "{format:?}"
+        );
+        // What no list tells.
+        let hidden = ["creator_id", "parent", "conditions", "identity_id", "profile_id", "name_key"];
+        for column in hidden {
+            let (of_old, of_new): (Value, Value) = connection(&fixture)
+                .query_row(
+                    &format!(
+                        "SELECT o.{column}, n.{column} FROM token o JOIN token n ON n.predecessor = o.sequence
+                              WHERE o.id = ?1"
+                    ),
+                    [old.id.as_str()],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
+                .unwrap();
+            assert!(of_old == of_new && of_old != Value::Null, "{format:?}: {column}");
+        }
+    }
 
     let other = fixture.grant();
     let shorter = RotationRequest { lifetime: Some(Lifetime::Seconds(5)), ..rotation(&other.token, CONFIRM) };
-    assert_eq!(engine.owner().rotate(&shorter).unwrap().successor.expires_at, Some(NOW + 605));
+    assert_eq!(owner.rotate(&shorter).unwrap().successor.expires_at, Some(NOW + 605));
+    let later = owner.grant(&GrantRequest { not_before: Some(NOW + 700), ..request() }).unwrap();
+    let new = rotate(&fixture, &later, CONFIRM).successor;
+    assert_eq!((new.not_before, new.expires_at), (later.token.not_before, later.token.expires_at), "not begun yet");
 }
 
 #[test]
-fn there_is_one_successor_until_that_is_revoked_or_used() {
+fn a_token_rotates_itself_and_what_it_granted_and_no_other() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_identity("Root", &["Administrator".to_owned()], None).unwrap();
+    owner.create_profile("Kept", None, r#"{"keepsValues":true}"#).unwrap();
+    let kept = |request: GrantRequest| GrantRequest { profile: Some("Kept".into()), ..request };
+    let all = kept(GrantRequest { identity: "Root".into(), ..GrantRequest::default() });
+    let limited = GrantRequest {
+        lifetime: Lifetime::Seconds(1_000),
+        conditions: Conditions { operations: vec!["token.rotate".into(), "token.grant".into()], ..Default::default() },
+        ..all.clone()
+    };
+    let (all, own) = (owner.grant(&all).unwrap().token, owner.grant(&limited).unwrap().token);
+    let others = owner.grant(&kept(request())).unwrap().token;
+    let acting = |token: &Token| Actor::Token { id: token.id.clone(), identity: "Root".into() };
+    let by = acting(&own);
+    let session = fixture.engine.session(&by);
+    for token in [&all, &others] {
+        assert_eq!(refused(session.rotate(&rotation(token, CONFIRM))), ErrorCode::NotPermitted);
+        assert_eq!(refused(session.prepare_rotation(&rotation(token, CONFIRM))), ErrorCode::NotPermitted);
+        assert_eq!(refused(session.kept_value(token.id.as_str())), ErrorCode::NotPermitted);
+    }
+
+    // What it granted ends with it.
+    let child = session.grant(&GrantRequest { lifetime: Lifetime::Seconds(900), ..kept(request()) }).unwrap().token;
+    assert!(session.kept_value(child.id.as_str()).is_ok());
+    fixture.clock.set(NOW + 500);
+    for longer in [Lifetime::Seconds(501), Lifetime::Until(NOW + 1_001), Lifetime::Never] {
+        let request = RotationRequest { lifetime: Some(longer), ..rotation(&child, RotationMode::Immediate) };
+        assert_eq!(refused(session.rotate(&request)), ErrorCode::NotPermitted, "{longer:?}");
+    }
+    let cut = session.rotate(&rotation(&child, RotationMode::Immediate)).unwrap().successor;
+    assert_eq!((cut.expires_at, &cut.parent), (own.expires_at, &Some(own.id.clone())));
+    let exact = RotationRequest { lifetime: Some(Lifetime::Seconds(500)), ..rotation(&cut, RotationMode::Immediate) };
+    assert_eq!(session.rotate(&exact).unwrap().successor.expires_at, own.expires_at);
+
+    // It renews itself.
+    let renewed = session.rotate(&rotation(&own, RotationMode::Immediate)).unwrap().successor;
+    assert_eq!((renewed.expires_at, &renewed.parent), (Some(NOW + 1_500), &None));
+    assert_eq!(refused(session.rotate(&rotation(&renewed, CONFIRM))), ErrorCode::NotPermitted, "it has given way");
+}
+
+#[test]
+fn there_is_one_successor_until_that_is_revoked_or_expires_unused() {
     let fixture = fixture();
     let owner = fixture.engine.owner();
     let old = fixture.grant();
@@ -154,6 +254,24 @@ fn there_is_one_successor_until_that_is_revoked_or_used() {
     assert_eq!(refused(owner.rotate(&rotation(&old.token, CONFIRM))), ErrorCode::Conflict, "it is revoked by now");
     let third = owner.rotate(&rotation(&second.successor, RotationMode::Immediate)).unwrap();
     assert_eq!(check_new(&fixture, &third), Outcome::Valid);
+
+    // One that expired before anybody used it makes way too: nobody will.
+    for format in [TokenFormat::Opaque, TokenFormat::Jwt] {
+        fixture.clock.set(NOW);
+        let old = owner.grant(&GrantRequest { format: Some(format), ..request() }).unwrap();
+        let short = RotationRequest { lifetime: Some(Lifetime::Seconds(60)), ..rotation(&old.token, CONFIRM) };
+        let unused = owner.rotate(&short).unwrap();
+        // A check of a JWT allows for half a minute of other machines' clocks.
+        let end = NOW + if format == TokenFormat::Jwt { 90 } else { 60 };
+        fixture.clock.set(end - 1);
+        assert_eq!(refused(owner.rotate(&rotation(&old.token, CONFIRM))), ErrorCode::Conflict, "{format:?}");
+        fixture.clock.set(end);
+        let next = rotate(&fixture, &old, CONFIRM);
+        assert_eq!((check_new(&fixture, &unused), check_new(&fixture, &next)), (Outcome::Expired, Outcome::Valid));
+        assert_eq!(fixture.check(&old), Outcome::Revoked, "{format:?}");
+        assert_eq!(owner.token(unused.successor.id.as_str()).unwrap().predecessor, None);
+    }
+    fixture.clock.set(NOW);
 
     for (what, ended) in [("revoked", fixture.grant()), ("disabled", fixture.grant()), ("expired", fixture.grant())] {
         let id = ended.token.id.as_str();
@@ -448,18 +566,18 @@ fn a_retired_value_raises_one_event_and_the_profile_says_what_more() {
 
     change_settings(&fixture, r#"{"reuseRevokesFamily":true}"#);
     assert_eq!(check_new(&fixture, &middle), Outcome::Revoked);
-    assert_eq!(check_new(&fixture, &new), Outcome::Revoked, "nobody knows who else has the values of this line");
+    assert_eq!(check_new(&fixture, &new), Outcome::Revoked, "nobody knows who else has the values of this family");
     let ended = owner.token(new.successor.id.as_str()).unwrap().revocation.unwrap();
     assert!(ended.reason.unwrap().contains("retired"));
     assert_eq!(events(&fixture, "token.reuse"), 2);
-    assert_eq!(fixture.check(&fixture.grant()), Outcome::Valid, "other lines go on");
+    assert_eq!(fixture.check(&fixture.grant()), Outcome::Valid, "other families go on");
 }
 
 #[test]
 fn a_rotation_wins_no_uses() {
     let fixture = fixture();
     let owner = fixture.engine.owner();
-    let conditions = tessera_native::model::Conditions { uses: Some(10), ..Default::default() };
+    let conditions = Conditions { uses: Some(10), ..Default::default() };
     let old = owner.grant(&GrantRequest { conditions, ..request() }).unwrap();
     let grace = rotation(&old.token, RotationMode::Grace { seconds: 60 });
     assert_eq!(refused(owner.rotate(&grace)), ErrorCode::InvalidArgument);
@@ -485,8 +603,8 @@ fn values_keep_their_form() {
 
 /// How many events of this name are in the audit log.
 fn events(fixture: &Fixture, event: &str) -> i64 {
-    let connection = rusqlite::Connection::open(fixture.path()).unwrap();
-    connection.query_row("SELECT count(*) FROM audit_event WHERE event = ?1", [event], |row| row.get(0)).unwrap()
+    let sql = "SELECT count(*) FROM audit_event WHERE event = ?1";
+    connection(fixture).query_row(sql, [event], |row| row.get(0)).unwrap()
 }
 
 fn change_settings(fixture: &Fixture, settings: &str) {
@@ -494,8 +612,12 @@ fn change_settings(fixture: &Fixture, settings: &str) {
 }
 
 fn sqlite(fixture: &Fixture, sql: &str) {
+    assert!(connection(fixture).execute(sql, []).unwrap() > 0);
+}
+
+fn connection(fixture: &Fixture) -> Connection {
     // The tests' SQLite is the store's own, so its locks are known to it.
-    let connection = rusqlite::Connection::open(fixture.path()).unwrap();
+    let connection = Connection::open(fixture.path()).unwrap();
     connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-    assert!(connection.execute(sql, []).unwrap() > 0);
+    connection
 }

@@ -1,18 +1,13 @@
 //! Exported functions over the use of tokens.
 
 use interoptopus::ffi;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::service::Session;
 
 use super::buffer::Buffer;
 use super::call::call;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Identified {
-    id: String,
-}
+use super::token::Identified;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

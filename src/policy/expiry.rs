@@ -140,7 +140,7 @@ pub fn chosen_warning(asked: Option<i64>, profiles: Option<i64>, expires_at: Opt
 }
 
 /// From when on the checks of a token that begins at `begins_at` warn that it is about to expire; none: never.
-pub fn warn_after(settings: &ProfileSettings, begins_at: i64, expires_at: Option<i64>) -> Option<i64> {
+pub(super) fn warn_after(settings: &ProfileSettings, begins_at: i64, expires_at: Option<i64>) -> Option<i64> {
     let warned_from = expires_at?.saturating_sub(settings.warning_seconds?);
     Some(warned_from.max(begins_at))
 }

@@ -30,7 +30,7 @@ mod transfer;
 
 pub use admit::{AccessContext, Evidence, Gate, outcome, standing_outcome};
 pub use bound::{Organizations, Standing, bound, bound_organizations};
-pub use expiry::{Lifetime, chosen_warning, expiry, migrated_expiry, warn_after};
+pub use expiry::{Lifetime, chosen_warning, expiry, migrated_expiry};
 pub use grant::{
     MAXIMUM_REMARK_CHARACTERS, MAXIMUM_ROLES, MAXIMUM_TAG_CHARACTERS, MAXIMUM_TAGS, audiences, identity_name, issuer,
     name, reason, remark, signing,
@@ -40,7 +40,9 @@ pub use permit::{
     may_grant, may_see, permitted,
 };
 pub use role::{Rights, role_name};
-pub use rotation::{MAXIMUM_IDEMPOTENCY_KEY_CHARACTERS, idempotency_key, retires_at, rotatable, successor_expiry};
+pub use rotation::{
+    MAXIMUM_IDEMPOTENCY_KEY_CHARACTERS, idempotency_key, retires_at, rotatable, successor_expiry, successor_warning,
+};
 pub use terms::{Asked, Grantee, Terms, check_tag_change, check_who, terms};
 pub use transfer::{Brought, brought};
 

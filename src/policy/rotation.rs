@@ -2,11 +2,11 @@
 
 use crate::clock::MAXIMUM_SECONDS;
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Profile, RotationMode, Token, TokenState};
+use crate::model::{Profile, ProfileSettings, RotationMode, Token, TokenState};
 
-use super::Lifetime;
-use super::expiry::expiry;
+use super::expiry::{expiry, warn_after};
 use super::grant::refuse_value;
+use super::{Acting, Lifetime};
 
 /// The most characters of the key by which a caller marks repeats of one request.
 pub const MAXIMUM_IDEMPOTENCY_KEY_CHARACTERS: usize = 256;
@@ -69,19 +69,22 @@ pub fn retires_at(mode: RotationMode, token: &Token, now_seconds: i64) -> Result
 /// for.
 ///
 /// `granted_by_ends_at` is the end of the token that granted `token`: what did not outlive that does not by rotation.
-/// Refuses what [`super::expiry`] refuses.
+/// And where a token acts that is another, its successor outlives that no more than what it grants; one that rotates
+/// itself lives anew. Refuses what [`super::expiry`] refuses.
 pub fn successor_expiry(
     profile: &Profile,
     token: &Token,
     asked: Option<Lifetime>,
     granted_by_ends_at: Option<i64>,
+    acting: &Acting,
     now_seconds: i64,
 ) -> Result<Option<i64>> {
-    let begins_at = token.not_before.unwrap_or(token.created_at).max(token.created_at);
-    let as_before = token.expires_at.map_or(Lifetime::Never, |end| Lifetime::Seconds(end - begins_at));
+    let as_before = token.expires_at.map_or(Lifetime::Never, |end| Lifetime::Seconds(end - begins_at(token)));
     let not_before = token.not_before.filter(|at| *at > now_seconds);
     let ended_with = granted_by_ends_at.filter(|latest| token.expires_at.is_some_and(|end| end <= *latest));
-    match (asked, ended_with) {
+    let is_itself = acting.token().is_some_and(|own| own.sequence == token.sequence);
+    let no_later_than = acting.no_later_than().filter(|_| !is_itself);
+    match (asked, ended_with.into_iter().chain(no_later_than).min()) {
         // Not asked for, so it is cut and not refused.
         (None, Some(latest)) => {
             let end = expiry(profile, token.format, as_before, not_before, None, now_seconds)?;
@@ -90,6 +93,30 @@ pub fn successor_expiry(
         }
         (asked, latest) => expiry(profile, token.format, asked.unwrap_or(as_before), not_before, latest, now_seconds),
     }
+}
+
+/// From when on the checks of the successor of `token` warn, which begins at `new_begins_at` and is over at `expires_at`;
+/// none: never. As long before its end as those of `token`, where that was granted with a time of its own for it, and
+/// as the profile says otherwise.
+pub fn successor_warning(
+    settings: &ProfileSettings,
+    token: &Token,
+    new_begins_at: i64,
+    expires_at: Option<i64>,
+) -> Option<i64> {
+    match (token.warn_after, token.expires_at, expires_at) {
+        (warned_from @ Some(at), Some(end), Some(new_end))
+            if warned_from != warn_after(settings, begins_at(token), Some(end)) =>
+        {
+            Some(new_end.saturating_sub(end - at).max(new_begins_at))
+        }
+        _ => warn_after(settings, new_begins_at, expires_at),
+    }
+}
+
+/// When the time of `token` began or begins.
+fn begins_at(token: &Token) -> i64 {
+    token.not_before.map_or(token.created_at, |at| at.max(token.created_at))
 }
 
 /// `text` as a caller's key for repeats: 1 to 256 characters without controls, and no token's value.
@@ -108,7 +135,8 @@ pub fn idempotency_key(text: &str) -> Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conditions, ProfileSettings, Revocation, RotationStage, TokenFormat, TokenId};
+    use crate::model::{Conditions, Revocation, RotationStage, TokenFormat, TokenId};
+    use crate::policy::{ADMINISTRATOR, ActingToken, Rights, Who};
 
     const NOW: i64 = 1_500;
 
@@ -200,23 +228,62 @@ mod tests {
     #[test]
     fn a_successor_lives_as_long_as_its_predecessor_was_granted_for() {
         // Granted at 0, begins at 1,000, ends at 2,000.
-        let end = |asked, parent| successor_expiry(&profile(|_| ()), &token(|_| ()), asked, parent, NOW);
+        let of = |profile: &Profile, token: &Token, asked, parent| {
+            successor_expiry(profile, token, asked, parent, &Acting::local_owner(), NOW)
+        };
+        let end = |asked, parent| of(&profile(|_| ()), &token(|_| ()), asked, parent);
         assert_eq!(end(None, None).unwrap(), Some(NOW + 1_000));
         assert_eq!(end(Some(Lifetime::Seconds(7)), None).unwrap(), Some(NOW + 7));
         assert_eq!(end(Some(Lifetime::Never), None).unwrap(), None);
-        let forever = token(|t| t.expires_at = None);
-        assert_eq!(successor_expiry(&profile(|_| ()), &forever, None, None, NOW).unwrap(), None);
+        assert_eq!(of(&profile(|_| ()), &token(|t| t.expires_at = None), None, None).unwrap(), None);
         let later = token(|t| (t.not_before, t.expires_at) = (Some(5_000), Some(6_000)));
-        assert_eq!(successor_expiry(&profile(|_| ()), &later, None, None, NOW).unwrap(), Some(6_000));
+        assert_eq!(of(&profile(|_| ()), &later, None, None).unwrap(), Some(6_000));
         // The profile of now has the say.
         let strict = profile(|settings| settings.maximum_lifetime_seconds = Some(500));
-        assert!(successor_expiry(&strict, &token(|_| ()), None, None, NOW).is_err());
-        assert!(successor_expiry(&strict, &token(|_| ()), Some(Lifetime::Seconds(500)), None, NOW).is_ok());
+        assert!(of(&strict, &token(|_| ()), None, None).is_err());
+        assert!(of(&strict, &token(|_| ()), Some(Lifetime::Seconds(500)), None).is_ok());
         // What granted it ends at 2,100.
         assert_eq!(end(None, Some(2_100)).unwrap(), Some(2_100));
         assert!(end(Some(Lifetime::Seconds(1_000)), Some(2_100)).is_err());
         assert_eq!(end(Some(Lifetime::Seconds(600)), Some(2_100)).unwrap(), Some(2_100));
         assert_eq!(end(None, Some(1_900)).unwrap(), Some(NOW + 1_000), "it outlived it from the start");
+    }
+
+    #[test]
+    fn a_successor_outlives_the_token_that_acts_as_little_as_what_that_grants() {
+        let outlives = token(|t| t.expires_at = None);
+        let by = |sequence, roles: Rights, asked| {
+            let who = Who::Token(ActingToken { sequence, expires_at: Some(2_100), ..ActingToken::default() });
+            let acting = Acting { who, rights: roles, ..Acting::local_owner() };
+            successor_expiry(&profile(|_| ()), &outlives, asked, Some(2_100), &acting, NOW)
+        };
+        let administrator = || Rights::of(&[ADMINISTRATOR.to_owned()], &[]);
+        assert_eq!(by(2, Rights::default(), None).unwrap(), Some(2_100));
+        assert_eq!(by(2, Rights::default(), Some(Lifetime::Until(2_100))).unwrap(), Some(2_100));
+        for more in [Lifetime::Until(2_101), Lifetime::Never] {
+            assert_eq!(by(2, Rights::default(), Some(more)).unwrap_err().code(), ErrorCode::NotPermitted, "{more:?}");
+            assert!(
+                by(2, administrator(), Some(more)).is_ok(),
+                "what an administrator's grants may outlive it: {more:?}"
+            );
+            assert!(by(1, Rights::default(), Some(more)).is_ok(), "it renews itself: {more:?}");
+        }
+    }
+
+    #[test]
+    fn a_successor_warns_as_long_before_its_end_as_was_chosen() {
+        let warning = |warning_seconds, warned: Option<i64>, begins_at, end| {
+            let settings = ProfileSettings { warning_seconds, ..ProfileSettings::default() };
+            // Its time is 1,000 to 2,000.
+            successor_warning(&settings, &token(|t| t.warn_after = warned), begins_at, end)
+        };
+        assert_eq!(warning(Some(300), Some(1_900), NOW, Some(5_000)), Some(4_900), "chosen");
+        assert_eq!(warning(None, Some(1_900), NOW, Some(5_000)), Some(4_900), "chosen, and the profile has none");
+        assert_eq!(warning(None, Some(1_900), 4_950, Some(5_000)), Some(4_950), "from its beginning at the most");
+        assert_eq!(warning(Some(300), Some(1_700), NOW, Some(5_000)), Some(4_700), "the profile's");
+        assert_eq!(warning(Some(3_000), Some(1_000), NOW, Some(5_000)), Some(2_000), "the profile's, which was cut");
+        assert_eq!(warning(Some(300), None, NOW, Some(5_000)), Some(4_700), "the profile's of now");
+        assert_eq!(warning(Some(300), Some(1_900), NOW, None), None, "it never ends");
     }
 
     #[test]

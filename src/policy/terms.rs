@@ -98,8 +98,7 @@ pub fn terms(
         return Err(Error::argument("name", message));
     }
     let tags = if asked.tags.is_empty() { settings.default_tag.as_slice() } else { asked.tags };
-    let no_later_than = acting.token().filter(|_| !acting.is_administrator()).and_then(|token| token.expires_at);
-    let expires_at = expiry(profile, format, asked.lifetime, asked.not_before, no_later_than, now_seconds)?;
+    let expires_at = expiry(profile, format, asked.lifetime, asked.not_before, acting.no_later_than(), now_seconds)?;
     let begins_at = asked.not_before.unwrap_or(now_seconds).max(now_seconds);
     let base = asked.server.filter(|_| settings.subject_from_server);
     Ok(Terms {

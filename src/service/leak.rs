@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::format::json::{self, Value};
 use crate::format::scan::{Candidate, CandidateKind, Patterns};
 use crate::format::{jwt, opaque};
@@ -189,14 +189,7 @@ impl Engine {
     }
 
     fn token_found(found: std::result::Result<TokenRecord, Outcome>) -> Result<Option<Token>> {
-        match found {
-            Ok(record) => Ok(Some(record.token)),
-            Err(Outcome::StoreUnavailable) => {
-                let message = "The store could not be asked for a value that was found, so the search ends. Try again.";
-                Err(Error::new(ErrorCode::StoreUnavailable, message))
-            }
-            Err(_) => Ok(None),
-        }
+        Ok(Self::record_found(found)?.map(|record| record.token))
     }
 
     /// The token that was brought over from another system with this value, which may have the punctuation of the text

@@ -1,10 +1,10 @@
 //! What ends tokens for now or for good, and what is tidied up after them.
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Actor, AuditSubject, Outcome, Token, TokenFilter, TokenSet};
+use crate::model::{Actor, AuditSubject, Token, TokenFilter, TokenSet};
 use crate::policy::{self, Operation};
 
-use super::Session;
+use super::{Engine, Session};
 use super::identity::MAXIMUM_PAGE;
 use super::token::known_form;
 use super::validate::MAXIMUM_VALUE_BYTES;
@@ -44,14 +44,8 @@ impl Session<'_> {
         if value.is_empty() || value.len() > MAXIMUM_VALUE_BYTES {
             return Ok(None);
         }
-        let record = match self.find_value(value, &self.keyring.current().digest(value)) {
-            Ok(record) => record,
-            Err(Outcome::StoreUnavailable) => {
-                let message = "The store could not be asked for the token, so nothing was revoked. Try again.";
-                return Err(Error::new(ErrorCode::StoreUnavailable, message));
-            }
-            Err(_) => return Ok(None),
-        };
+        let found = self.find_value(value, &self.keyring.current().digest(value));
+        let Some(record) = Engine::record_found(found)? else { return Ok(None) };
         let event = self.event(&Operation::TOKEN_REVOKE, AuditSubject::Token, record.token.id.to_string());
         self.store.revoke_token(&record.token.id, revocation, event).map(Some)
     }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Actor, AuditSubject, NewAuditEvent, Profile, RotationMode, RotationStage, Token, TokenId};
-use crate::policy::{self, Lifetime, Operation};
+use crate::model::{AuditSubject, NewAuditEvent, Profile, RotationMode, RotationStage, Token, TokenId};
+use crate::policy::{self, Acting, Lifetime, Operation};
 use crate::secret::Secret;
 use crate::store::{NewSuccessor, TokenRecord};
 
@@ -12,6 +12,7 @@ use super::cache::Known;
 use super::grant::Minting;
 use super::repeat::TRIES;
 use super::token::{known_form, no_such_token};
+use super::usage::by_bearer;
 use super::{Engine, Session};
 
 /// What to rotate, and how.
@@ -44,8 +45,9 @@ pub struct Rotation {
 impl Session<'_> {
     /// Gives a token a successor, durably before this returns: all that the token has, with a new id, value and life.
     ///
-    /// There is one successor at a time, whoever asks how often: `Conflict` when there is one that is not revoked, when
-    /// the token is not in use (revoked, expired, disabled), and when the key was used for another request.
+    /// There is one successor at a time, whoever asks how often: `Conflict` when there is one that is not revoked and did
+    /// not expire unused, when the token is not in use (revoked, expired, disabled), and when the key was used for another
+    /// request.
     /// `InvalidArgument` for times outside their limits, and for a time of grace where uses are counted. `NotFound`
     /// when there is no such token.
     pub fn rotate(&self, request: &RotationRequest) -> Result<Rotation> {
@@ -129,7 +131,7 @@ impl Session<'_> {
             policy::rotatable(&record.token, now_seconds)?;
             policy::check_who(&profile, &rules.rights(&record.identity.roles), &acting, &rules.roles)?;
             policy::retires_at(request.mode, &record.token, now_seconds)?;
-            let (mut successor, value) = self.successor_of(&record, &profile, request, now_seconds)?;
+            let (mut successor, value) = self.successor_of(&record, &profile, &acting, request, now_seconds)?;
             (successor.delivery, successor.idempotency) = (delivery, idempotency.clone());
             let event = self.event(&operation, AuditSubject::Token, id.to_string());
             tries += 1;
@@ -146,12 +148,13 @@ impl Session<'_> {
         &self,
         record: &TokenRecord,
         profile: &Profile,
+        acting: &Acting,
         request: &RotationRequest,
         now_seconds: i64,
     ) -> Result<(NewSuccessor, Secret)> {
         let token = &record.token;
         let ends_with = self.granting_token_ends_at(token)?;
-        let expires_at = policy::successor_expiry(profile, token, request.lifetime, ends_with, now_seconds)?;
+        let expires_at = policy::successor_expiry(profile, token, request.lifetime, ends_with, acting, now_seconds)?;
         let not_before = token.not_before.filter(|at| *at > now_seconds);
         let minted = self.mint_value(&Minting {
             id: None,
@@ -172,11 +175,8 @@ impl Session<'_> {
             value: minted.stored,
             created_at: now_seconds,
             expires_at,
-            warn_after: policy::warn_after(&profile.settings, begins_at, expires_at),
-            parent: match self.actor() {
-                Actor::Token { id, .. } => Some(id.clone()),
-                Actor::LocalOwner | Actor::Identity { .. } => None,
-            },
+            warn_after: policy::successor_warning(&profile.settings, token, begins_at, expires_at),
+            is_self_rotated: acting.token().is_some_and(|own| own.sequence == token.sequence),
             rotated_by: self.actor().name().to_owned(),
             delivery: None,
             idempotency: None,
@@ -206,7 +206,7 @@ impl Engine {
     /// Only where this says yes does the use count. Otherwise somebody else wrote it down, another value took its
     /// place, or the token was revoked meanwhile: look it up anew.
     pub(super) fn confirm_first_use(&self, known: &Known) -> Result<bool> {
-        let event = self.event_of_bearer("token.confirm", &known.token, NewAuditEvent::SUCCESS);
+        let event = by_bearer(Some(&known.token), "token.confirm", self.now_seconds());
         self.store.confirm_first_use(known.token.sequence, known.digest, event)
     }
 
@@ -215,21 +215,8 @@ impl Engine {
     pub(super) fn report_presented(&self, known: &Known) -> Result<bool> {
         let (event, outcome) =
             if known.token.is_decoy { ("token.decoy", "Unknown") } else { ("token.reuse", "Revoked") };
-        let event = self.event_of_bearer(event, &known.token, outcome);
+        let event = by_bearer(Some(&known.token), event, self.now_seconds());
+        let event = NewAuditEvent { outcome: outcome.to_owned(), ..event };
         self.store.report_presented(known.token.sequence, event)
-    }
-
-    /// An event of whoever bears the token's value, who acts as that token.
-    pub(super) fn event_of_bearer(&self, event: &str, token: &Token, outcome: &str) -> NewAuditEvent {
-        NewAuditEvent {
-            at: self.now_seconds(),
-            event: event.to_owned(),
-            actor: token.identity.clone(),
-            actor_kind: format!("token:{}", token.id),
-            subject_kind: AuditSubject::Token,
-            subject: Some(token.id.to_string()),
-            outcome: outcome.to_owned(),
-            detail: None,
-        }
     }
 }

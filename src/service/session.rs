@@ -192,7 +192,6 @@ impl Session<'_> {
             creator: record.creator_id,
             granted_by,
             organizations: &reach.organizations,
-            held: &rules.rights(&record.token.roles),
             owner_only: profile.settings.owner_only,
         };
         match policy::may_change(&acting, &facts, operation) {

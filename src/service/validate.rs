@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use crate::crypto::digest;
 use crate::crypto::foreign::ForeignDigest;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::format::{jwt, opaque};
-use crate::model::{NewAuditEvent, Outcome, RotationStage, TokenFormat, Verdict};
+use crate::model::{Outcome, RotationStage, TokenFormat, Verdict};
 use crate::policy::{self, AccessContext, Evidence, Gate};
 use crate::store::{StoredDigest, TokenRecord};
 
 use super::Engine;
 use super::cache::Known;
 use super::rules::Rules;
-use super::usage::Checked;
+use super::usage::{Checked, by_bearer};
 
 /// The most bytes that a token's value may have.
 pub(super) const MAXIMUM_VALUE_BYTES: usize = 8_192;
@@ -163,6 +163,19 @@ impl Engine {
         }
     }
 
+    /// What a search for a value came to, with none where there is no such token; `StoreUnavailable` when the store
+    /// could not be asked.
+    pub(super) fn record_found(found: std::result::Result<TokenRecord, Outcome>) -> Result<Option<TokenRecord>> {
+        match found {
+            Ok(record) => Ok(Some(record)),
+            Err(Outcome::StoreUnavailable) => {
+                let message = "The store could not be asked for the token of a value, so nothing was done. Try again.";
+                Err(Error::new(ErrorCode::StoreUnavailable, message))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
     /// As [`Engine::find_value`], for values in the forms of Tessera's own.
     fn find_own(&self, value: &[u8], current_digest: &[u8; 32]) -> std::result::Result<TokenRecord, Outcome> {
         if opaque::parse(value).is_some() {
@@ -244,7 +257,7 @@ impl Engine {
             return Ok(());
         }
         let to = StoredDigest { bytes: current_digest, pepper_id: Some(self.keyring.current().id()) };
-        let event = self.event_of_bearer("token.upgrade", &record.token, NewAuditEvent::SUCCESS);
+        let event = by_bearer(Some(&record.token), "token.upgrade", self.now_seconds());
         if self.store.upgrade_digest(record, to, event)? {
             (record.digest, record.salted_digest) = (Some(to), None);
         }

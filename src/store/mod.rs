@@ -210,8 +210,8 @@ pub struct NewSuccessor {
     pub expires_at: Option<i64>,
     /// From when on a check says that it is about to expire.
     pub warn_after: Option<i64>,
-    /// The token that rotates it, where that is another: it counts as what granted it, where nothing else does.
-    pub parent: Option<TokenId>,
+    /// Whether its predecessor acts itself: then it ends with that, as what that granted.
+    pub is_self_rotated: bool,
     /// Who has it rotated, as [`Revocation::by`].
     pub rotated_by: String,
     /// When its predecessor gives way; none: its value is handed to a vault first, and until it is delivered it cannot
@@ -530,10 +530,11 @@ pub trait Store: Send + Sync {
     fn renew_value(&self, id: &TokenId, value: NewValue, event: NewAuditEvent) -> Result<Option<Token>>;
     /// Inserts the successor of a token; gives that token and the successor.
     ///
-    /// There is one successor at a time: `Conflict` while another is there that is not revoked, or was prepared less
-    /// than [`NewSuccessor::PREPARED_SECONDS`] ago, unless under the same key for repeats. `Conflict` too when the token
-    /// cannot be rotated at all ([`crate::policy::rotatable`]), `NotFound` when it is not there, and `AlreadyExists`
-    /// about `idempotencyKey` when another request came first with it, so that [`Store::repeated`] is to be asked.
+    /// There is one successor at a time: `Conflict` while another is there that is not revoked and did not expire unused,
+    /// or was prepared less than [`NewSuccessor::PREPARED_SECONDS`] ago, unless under the same key for repeats. `Conflict`
+    /// too when the token cannot be rotated at all ([`crate::policy::rotatable`]), `NotFound` when it is not there, and
+    /// `AlreadyExists` about `idempotencyKey` when another request came first with it, so that [`Store::repeated`] is to
+    /// be asked.
     fn rotate_token(&self, successor: NewSuccessor, event: NewAuditEvent) -> Result<(Token, Token)>;
     /// Delivers a prepared successor: from now on it can be used, and its predecessor gives way as `mode` says. Gives
     /// the predecessor, the successor and whether anything changed: it may have been delivered before.
@@ -551,7 +552,7 @@ pub trait Store: Send + Sync {
     /// the token was revoked, and it is to be read anew.
     fn confirm_first_use(&self, sequence: i64, digest: Option<[u8; 32]>, event: NewAuditEvent) -> Result<bool>;
     /// Writes down, once, that a value was presented although it was retired or a decoy. A retired one whose profile
-    /// says `reuseRevokesFamily` takes with it all tokens of its line, before it and after it, and what they granted.
+    /// says `reuseRevokesFamily` takes with it all tokens of its family, before it and after it, and what they granted.
     /// Gives whether this was the first time.
     fn report_presented(&self, sequence: i64, event: NewAuditEvent) -> Result<bool>;
 

@@ -87,7 +87,7 @@ pub fn for_time(lifetime: Lifetime) -> Asked<'static> {
     Asked { lifetime, ..named() }
 }
 
-/// A token that speaks for `identity` and was granted by `creator`, with access to North, as Reader.
+/// A token that speaks for `identity` and was granted by `creator`, with access to North.
 pub fn with_facts<T>(identity: i64, creator: Option<i64>, ask: impl FnOnce(&TokenFacts<'_>) -> T) -> T {
     ask(&TokenFacts {
         sequence: 3,
@@ -95,7 +95,6 @@ pub fn with_facts<T>(identity: i64, creator: Option<i64>, ask: impl FnOnce(&Toke
         creator,
         granted_by: None,
         organizations: &Organizations::of(&list(&["North"])),
-        held: &rights(&["Reader"]),
         owner_only: false,
     })
 }

@@ -4,15 +4,17 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use serde_json::json;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{AuditSubject, NewAuditEvent, Revocation, RotationMode, RotationStage, Token, TokenId, TokenState};
+use crate::model::{
+    AuditSubject, NewAuditEvent, Outcome, Revocation, RotationMode, RotationStage, Token, TokenId, TokenState,
+};
 use crate::policy;
 use crate::store::{Idempotency, NewSuccessor, NewValue, Repeated};
 
 use super::tokens::{self, require};
 use super::{SqliteStore, audit, failure, lifecycle};
 
-/// Why a token was revoked whose line had a retired value presented.
-const REUSED: &str = "A value of the same line was presented although it was retired.";
+/// Why a token was revoked whose family had a retired value presented.
+const REUSED: &str = "A value of the same family was presented although it was retired.";
 
 pub(super) fn repeated(store: &SqliteStore, idempotency: &Idempotency, now_seconds: i64) -> Result<Option<Repeated>> {
     let remembered: Option<(i64, [u8; 32])> = store.read(|connection| {
@@ -104,7 +106,8 @@ pub(super) fn rotate(connection: &Connection, new: &NewSuccessor, event: &NewAud
     both(connection, &predecessor.id, sequence)
 }
 
-/// Refuses a second successor, and takes one away that does not count: it was never delivered, or it is revoked.
+/// Refuses a second successor, and takes one away that does not count: it was never delivered, it is revoked, or it
+/// expired before anybody used it, so that nobody ever will.
 fn make_way(connection: &Connection, predecessor: &Token, new: &NewSuccessor) -> Result<()> {
     let found: Option<(i64, i64)> = failure::context(
         connection.prepare_cached("SELECT sequence, created_at FROM token WHERE predecessor = ?1").and_then(
@@ -116,6 +119,8 @@ fn make_way(connection: &Connection, predecessor: &Token, new: &NewSuccessor) ->
     let Some((sequence, prepared_at)) = found else { return Ok(()) };
     let existing = failure::context(tokens::by_sequence(connection, sequence))?.map(|record| record.token);
     let Some(existing) = existing else { return Ok(()) };
+    let is_unused = existing.rotation_stage == Some(RotationStage::Waiting)
+        && policy::standing_outcome(&existing, new.created_at) == Outcome::Expired;
     let conflict = |message: String| Err(Error::new(ErrorCode::Conflict, message).about("id"));
     let sql = if existing.rotation_stage == Some(RotationStage::Prepared) {
         let is_stale = prepared_at <= new.created_at - NewSuccessor::PREPARED_SECONDS;
@@ -127,7 +132,7 @@ fn make_way(connection: &Connection, predecessor: &Token, new: &NewSuccessor) ->
             ));
         }
         "DELETE FROM token WHERE sequence = ?1"
-    } else if existing.state(new.created_at) == TokenState::Revoked {
+    } else if is_unused || existing.state(new.created_at) == TokenState::Revoked {
         "UPDATE token SET predecessor = NULL WHERE sequence = ?1"
     } else if is_same_request(connection, sequence, new)? {
         return Err(overtaken());
@@ -165,7 +170,6 @@ fn is_same_request(connection: &Connection, sequence: i64, new: &NewSuccessor) -
 /// Inserts the successor with all that its predecessor has; gives its sequence. Who granted the predecessor counts as
 /// who granted it: what bounds the one bounds the other, and what ends the one ends the other.
 fn insert(connection: &Connection, predecessor: &Token, new: &NewSuccessor) -> Result<i64> {
-    let parent = new.parent.as_ref().map(|id| require(connection, id).map(|token| token.sequence)).transpose()?;
     let stage = match new.delivery {
         None => Some(RotationStage::Prepared),
         Some(mode) => stage_of(mode),
@@ -179,8 +183,7 @@ fn insert(connection: &Connection, predecessor: &Token, new: &NewSuccessor) -> R
                                     format, profile_id, identity_id, name, name_key, remark, audiences, conditions,
                                     has_organization_list, created_by, creator_id, uses_left)
                  SELECT :id, :digest, :kind, :pepper, :sealed, :key, :now, :expires_at, :warn_after, :stage, :awaits,
-                        iif(not_before > :now, not_before, NULL), coalesce(parent, nullif(:parent, sequence)), sequence,
-                        :parent IS sequence,
+                        iif(not_before > :now, not_before, NULL), parent, sequence, :is_self_rotated,
                         coalesce(family, sequence), format, profile_id, identity_id, name, name_key, remark, audiences,
                         conditions, has_organization_list, created_by, creator_id, uses_left
                  FROM token WHERE sequence = :predecessor",
@@ -197,8 +200,8 @@ fn insert(connection: &Connection, predecessor: &Token, new: &NewSuccessor) -> R
                 ":expires_at": new.expires_at,
                 ":warn_after": new.warn_after,
                 ":stage": stage.map(RotationStage::name),
+                ":is_self_rotated": new.is_self_rotated,
                 ":awaits": new.idempotency.is_some() || stage == Some(RotationStage::Waiting),
-                ":parent": parent,
             })?;
         let sequence = connection.last_insert_rowid();
         for copy in [
