@@ -135,7 +135,7 @@ pub fn idempotency_key(text: &str) -> Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conditions, Revocation, RotationStage, TokenFormat, TokenId};
+    use crate::model::{Conditions, Revocation, Role, RotationStage, TokenFormat, TokenId};
     use crate::policy::{ADMINISTRATOR, ActingToken, Rights, Who};
 
     const NOW: i64 = 1_500;
@@ -257,7 +257,8 @@ mod tests {
             let acting = Acting { who, rights: roles, ..Acting::local_owner() };
             successor_expiry(&profile(|_| ()), &outlives, asked, Some(2_100), &acting, NOW)
         };
-        let administrator = || Rights::of(&[ADMINISTRATOR.to_owned()], &[]);
+        let role = Role { name: ADMINISTRATOR.to_owned(), includes: vec![], built_in: true };
+        let administrator = || Rights::of(&[ADMINISTRATOR.to_owned()], std::slice::from_ref(&role));
         assert_eq!(by(2, Rights::default(), None).unwrap(), Some(2_100));
         assert_eq!(by(2, Rights::default(), Some(Lifetime::Until(2_100))).unwrap(), Some(2_100));
         for more in [Lifetime::Until(2_101), Lifetime::Never] {
