@@ -378,7 +378,6 @@ mod tests {
             creator: Some(2),
             granted_by: None,
             organizations: &Organizations::none(),
-            held: &rights(&[]),
             owner_only: false,
         };
         let code = |acting: &Acting, operation: &Operation| {
