@@ -4,10 +4,10 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Actor, AuditSubject, Token, TokenFilter, TokenSet};
 use crate::policy::{self, Operation};
 
-use super::{Engine, Session};
 use super::identity::MAXIMUM_PAGE;
 use super::token::known_form;
 use super::validate::MAXIMUM_VALUE_BYTES;
+use super::{Engine, Session};
 
 /// What was tidied up.
 #[derive(Debug, Clone, PartialEq, Eq)]
