@@ -14,7 +14,9 @@ use tessera_native::crypto::digest;
 use tessera_native::error::{Error, ErrorCode};
 use tessera_native::format::key::{self, KeyKind};
 use tessera_native::format::transfer::TransferForm;
-use tessera_native::model::{Actor, AuditFilter, Conditions, JwtKind, Outcome, RotationMode, TokenFilter};
+use tessera_native::model::{
+    Actor, AuditFilter, Conditions, JwtKind, OrganizationMember, Outcome, RotationMode, TokenFilter, TokenSet,
+};
 use tessera_native::policy::{AccessContext, Lifetime};
 use tessera_native::secret::Secret;
 use tessera_native::service::{
@@ -598,6 +600,56 @@ fn a_creator_who_bounds_a_token_must_be_there() {
     let imported = import(&fixture, file.as_bytes(), &options).unwrap();
     assert_eq!(counts(&imported), (2, 0, 1));
     assert_eq!((imported.1[0].0, imported.1[0].1.subject()), (2, Some("createdBy")));
+}
+
+#[test]
+fn another_systems_value_in_the_wrong_place_is_neither_kept_nor_repeated() {
+    let (fixture, _) = legacy();
+    let asked = |creates_identities| {
+        let profile = Some("Legacy".to_owned());
+        ImportOptions { profile, passphrase: None, creates_identities, ..options(TransferForm::Csv) }
+    };
+    let owner = fixture.engine.owner();
+    let id = fixture.grant().token.id;
+    let (id, value) = (id.as_str(), "old_AbCd1234efGh");
+    let said = format!("see {value}.");
+    let tags = [value.to_owned()];
+    let before = dump(&fixture);
+    let member = OrganizationMember { identity: value.to_owned(), is_administrator: false };
+    let errors = [
+        owner.grant(&GrantRequest { identity: value.to_owned(), ..request() }).map(drop),
+        owner.grant(&GrantRequest { name: Some(value.to_owned()), ..request() }).map(drop),
+        owner.grant(&GrantRequest { tags: tags.to_vec(), ..request() }).map(drop),
+        owner.grant(&GrantRequest { remark: Some(said.clone()), ..request() }).map(drop),
+        owner.update_token(id, Some(&said), None).map(drop),
+        owner.update_token(id, None, Some(&tags)).map(drop),
+        owner.revoke_token(id, Some(&said)).map(drop),
+        owner.disable_token(id, Some(&said)).map(drop),
+        owner.create_identity(value, &[], None).map(drop),
+        owner.identity(value).map(drop),
+        owner.update_identity(value, None, None).map(drop),
+        owner.revoke_tokens(&TokenSet::Identity(value.to_owned()), None).map(drop),
+        owner.create_organization("Works", &[member]).map(drop),
+    ];
+    for error in errors.map(Result::unwrap_err) {
+        assert_eq!(error.code(), ErrorCode::InvalidArgument, "{error}");
+        assert!(!error.message().contains(value), "{error}");
+    }
+    assert_eq!(dump(&fixture), before);
+    // A line whose columns are mixed up, with a value that no profile knows as one too.
+    for (value, creates_identities) in [(value, true), (value, false), ("secret", false)] {
+        let file = format!(
+            "identity,roles,profile,createdBy,tags,value\n{value},,,,,old_1\nAdam,{value},,,,old_2\nAdam,,{value},,,old_3\n"
+        );
+        let imported = import(&fixture, file.as_bytes(), &asked(creates_identities)).unwrap();
+        assert_eq!(counts(&imported), (0, 0, 3));
+        assert!(imported.1.iter().all(|(_, error)| !error.message().contains(value)), "{:?}", imported.1);
+    }
+    let file = format!("identity,createdBy,tags,value\nAdam,{value},,old_4\nAdam,,{value},old_5\n");
+    let imported = import(&fixture, file.as_bytes(), &asked(false)).unwrap();
+    assert_eq!(counts(&imported), (0, 0, 2));
+    assert!(imported.1.iter().all(|(_, error)| !error.message().contains(value)), "{:?}", imported.1);
+    assert!(!dump(&fixture).contains(value));
 }
 
 #[test]

@@ -15,6 +15,9 @@ pub const MAXIMUM_TAG_CHARACTERS: usize = 64;
 /// The most roles of a token or an identity.
 pub const MAXIMUM_ROLES: usize = 64;
 
+/// The least characters behind its prefix that make a value of another system out of a text.
+const MINIMUM_FOREIGN_CHARACTERS: usize = 8;
+
 /// `text` as a name, under the rules of [`Name::parse`], and refused when it holds a token's value: a name is
 /// stored, shown and logged.
 pub fn name(text: &str, subject: &'static str) -> Result<Name> {
@@ -136,6 +139,23 @@ pub(super) fn refuse_value(text: &str, subject: &'static str) -> Result<()> {
     Ok(())
 }
 
+/// As [`refuse_value`], for a value of another system, all of which begin with `prefix`. A text with fewer than 8
+/// characters of a bearer token (RFC 6750 section 2.1) behind it is none: it could be guessed, and is rather a name.
+pub(crate) fn refuse_foreign_value(text: &str, prefix: &str, subject: &'static str) -> Result<()> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    let is_held = text.match_indices(prefix).any(|(place, _)| {
+        // The end of a longer word is no beginning of a value.
+        let begins = !text[..place].ends_with(|before: char| before.is_alphanumeric());
+        let behind = text.as_bytes()[place + prefix.len()..].iter().take_while(|byte| is_part(byte)).count();
+        begins && behind >= MINIMUM_FOREIGN_CHARACTERS
+    });
+    if is_held {
+        let message = "This text holds what a profile takes for a token's value, which must not be stored or shown.";
+        return Err(Error::argument(subject, message));
+    }
+    Ok(())
+}
+
 fn too_long(text: &str, maximum_characters: usize) -> bool {
     text.len() > maximum_characters * 4 || text.chars().count() > maximum_characters
 }
@@ -146,6 +166,18 @@ mod tests {
 
     fn tags(tags: &[String]) -> Result<Vec<String>> {
         tags_up_to(MAXIMUM_TAG_CHARACTERS as u32, tags, "tags")
+    }
+
+    #[test]
+    fn another_systems_value_is_refused_and_a_name_that_begins_alike_is_not() {
+        for held in ["ghp_AbCd1234", "see (ghp_AbCd1234)", "token=ghp_AbCd1234", "ghp_x ghp_a.b-c_d~e/"] {
+            let error = refuse_foreign_value(held, "ghp_", "remark").unwrap_err();
+            assert_eq!((error.code(), error.subject()), (ErrorCode::InvalidArgument, Some("remark")), "{held}");
+            assert!(!error.message().contains("ghp_"), "{held}");
+        }
+        for free in ["", "ghp_", "ghp_AbCd123", "xghp_AbCd1234", "ghp_one two three", "éghp_AbCd1234"] {
+            assert!(refuse_foreign_value(free, "ghp_", "remark").is_ok(), "{free}");
+        }
     }
 
     #[test]

@@ -46,4 +46,4 @@ pub use rotation::{
 pub use terms::{Asked, Grantee, Terms, check_tag_change, check_who, terms};
 pub use transfer::{Brought, brought};
 
-pub(crate) use grant::known_roles;
+pub(crate) use grant::{known_roles, refuse_foreign_value};

@@ -116,7 +116,9 @@ impl Session<'_> {
         // Before an identity that is not there is told from one that is.
         let permitted = policy::may_grant(&acting, &profile, found.as_ref().map(|identity| identity.id));
         self.note_denial(permitted, &Operation::TOKEN_GRANT, None)?;
+        self.refuse_foreign_identity(&name, "identity")?;
         let identity = found.ok_or_else(|| no_such_identity(name.as_str()))?;
+        rules.refuse_foreign_in(request.name.as_deref(), &request.tags, request.remark.as_deref())?;
         Ok((rules, profile, acting, identity))
     }
 

@@ -17,8 +17,9 @@ impl Session<'_> {
     /// `AlreadyExists` when the name is taken (names compare without regard to case), `NotFound` when a role
     /// is missing.
     pub fn create_identity(&self, name: &str, roles: &[String], password: Option<&[u8]>) -> Result<Identity> {
-        self.permit(&Operation::IDENTITY_CREATE)?;
+        let (rules, _) = self.permit(&Operation::IDENTITY_CREATE)?;
         let name = policy::identity_name(name, "name")?;
+        rules.refuse_foreign(name.as_str(), "name")?;
         let roles = policy::known_roles(roles, &self.store.roles()?)?;
         let password_hash = password.map(password::hash).transpose()?;
         let event = self.event(&Operation::IDENTITY_CREATE, AuditSubject::Identity, name.as_str().to_owned());
@@ -51,6 +52,7 @@ impl Session<'_> {
     ) -> Result<Identity> {
         self.permit(&Operation::IDENTITY_UPDATE)?;
         let name = policy::name(name, "name")?;
+        self.refuse_foreign_identity(&name, "name")?;
         let roles = match roles {
             Some(roles) => Some(policy::known_roles(roles, &self.store.roles()?)?),
             None => None,
@@ -100,13 +102,25 @@ impl Engine {
         }
     }
 
+    /// Refuses a name that holds a value of another system, unless it is an identity's: an error that says that there is
+    /// none would repeat it.
+    pub(super) fn refuse_foreign_identity(&self, name: &Name, subject: &'static str) -> Result<()> {
+        match self.rules()?.refuse_foreign(name.as_str(), subject) {
+            Err(refused) if self.store.identity(name)?.is_none() => Err(refused),
+            _ => Ok(()),
+        }
+    }
+
     /// The identity of this name, which the argument `subject` gave.
     pub(super) fn named_identity(&self, name: &str, subject: &'static str) -> Result<Identity> {
         let name = policy::name(name, subject)?;
         match self.store.identity(&name)? {
             Some((identity, _)) => Ok(identity),
-            None => Err(Error::new(ErrorCode::NotFound, format!("There is no identity named {}.", name.as_str()))
-                .about(subject)),
+            None => {
+                self.refuse_foreign_identity(&name, subject)?;
+                let message = format!("There is no identity named {}.", name.as_str());
+                Err(Error::new(ErrorCode::NotFound, message).about(subject))
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::crypto::{digest, random};
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::jwt::is_key_id;
 use crate::model::{Algorithm, AuditSubject, NewAuditEvent, SigningKey, fold_name};
-use crate::policy::{self, Operation};
+use crate::policy::Operation;
 use crate::secret::Secret;
 use crate::store::{KeyRecord, NewKey};
 
@@ -111,7 +111,7 @@ impl Session<'_> {
     /// returns. Gives the key, and whether this call changed it.
     pub fn revoke_key(&self, key_id: &str, reason: Option<&str>) -> Result<(SigningKey, bool)> {
         self.permit(&Operation::KEY_REVOKE)?;
-        let reason = policy::reason(reason)?.unwrap_or_else(|| "The signing key was revoked.".to_owned());
+        let reason = self.reason(reason)?.unwrap_or_else(|| "The signing key was revoked.".to_owned());
         let key_id = known_form(key_id)?;
         let event = self.event(&Operation::KEY_REVOKE, AuditSubject::Key, key_id.to_owned());
         self.store.revoke_key(key_id, self.revocation(Some(reason)), event)

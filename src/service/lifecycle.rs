@@ -28,7 +28,7 @@ impl Session<'_> {
     ///
     /// Gives the token, and whether this call changed anything: a second revocation changes nothing.
     pub fn revoke_token(&self, id: &str, reason: Option<&str>) -> Result<(Token, bool)> {
-        let revocation = self.revocation(policy::reason(reason)?);
+        let revocation = self.revocation(self.reason(reason)?);
         let id = known_form(id)?;
         self.permitted_token(&id, &Operation::TOKEN_REVOKE)?;
         let event = self.event(&Operation::TOKEN_REVOKE, AuditSubject::Token, id.to_string());
@@ -40,7 +40,7 @@ impl Session<'_> {
     /// Whoever has a token's value may end it. Gives none when there is no such token, which is told as fast as when
     /// there is.
     pub fn revoke_by_value(&self, value: &[u8], reason: Option<&str>) -> Result<Option<(Token, bool)>> {
-        let revocation = self.revocation(policy::reason(reason)?);
+        let revocation = self.revocation(self.reason(reason)?);
         if value.is_empty() || value.len() > MAXIMUM_VALUE_BYTES {
             return Ok(None);
         }
@@ -61,7 +61,7 @@ impl Session<'_> {
     /// organisation that is not there, `NotPermitted` for a set that this actor may not revoke.
     pub fn revoke_tokens(&self, set: &TokenSet, reason: Option<&str>) -> Result<u64> {
         let (_, acting) = self.permit(&Operation::TOKEN_REVOKE)?;
-        let revocation = self.revocation(policy::reason(reason)?);
+        let revocation = self.revocation(self.reason(reason)?);
         let (subject_kind, subject) = match set {
             TokenSet::Identity(name) => (AuditSubject::Identity, Some(policy::name(name, "identity")?)),
             TokenSet::Profile(name) => (AuditSubject::Profile, Some(policy::name(name, "profile")?)),
@@ -94,6 +94,9 @@ impl Session<'_> {
                 }
             }
         }
+        if let TokenSet::Identity(name) = set {
+            self.refuse_foreign_identity(&policy::name(name, "identity")?, "identity")?;
+        }
         let event = self.event(&Operation::TOKEN_REVOKE, subject_kind, subject);
         self.store.revoke_set(set, revocation, event)
     }
@@ -120,7 +123,7 @@ impl Session<'_> {
     ///
     /// What it granted stays as it is. Gives the token, and whether this call changed it.
     pub fn disable_token(&self, id: &str, reason: Option<&str>) -> Result<(Token, bool)> {
-        let disabled = self.revocation(policy::reason(reason)?);
+        let disabled = self.revocation(self.reason(reason)?);
         let id = known_form(id)?;
         self.permitted_token(&id, &Operation::TOKEN_DISABLE)?;
         let event = self.event(&Operation::TOKEN_DISABLE, AuditSubject::Token, id.to_string());

@@ -5,8 +5,8 @@ use crate::model::{AuditSubject, Organization, OrganizationMember};
 use crate::policy::{self, Operation};
 use crate::store::OrganizationFilter;
 
-use super::Session;
 use super::identity::{bounded_page, bounded_pattern};
+use super::{Engine, Session};
 
 /// The most members that one call gives an organisation.
 const MAXIMUM_MEMBERS: usize = 10_000;
@@ -34,7 +34,7 @@ impl Session<'_> {
     pub fn create_organization(&self, name: &str, members: &[OrganizationMember]) -> Result<Organization> {
         self.permit(&Operation::ORGANIZATION_CREATE)?;
         let name = policy::role_name(name, "name")?;
-        bounded(members)?;
+        self.check_members(members)?;
         let event = self.event(&Operation::ORGANIZATION_CREATE, AuditSubject::Organization, name.as_str().to_owned());
         self.store.insert_organization(&name, members.to_vec(), self.now_seconds(), event)
     }
@@ -43,7 +43,7 @@ impl Session<'_> {
     pub fn update_organization(&self, name: &str, members: &[OrganizationMember]) -> Result<Organization> {
         self.permit(&Operation::ORGANIZATION_UPDATE)?;
         let name = policy::role_name(name, "name")?;
-        bounded(members)?;
+        self.check_members(members)?;
         let event = self.event(&Operation::ORGANIZATION_UPDATE, AuditSubject::Organization, name.as_str().to_owned());
         self.store.update_organization(name.as_str(), members.to_vec(), event)
     }
@@ -58,9 +58,13 @@ impl Session<'_> {
     }
 }
 
-fn bounded(members: &[OrganizationMember]) -> Result<()> {
-    if members.len() > MAXIMUM_MEMBERS {
-        return Err(Error::argument("members", "One call gives an organization at most 10,000 members."));
+impl Engine {
+    fn check_members(&self, members: &[OrganizationMember]) -> Result<()> {
+        if members.len() > MAXIMUM_MEMBERS {
+            return Err(Error::argument("members", "One call gives an organization at most 10,000 members."));
+        }
+        members
+            .iter()
+            .try_for_each(|member| self.refuse_foreign_identity(&policy::name(&member.identity, "members")?, "members"))
     }
-    members.iter().try_for_each(|member| policy::name(&member.identity, "members").map(|_| ()))
 }

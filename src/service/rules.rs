@@ -52,6 +52,19 @@ impl Rules {
         prefixes.into_iter().cloned().collect()
     }
 
+    /// Refuses text that holds a value as a profile has foreign ones, which someone has mixed up with it.
+    pub(super) fn refuse_foreign(&self, text: &str, subject: &'static str) -> Result<()> {
+        let mut prefixes = self.foreign.iter().filter_map(|profile| profile.settings.foreign_prefix.as_deref());
+        prefixes.try_for_each(|prefix| policy::refuse_foreign_value(text, prefix, subject))
+    }
+
+    /// As [`Rules::refuse_foreign`], for all that is free to choose of a token.
+    pub(super) fn refuse_foreign_in(&self, name: Option<&str>, tags: &[String], remark: Option<&str>) -> Result<()> {
+        name.map_or(Ok(()), |name| self.refuse_foreign(name, "name"))?;
+        tags.iter().try_for_each(|tag| self.refuse_foreign(tag, "tags"))?;
+        remark.map_or(Ok(()), |remark| self.refuse_foreign(remark, "remark"))
+    }
+
     /// The prefixes of opaque values that the profiles have, each once.
     pub(super) fn prefixes(&self) -> Vec<String> {
         let prefixes: BTreeSet<&String> = self.profiles.values().map(|profile| &profile.settings.prefix).collect();

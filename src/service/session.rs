@@ -221,6 +221,13 @@ impl Session<'_> {
         }
     }
 
+    /// `text` as a reason, under the rules of [`policy::reason`]; refuses one that holds a value of another system.
+    pub(super) fn reason(&self, text: Option<&str>) -> Result<Option<String>> {
+        let reason = policy::reason(text)?;
+        reason.as_deref().map_or(Ok(()), |reason| self.rules()?.refuse_foreign(reason, "reason"))?;
+        Ok(reason)
+    }
+
     /// A revocation by this actor, now.
     pub(super) fn revocation(&self, reason: Option<String>) -> Revocation {
         Revocation { at: self.now_seconds(), by: self.actor.name().to_owned(), reason }

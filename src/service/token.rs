@@ -32,7 +32,9 @@ impl Session<'_> {
     pub fn update_token(&self, id: &str, new_remark: Option<&str>, tags: Option<&[String]>) -> Result<Token> {
         let id = known_form(id)?;
         let record = self.permitted_token(&id, &Operation::TOKEN_UPDATE)?;
-        let profile = self.rules()?.profile(&record.token.profile, "profile")?;
+        let rules = self.rules()?;
+        let profile = rules.profile(&record.token.profile, "profile")?;
+        rules.refuse_foreign_in(None, tags.unwrap_or_default(), new_remark)?;
         let change = TokenChange {
             remark: new_remark.map(|text| policy::remark(Some(text))).transpose()?,
             tags: tags.map(|tags| policy::check_tag_change(&profile, tags)).transpose()?,

@@ -31,7 +31,8 @@ use crate::format::transfer::{
     Credential, TransferForm, TransferHeader, TransferReader, TransferRecord, TransferWriter,
 };
 use crate::model::{
-    Actor, AuditSubject, BoundedBy, CreatorRemoved, Outcome, Profile, Revocation, TokenFilter, TokenFormat, TokenId,
+    Actor, AuditSubject, BoundedBy, CreatorRemoved, Name, Outcome, Profile, Revocation, TokenFilter, TokenFormat,
+    TokenId,
 };
 use crate::policy::{self, Operation};
 use crate::secret::Secret;
@@ -415,6 +416,15 @@ impl<'a> Batch<'a> {
             &self.rules.roles,
             self.now_seconds,
         )?;
+        let rules = &self.rules;
+        rules.refuse_foreign_in(brought.name.as_ref().map(Name::as_str), &brought.tags, brought.remark.as_deref())?;
+        for (name, subject) in
+            [(Some(brought.identity.as_str()), "identity"), (brought.created_by.as_deref(), "createdBy")]
+        {
+            if let Some(name) = name {
+                self.session.refuse_foreign_identity(&policy::name(name, subject)?, subject)?;
+            }
+        }
         let organizations = record.organizations.map(|names| self.known_organizations(names)).transpose()?;
         let creator = match &brought.created_by {
             Some(name) if name != Actor::LOCAL_OWNER => Some(policy::name(name, "createdBy")?),
@@ -657,7 +667,7 @@ impl<'a> Batch<'a> {
                 },
             };
             counts.bad += 1;
-            let wish = observe(ImportEvent::BadLine(BadLine { line, error }));
+            let wish = observe(ImportEvent::BadLine(BadLine { line, error: unnamed(error) }));
             if wish.is_break() || self.options.stops_at_bad_line {
                 return Ok(ControlFlow::Break(()));
             }
@@ -671,6 +681,21 @@ impl Engine {
     fn active_key_of_profile(&self, profile: &str) -> Result<Option<Arc<ReadyKey>>> {
         Ok(key::of_profile(&self.ready_keys()?, profile, None))
     }
+}
+
+/// An error of a line without the name that stands there: in a file whose columns were mixed up that is a value.
+fn unnamed(error: Error) -> Error {
+    let (subject, message) = match (error.code(), error.subject()) {
+        (ErrorCode::NotFound, Some("identity")) => {
+            ("identity", "There is no identity of this name. Create it, or have the import create identities.")
+        }
+        (ErrorCode::NotFound, Some("createdBy")) => ("createdBy", "There is no identity of this name. Create it."),
+        (ErrorCode::NotFound, Some("profile")) => ("profile", "There is no profile of this name."),
+        (ErrorCode::NotFound, Some("role")) => ("role", "One of these names is no role's."),
+        (ErrorCode::NotFound, Some("organizations")) => ("organizations", "One of these names is no organization's."),
+        _ => return error,
+    };
+    Error::new(ErrorCode::NotFound, message).about(subject)
 }
 
 fn not_recognised(profile: &Profile) -> Error {
