@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use support::{check, open_at, request};
 use tessera_native::clock::FixedClock;
+use tessera_native::error::ErrorCode;
 use tessera_native::model::Outcome;
 use tessera_native::service::{Engine, OpenOptions};
 
@@ -125,4 +126,20 @@ fn process_that_is_killed() {
             writeln!(out, "acknowledged revoked {value}").unwrap();
         }
     }
+}
+
+/// What another process has made at the moment between its key and its first commit.
+#[test]
+fn a_store_in_the_making_is_opened_and_an_empty_database_is_not() {
+    let fixture = support::fixture();
+    let folder = support::folder();
+    let path = folder.path().join("tokens.db");
+    let empty = rusqlite::Connection::open(&path).unwrap();
+    empty.pragma_update(None, "journal_mode", "wal").unwrap();
+    drop(empty);
+    let open = |create| Engine::open(OpenOptions { path: path.clone(), create, ..OpenOptions::default() });
+    assert_eq!(open(true).map(drop).unwrap_err().code(), ErrorCode::StoreForeign, "it has no key, so it is not ours");
+    std::fs::copy(fixture.folder.path().join("tokens.db.key"), folder.path().join("tokens.db.key")).unwrap();
+    assert_eq!(open(false).map(drop).unwrap_err().code(), ErrorCode::StoreForeign);
+    assert!(open(true).unwrap().owner().problems().unwrap().is_empty());
 }

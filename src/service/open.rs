@@ -1,6 +1,6 @@
 //! Opening a store: its file, its key, its facts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,15 +64,21 @@ impl Engine {
         }
         // A key that the caller brings is read before anything is made.
         let brought = key_file::brought(options.key.as_ref())?;
-        let (store, keyring) = if new {
-            let path = SqliteStore::locate(&options.path)?;
-            let keyring = brought.map_or_else(|| key_file::find_or_make(&path), Ok)?;
-            (SqliteStore::open(&path, true)?, keyring)
-        } else {
-            // A store that exists is opened first, so that a file which is none is told from one without its key.
-            let store = SqliteStore::open(&options.path, false)?;
-            let keyring = brought.map_or_else(|| key_file::find(store.path()), Ok)?;
-            (store, keyring)
+        // A store that exists is opened first, so that a file which is none is told from one without its key.
+        let existing = if new { None } else { Some(SqliteStore::open(&options.path, false)) };
+        let (store, keyring) = match existing {
+            Some(Ok(store)) => {
+                let keyring = brought.map_or_else(|| key_file::find(store.path()), Ok)?;
+                (store, keyring)
+            }
+            Some(Err(error)) if !(options.create && is_in_the_making(&error, &options.path, brought.is_some())) => {
+                return Err(error);
+            }
+            _ => {
+                let path = SqliteStore::locate(&options.path)?;
+                let keyring = brought.map_or_else(|| key_file::find_or_make(&path), Ok)?;
+                (SqliteStore::open(&path, true)?, keyring)
+            }
         };
         let path = store.path().to_owned();
         let store: Arc<dyn Store> = store;
@@ -117,6 +123,13 @@ impl Engine {
 }
 
 /// Makes sure that the key is this store's: its wrapping key, and every pepper that the store has used. A pepper that
+/// Whether the file that could not be opened may be one that another process is making at this moment: that is nothing
+/// yet, and has its key.
+fn is_in_the_making(error: &Error, path: &Path, has_key: bool) -> bool {
+    error.code() == ErrorCode::StoreForeign
+        && (has_key || SqliteStore::locate(path).is_ok_and(|path| key_file::is_there(&path)))
+}
+
 /// the key has and the store has not is a new one, for the digests to come.
 fn recognise(keyring: &Keyring, store: &dyn Store, facts: &StoreFacts, now_seconds: i64) -> Result<()> {
     let wrong = |message| Error::new(ErrorCode::StoreWrongKey, message).about("key");
