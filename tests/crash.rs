@@ -128,18 +128,24 @@ fn process_that_is_killed() {
     }
 }
 
-/// What another process has made at the moment between its key and its first commit.
+/// What another process has made at the moment before its first commit.
 #[test]
-fn a_store_in_the_making_is_opened_and_an_empty_database_is_not() {
+fn a_store_in_the_making_is_waited_for_and_an_empty_database_is_not_taken() {
     let fixture = support::fixture();
     let folder = support::folder();
     let path = folder.path().join("tokens.db");
     let empty = rusqlite::Connection::open(&path).unwrap();
     empty.pragma_update(None, "journal_mode", "wal").unwrap();
     drop(empty);
-    let open = |create| Engine::open(OpenOptions { path: path.clone(), create, ..OpenOptions::default() });
-    assert_eq!(open(true).map(drop).unwrap_err().code(), ErrorCode::StoreForeign, "it has no key, so it is not ours");
     std::fs::copy(fixture.folder.path().join("tokens.db.key"), folder.path().join("tokens.db.key")).unwrap();
+    let open = |create| Engine::open(OpenOptions { path: path.clone(), create, ..OpenOptions::default() });
     assert_eq!(open(false).map(drop).unwrap_err().code(), ErrorCode::StoreForeign);
-    assert!(open(true).unwrap().owner().problems().unwrap().is_empty());
+    assert_eq!(open(true).map(drop).unwrap_err().code(), ErrorCode::StoreForeign, "nobody makes a store of it");
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| open(true));
+        let made = folder.path().join("made.db");
+        fixture.engine.owner().backup(&made).unwrap();
+        std::fs::rename(made, &path).unwrap();
+        assert!(opening.join().unwrap().unwrap().owner().problems().unwrap().is_empty());
+    });
 }

@@ -48,11 +48,6 @@ pub(super) fn find_or_make(path: &Path) -> Result<Keyring> {
     }
 }
 
-/// Whether the store at `path` has a key beside it.
-pub(super) fn is_there(path: &Path) -> bool {
-    path_of(path).is_file()
-}
-
 /// Whose a key file may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {

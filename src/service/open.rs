@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -65,20 +65,14 @@ impl Engine {
         // A key that the caller brings is read before anything is made.
         let brought = key_file::brought(options.key.as_ref())?;
         // A store that exists is opened first, so that a file which is none is told from one without its key.
-        let existing = if new { None } else { Some(SqliteStore::open(&options.path, false)) };
-        let (store, keyring) = match existing {
-            Some(Ok(store)) => {
-                let keyring = brought.map_or_else(|| key_file::find(store.path()), Ok)?;
-                (store, keyring)
-            }
-            Some(Err(error)) if !(options.create && is_in_the_making(&error, &options.path, brought.is_some())) => {
-                return Err(error);
-            }
-            _ => {
-                let path = SqliteStore::locate(&options.path)?;
-                let keyring = brought.map_or_else(|| key_file::find_or_make(&path), Ok)?;
-                (SqliteStore::open(&path, true)?, keyring)
-            }
+        let (store, keyring) = if new {
+            let path = SqliteStore::locate(&options.path)?;
+            let keyring = brought.map_or_else(|| key_file::find_or_make(&path), Ok)?;
+            (SqliteStore::open(&path, true)?, keyring)
+        } else {
+            let store = open_when_made(&options.path, options.create)?;
+            let keyring = brought.map_or_else(|| key_file::find(store.path()), Ok)?;
+            (store, keyring)
         };
         let path = store.path().to_owned();
         let store: Arc<dyn Store> = store;
@@ -123,11 +117,26 @@ impl Engine {
 }
 
 /// Makes sure that the key is this store's: its wrapping key, and every pepper that the store has used. A pepper that
-/// Whether the file that could not be opened may be one that another process is making at this moment: that is nothing
-/// yet, and has its key.
-fn is_in_the_making(error: &Error, path: &Path, has_key: bool) -> bool {
-    error.code() == ErrorCode::StoreForeign
-        && (has_key || SqliteStore::locate(path).is_ok_and(|path| key_file::is_there(&path)))
+/// How long another process may take from a store's first page to its first commit.
+const MAKING_TIME: Duration = Duration::from_secs(5);
+
+/// Opens a store that exists. With `create`, one that another process is making at this moment is waited for: until its
+/// first commit it cannot be told from an empty database of another program.
+fn open_when_made(path: &Path, create: bool) -> Result<Arc<SqliteStore>> {
+    let end = Instant::now() + MAKING_TIME;
+    loop {
+        match SqliteStore::open(path, false) {
+            Err(error)
+                if create
+                    && error.code() == ErrorCode::StoreForeign
+                    && SqliteStore::is_empty(path)
+                    && Instant::now() < end =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// the key has and the store has not is a new one, for the digests to come.

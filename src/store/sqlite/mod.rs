@@ -142,6 +142,13 @@ impl SqliteStore {
         file::find_or_create(path, true).map(|(path, _)| path)
     }
 
+    /// Whether the file is a database in which nothing is yet.
+    pub(crate) fn is_empty(path: &Path) -> bool {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = failure::context(Connection::open_with_flags(path, flags));
+        opened.and_then(|connection| schema::kind(&connection)).is_ok_and(|kind| kind == FileKind::Empty)
+    }
+
     /// The full path of the file.
     pub fn path(&self) -> &Path {
         &self.path
