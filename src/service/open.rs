@@ -116,7 +116,6 @@ impl Engine {
     }
 }
 
-/// Makes sure that the key is this store's: its wrapping key, and every pepper that the store has used. A pepper that
 /// How long another process may take from a store's first page to its first commit.
 const MAKING_TIME: Duration = Duration::from_secs(5);
 
@@ -139,6 +138,7 @@ fn open_when_made(path: &Path, create: bool) -> Result<Arc<SqliteStore>> {
     }
 }
 
+/// Makes sure that the key is this store's: its wrapping key, and every pepper that the store has used. A pepper that
 /// the key has and the store has not is a new one, for the digests to come.
 fn recognise(keyring: &Keyring, store: &dyn Store, facts: &StoreFacts, now_seconds: i64) -> Result<()> {
     let wrong = |message| Error::new(ErrorCode::StoreWrongKey, message).about("key");
