@@ -256,6 +256,8 @@ pub struct TokenFacts<'a> {
     pub organizations: &'a Organizations,
     /// Whether its profile lets nobody but its identity be granted its tokens.
     pub owner_only: bool,
+    /// Who switched it off, where that was somebody else than the one who acts.
+    pub disabled_by_another: Option<&'a str>,
 }
 
 /// Whether `acting` may see the token: it is its own, or it administers an organisation that the token has access to,
@@ -271,7 +273,9 @@ pub fn may_see(acting: &Acting, token: &TokenFacts<'_>) -> bool {
 /// - a rotation, which gives out a value, by a token that is not the one it is about and did not grant that, whatever
 ///   its roles: another's value could be used where its own cannot, for longer, or more often;
 /// - a rotation by anyone else than the identity that the token speaks for, and an Administrator, or, where its profile is
-///   for owners only, than that identity.
+///   for owners only, than that identity;
+/// - to switch it on again, where somebody else switched it off, to anyone but an Administrator; a token may do so only
+///   with what it granted.
 pub fn may_change(acting: &Acting, token: &TokenFacts<'_>, operation: &Operation) -> Result<()> {
     permitted(acting, operation)?;
     if !may_see(acting, token) {
@@ -296,6 +300,14 @@ pub fn may_change(acting: &Acting, token: &TokenFacts<'_>, operation: &Operation
             acting.token().is_none_or(|own| own.sequence == token.sequence || token.granted_by == Some(own.sequence));
         if !wins_nothing {
             return refused("A token may rotate itself and the tokens that it granted, and no other.");
+        }
+    }
+    if *operation == Operation::TOKEN_ENABLE && !acting.is_administrator() {
+        if let Some(by) = token.disabled_by_another {
+            return refused(format!("{by} switched this token off. Ask them, or an Administrator."));
+        }
+        if acting.token().is_some_and(|own| token.granted_by != Some(own.sequence)) {
+            return refused("A token may switch on the tokens that it granted, and no other.");
         }
     }
     Ok(())
@@ -379,6 +391,7 @@ mod tests {
             granted_by: None,
             organizations: &Organizations::none(),
             owner_only: false,
+            disabled_by_another: None,
         };
         let code = |acting: &Acting, operation: &Operation| {
             may_change(acting, &facts, operation).map_err(|error| error.code())
@@ -389,6 +402,32 @@ mod tests {
         assert_eq!(code(&creator, &Operation::TOKEN_ROTATE), Err(ErrorCode::NotPermitted));
         assert_eq!(code(&identity(2, &["Administrator"]), &Operation::TOKEN_ROTATE), Ok(()));
         assert_eq!(code(&identity(1, &["Reader"]), &Operation::TOKEN_ROTATE), Ok(()));
+    }
+
+    #[test]
+    fn what_somebody_else_switched_off_stays_off() {
+        let organizations = Organizations::none();
+        let facts = |disabled_by_another, granted_by| TokenFacts {
+            sequence: 7,
+            identity: 1,
+            creator: Some(1),
+            granted_by,
+            organizations: &organizations,
+            owner_only: false,
+            disabled_by_another,
+        };
+        let may = |acting: &Acting, by, granted_by| {
+            may_change(acting, &facts(by, granted_by), &Operation::TOKEN_ENABLE).is_ok()
+        };
+        let acting_token =
+            |sequence| token(ActingToken { sequence, identity: 1, ..ActingToken::default() }, &["Reader"]);
+        assert!(may(&identity(1, &["Reader"]), None, None));
+        assert!(!may(&identity(1, &["Reader"]), Some("Eve"), None));
+        assert!(may(&identity(2, &["Administrator"]), Some("Eve"), None));
+        assert!(may(&Acting::local_owner(), Some("Eve"), None));
+        assert!(may(&acting_token(3), None, Some(3)));
+        assert!(!may(&acting_token(3), Some("Eve"), Some(3)));
+        assert!(!may(&acting_token(3), None, Some(4)) && !may(&acting_token(3), None, None));
     }
 
     #[test]
@@ -470,6 +509,7 @@ mod tests {
             granted_by: None,
             organizations: &Organizations::none(),
             owner_only: false,
+            disabled_by_another: None,
         };
         let error = may_change(&identity(2, &["Operator"]), &facts, &Operation::TOKEN_REVOKE).unwrap_err();
         assert_eq!((error.code(), error.message()), (ErrorCode::NotFound, "There is no such token."));
@@ -495,6 +535,7 @@ mod tests {
                 granted_by,
                 organizations: &Organizations::none(),
                 owner_only: false,
+                disabled_by_another: None,
             };
             may_change(&token(own.clone(), roles), &facts, &Operation::TOKEN_ROTATE).is_ok()
         };

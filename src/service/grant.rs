@@ -210,12 +210,8 @@ impl Session<'_> {
     fn passed_on(&self, asked: Conditions, audiences: Vec<String>) -> Result<(Conditions, Vec<String>)> {
         let Actor::Token { id, .. } = self.actor() else { return Ok((asked, audiences)) };
         let own = self.store.token_by_id(id)?.ok_or_else(|| super::token::no_such_token(id))?;
-        if own.token.uses_left.is_some() || own.conditions.rate_limit.is_some() {
-            let message =
-                "The uses of the token that acts are counted, so it grants no other: there would be more of them.";
-            return Err(Error::new(ErrorCode::NotPermitted, message).about("uses"));
-        }
-        let conditions = policy::condition::within(&own.conditions, &asked)?;
+        let own_conditions = Conditions { uses: own.token.uses_left.map(i64::cast_unsigned), ..own.conditions };
+        let conditions = policy::condition::within(&own_conditions, &asked)?;
         let audiences = policy::condition::list_within(&own.token.audiences, &audiences, "audiences")?;
         Ok((conditions, audiences))
     }

@@ -186,6 +186,7 @@ impl Session<'_> {
             Some(parent) => self.store.token_by_id(parent)?.map(|parent| parent.token.sequence),
             None => None,
         };
+        let disabled_by = record.token.disabled.as_ref().map(|disabled| disabled.by.as_str());
         let facts = TokenFacts {
             sequence: record.token.sequence,
             identity: record.identity_id,
@@ -193,6 +194,7 @@ impl Session<'_> {
             granted_by,
             organizations: &reach.organizations,
             owner_only: profile.settings.owner_only,
+            disabled_by_another: disabled_by.filter(|by| *by != self.actor.name()),
         };
         match policy::may_change(&acting, &facts, operation) {
             // In the very words of one that is not there.

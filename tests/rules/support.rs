@@ -96,6 +96,7 @@ pub fn with_facts<T>(identity: i64, creator: Option<i64>, ask: impl FnOnce(&Toke
         granted_by: None,
         organizations: &Organizations::of(&list(&["North"])),
         owner_only: false,
+        disabled_by_another: None,
     })
 }
 

@@ -5,16 +5,21 @@ use ipnet::IpNet;
 use super::address::{networks, texts};
 use super::{Compiled, check};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Conditions, RateLimit};
+use crate::model::Conditions;
 
 /// The conditions of a token that a token with `own` grants, when `asked` are asked for, so that the new one admits
 /// nothing that the other does not: what is not asked for is as in `own`, and what is must lie within it. Denied
-/// addresses and required roles of both hold. Both are in the normal form of [`check`], with the uses that are left
-/// as the uses of `own`.
+/// addresses and required roles of both hold. Both are in the normal form of [`check`].
 ///
-/// Refuses what lies beyond with [`ErrorCode::NotPermitted`] about the member's JSON name, and lists that grow over
-/// their limits as [`check`] does.
+/// Refuses what lies beyond with [`ErrorCode::NotPermitted`] about the member's JSON name, lists that grow over their
+/// limits as [`check`] does, and anything where the uses of `own` are counted or limited, with `NotPermitted` about
+/// `uses`: what it grants would be used beside it.
 pub fn within(own: &Conditions, asked: &Conditions) -> Result<Conditions> {
+    if own.uses.is_some() || own.rate_limit.is_some() {
+        let message =
+            "The uses of the token that acts are counted, so it grants no other: there would be more of them.";
+        return Err(Error::new(ErrorCode::NotPermitted, message).about("uses"));
+    }
     // Taken apart, so that a member that is added is not forgotten.
     let Conditions {
         subject,
@@ -30,7 +35,6 @@ pub fn within(own: &Conditions, asked: &Conditions) -> Result<Conditions> {
     let compiled = Compiled::new(own)?;
     let is_below = |uri: &String| compiled.admits_path(Some(uri));
     let is_from = |domain: &String| compiled.admits_referrer(Some(&format!("https://{domain}/")));
-    let is_slower = |limit: &RateLimit| own.rate_limit.is_none_or(|own| is_slower(limit, &own));
     let joined = |own: &[String], asked: &[String]| [own, asked].concat();
     let conditions = Conditions {
         subject: narrower(&own.subject, subject, is_below, "subject")?,
@@ -40,8 +44,8 @@ pub fn within(own: &Conditions, asked: &Conditions) -> Result<Conditions> {
         methods: list_within(&own.methods, methods, "methods")?,
         operations: list_within(&own.operations, operations, "operations")?,
         required_roles: joined(&own.required_roles, required_roles),
-        uses: narrower(&own.uses, uses, |uses| own.uses.is_none_or(|own| *uses <= own), "uses")?,
-        rate_limit: narrower(&own.rate_limit, rate_limit, is_slower, "rateLimit")?,
+        uses: *uses,
+        rate_limit: *rate_limit,
     };
     check(&conditions)
 }
@@ -83,12 +87,6 @@ fn addresses(own: &[String], asked: &[String]) -> Result<Vec<String>> {
     if asked.iter().all(is_inside) { Ok(texts(&asked)) } else { beyond(SUBJECT) }
 }
 
-/// Whether `limit` never lets through more than `own`: not in the periods of it that one period of `own` touches.
-fn is_slower(limit: &RateLimit, own: &RateLimit) -> bool {
-    let periods = own.period_seconds.div_ceil(limit.period_seconds.max(1));
-    u64::from(limit.uses) * u64::from(periods) <= u64::from(own.uses)
-}
-
 fn beyond<T>(subject: &'static str) -> Result<T> {
     let message = "The token that grants this one has a condition here, and what is asked for goes beyond it. Ask for \
                    less, or leave it out to take that token's.";
@@ -100,6 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::RateLimit;
 
     const URIS: [&str; 4] =
         ["https://a.example/", "https://a.example/x", "https://a.example/x/y", "https://b.example/x"];
@@ -182,9 +181,14 @@ mod tests {
 
         #[test]
         fn nothing_asked_for_is_the_same_and_the_same_is_within(own in conditions()) {
-            prop_assert_eq!(&within(&own, &Conditions::default()).unwrap(), &own);
-            prop_assert_eq!(&within(&own, &own).unwrap(), &own);
             prop_assert_eq!(&within(&Conditions::default(), &own).unwrap(), &own);
+            if own.uses.is_some() || own.rate_limit.is_some() {
+                let refused = within(&own, &Conditions::default()).unwrap_err();
+                prop_assert_eq!((refused.code(), refused.subject()), (ErrorCode::NotPermitted, Some("uses")));
+            } else {
+                prop_assert_eq!(&within(&own, &Conditions::default()).unwrap(), &own);
+                prop_assert_eq!(&within(&own, &own).unwrap(), &own);
+            }
         }
     }
 
@@ -196,8 +200,6 @@ mod tests {
             allowed_addresses: vec!["10.1.0.0/16".into()],
             methods: vec!["GET".into()],
             operations: vec!["token.read".into()],
-            uses: Some(5),
-            rate_limit: Some(RateLimit { uses: 10, period_seconds: 60 }),
             ..Conditions::default()
         };
         let none = Conditions::default;
@@ -215,12 +217,8 @@ mod tests {
             ),
             (Conditions { methods: vec!["GET".into(), "POST".into()], ..none() }, Err("methods")),
             (Conditions { operations: vec!["token.grant".into()], ..none() }, Err("operations")),
-            (Conditions { uses: Some(5), ..none() }, Ok(())),
-            (Conditions { uses: Some(6), ..none() }, Err("uses")),
-            (rate(10, 60), Ok(())),
-            (rate(5, 30), Ok(())),
-            (rate(10, 59), Err("rateLimit")),
-            (rate(11, 6_000), Err("rateLimit")),
+            (Conditions { uses: Some(6), ..none() }, Ok(())),
+            (rate(10, 59), Ok(())),
         ] {
             match (within(&own, &asked), expected) {
                 (Ok(_), Ok(())) => (),
