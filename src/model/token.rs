@@ -280,3 +280,43 @@ pub enum TokenSet {
     /// Those with the organisation of this name on their list.
     Organization(String),
 }
+
+#[cfg(test)]
+impl Token {
+    /// Adam's, good from 1,000 to 2,000 seconds after 1970: tests say what of it matters to them.
+    pub(crate) fn sample() -> Self {
+        Self {
+            sequence: 1,
+            id: TokenId::parse("0123456789ab").unwrap(),
+            name: None,
+            identity: "Adam".into(),
+            format: TokenFormat::Opaque,
+            roles: vec![],
+            tags: vec![],
+            remark: None,
+            profile: "Default".into(),
+            key_id: None,
+            audiences: vec![],
+            organizations: None,
+            conditions: Conditions::default(),
+            has_referrer: false,
+            uses_left: None,
+            is_decoy: false,
+            created_by: "local owner".into(),
+            parent: None,
+            created_at: 0,
+            not_before: Some(1_000),
+            expires_at: Some(2_000),
+            warn_after: None,
+            last_used_at: None,
+            disabled: None,
+            revocation: None,
+            predecessor: None,
+            successor: None,
+            rotation_stage: None,
+            retires_at: None,
+            retired_by: None,
+            expired_is_revoked: false,
+        }
+    }
+}

@@ -137,42 +137,10 @@ pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conditions, Revocation, Role, TokenId};
+    use crate::model::{Conditions, Revocation, Role};
 
     fn token(format: TokenFormat) -> Token {
-        Token {
-            sequence: 1,
-            id: TokenId::parse("0123456789ab").unwrap(),
-            name: None,
-            identity: "Adam".into(),
-            format,
-            roles: vec!["Reader".into()],
-            tags: vec![],
-            remark: None,
-            profile: "Default".into(),
-            key_id: None,
-            audiences: vec!["api".into()],
-            organizations: None,
-            conditions: Conditions::default(),
-            has_referrer: false,
-            uses_left: None,
-            is_decoy: false,
-            created_by: "local owner".into(),
-            parent: None,
-            created_at: 0,
-            not_before: Some(1_000),
-            expires_at: Some(2_000),
-            warn_after: None,
-            last_used_at: None,
-            disabled: None,
-            revocation: None,
-            predecessor: None,
-            successor: None,
-            rotation_stage: None,
-            retires_at: None,
-            retired_by: None,
-            expired_is_revoked: false,
-        }
+        Token { format, roles: vec!["Reader".into()], audiences: vec!["api".into()], ..Token::sample() }
     }
 
     fn check(token: &Token, context: AccessContext<'_>, now_seconds: i64) -> Outcome {

@@ -135,45 +135,13 @@ pub fn idempotency_key(text: &str) -> Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conditions, Revocation, Role, RotationStage, TokenFormat, TokenId};
+    use crate::model::{Revocation, Role, RotationStage};
     use crate::policy::{ADMINISTRATOR, ActingToken, Rights, Who};
 
     const NOW: i64 = 1_500;
 
     fn token(change: impl FnOnce(&mut Token)) -> Token {
-        let mut token = Token {
-            sequence: 1,
-            id: TokenId::parse("0123456789ab").unwrap(),
-            name: None,
-            identity: "Adam".into(),
-            format: TokenFormat::Opaque,
-            roles: vec![],
-            tags: vec![],
-            remark: None,
-            profile: "Default".into(),
-            key_id: None,
-            audiences: vec![],
-            organizations: None,
-            conditions: Conditions::default(),
-            has_referrer: false,
-            uses_left: None,
-            is_decoy: false,
-            created_by: "local owner".into(),
-            parent: None,
-            created_at: 0,
-            not_before: Some(1_000),
-            expires_at: Some(2_000),
-            warn_after: None,
-            last_used_at: None,
-            disabled: None,
-            revocation: None,
-            predecessor: None,
-            successor: None,
-            rotation_stage: None,
-            retires_at: None,
-            retired_by: None,
-            expired_is_revoked: false,
-        };
+        let mut token = Token::sample();
         change(&mut token);
         token
     }
