@@ -59,6 +59,8 @@
 //!   `TokenStore.Validation.cs`; the parameter in `module/Commands/TestTesseraTokenCommand.cs`.
 //! - **A column of the store**: a new numbered file in `store/migrations/`, named in `store/sqlite/schema.rs` (a file
 //!   that was released is never changed), and the member in [`model`].
+//!   A table that a check rests on has triggers that write what changes in it into the table `change`
+//!   (`store/migrations/0003_changes.sql`), and a case in the tests of `store/sqlite/changes.rs`.
 //!   The way in: [`store::NewToken`] and its `INSERT` in `store/sqlite/tokens.rs`, [`service::GrantRequest`], its limit
 //!   in `policy/grant.rs`, `Granting` in `ffi/token.rs`; in .NET `TokenGrantRequest.cs` and `Native/WireRecords.cs`;
 //!   in the module `Commands/GrantTesseraTokenCommand.cs`.
@@ -97,8 +99,8 @@
 //!    store's key, and gives them again to who may rotate the token.
 //! 2. Rights live in the store, not in the value: a change of roles needs no new token.
 //! 3. A revocation is durable before the call that makes it returns, and every check that starts after that, in
-//!    any process on the store, refuses the token. The cache of the check path is believed only as long as
-//!    [`store::Store::change_counter`] stands still.
+//!    any process on the store, refuses the token. What the check path keeps in memory is believed only as long as nothing
+//!    that it rests on is among the changes that [`store::Store::change_number`] takes in, which triggers of the store write.
 //! 4. A check writes nothing on the caller's path, but for four durable conditional updates that happen once or that the
 //!    token asks for: a use that is counted, the first use of a value that awaits it (a successor's that waits, or one that a
 //!    repeat could replace), a retired value or a decoy that is presented,

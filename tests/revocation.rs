@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use support::{check, fixture, request};
-use tessera_native::model::Outcome;
-use tessera_native::service::{Engine, OpenOptions};
+use tessera_native::model::{Outcome, TokenSet};
+use tessera_native::policy::AccessContext;
+use tessera_native::service::{Engine, Grant, GrantRequest, OpenOptions};
 
 const CHILD: &str = "TESSERA_TEST_CHILD_STORE";
 const PAIRS: usize = 10_000;
@@ -131,6 +132,37 @@ fn all_that_ends_a_token_is_felt_at_the_next_check() {
     // The name may be given anew; the tokens of the one that was removed stay revoked.
     engine.owner().create_identity("Adam", &["Operator".to_owned()], None).unwrap();
     assert_eq!(fixture.check(&orphaned), Outcome::Revoked);
+}
+
+/// What is known of a token is read again when something changes that it rests on, and only then.
+#[test]
+fn what_changes_elsewhere_makes_no_check_read_its_token_again() {
+    let fixture = fixture();
+    let owner = fixture.engine.owner();
+    owner.create_identity("Eve", &["Reader".to_owned()], None).unwrap();
+    let (token, other) = (fixture.grant(), fixture.grant());
+    let eve = owner.grant(&GrantRequest { identity: "Eve".to_owned(), ..request() }).unwrap();
+    let read_as_of = |grant: &Grant| {
+        let verdict = fixture.engine.validate(grant.value.as_bytes(), AccessContext::default());
+        assert_eq!(verdict.outcome, Outcome::Valid);
+        verdict.version
+    };
+    let first = read_as_of(&token);
+    read_as_of(&other);
+    owner.revoke_token(other.token.id.as_str(), None).unwrap();
+    assert_eq!(fixture.check(&other), Outcome::Revoked);
+    fixture.grant();
+    owner.update_identity("Eve", Some(&["Operator".to_owned()]), None).unwrap();
+    owner.revoke_tokens(&TokenSet::Identity("Eve".to_owned()), None).unwrap();
+    assert_eq!(fixture.check(&eve), Outcome::Revoked);
+    fixture.engine.flush().unwrap();
+    assert_eq!(read_as_of(&token), first);
+
+    owner.update_identity("Adam", Some(&["Reader".to_owned()]), None).unwrap();
+    let second = read_as_of(&token);
+    assert!(second > first, "its identity changed");
+    owner.create_role("Auditor", &[]).unwrap();
+    assert!(read_as_of(&token) > second, "the roles changed, on which all tokens rest");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What recent checks read, kept for as long as the store does not change.
+//! What recent checks read, kept for as long as nothing changes that it rests on.
 
 use std::sync::Arc;
 
@@ -6,17 +6,20 @@ use quick_cache::sync::Cache;
 
 use crate::model::Token;
 use crate::policy::{Gate, Organizations, Rights};
+use crate::store::{Changes, Slot};
 
 /// The most tokens that are kept.
 const MAXIMUM_TOKENS: usize = 65_536;
 
-/// What a check read of one token, at one state of the store.
+/// What a check read of one token, as of one change of the store.
 ///
 /// It says nothing of time, audience or role: those are asked anew at each check.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// The state of the store: [`crate::store::Store::change_counter`], read before anything else was.
-    pub(super) version: u64,
+    /// The change's number: [`crate::store::Store::change_number`], asked for before anything was read.
+    pub(super) number: u64,
+    /// All that it rests on.
+    pub(super) slots: Box<[Slot]>,
     /// The token.
     pub(super) token: Arc<Token>,
     /// What it may do.
@@ -49,9 +52,9 @@ impl Default for VerdictCache {
 }
 
 impl VerdictCache {
-    /// What is known of the value with this digest, if the store is still at `version`.
-    pub(super) fn find(&self, digest: &[u8; 32], version: u64) -> Option<Arc<Known>> {
-        self.known.get(digest).filter(|known| known.version == version)
+    /// What is known of the value with this digest, if it still holds after `changes`, which are to be up to date.
+    pub(super) fn find(&self, digest: &[u8; 32], changes: &Changes) -> Option<Arc<Known>> {
+        self.known.get(digest).filter(|known| changes.is_current(&known.slots, known.number))
     }
 
     /// Keeps what was read.

@@ -10,7 +10,7 @@ use crate::format::jwt::is_key_id;
 use crate::model::{Algorithm, AuditSubject, NewAuditEvent, SigningKey, fold_name};
 use crate::policy::Operation;
 use crate::secret::Secret;
-use crate::store::{KeyRecord, NewKey};
+use crate::store::{KeyRecord, NewKey, Slot};
 
 use super::{Engine, Session};
 
@@ -37,7 +37,7 @@ pub(super) struct ReadyKey {
     pub(super) material: SigningKeyMaterial,
 }
 
-/// The store's keys, opened once and kept for as long as the store does not change.
+/// The store's keys, opened once and kept for as long as none of them changes.
 #[derive(Default)]
 pub(super) struct KeySet {
     ready: RwLock<(u64, ReadyKeys)>,
@@ -218,10 +218,10 @@ impl Engine {
     /// The store's keys as of now, ready for use.
     pub(super) fn ready_keys(&self) -> Result<ReadyKeys> {
         // Read before the keys are, so that what is kept is at least as new as its number.
-        let version = self.store.change_counter()?;
+        let number = self.store.change_number()?;
         let kept = {
             let kept = self.keys.ready.read().unwrap_or_else(PoisonError::into_inner);
-            if kept.0 == version {
+            if self.store.changes().is_current(&[Slot::KEYS], kept.0) {
                 return Ok(Arc::clone(&kept.1));
             }
             Arc::clone(&kept.1)
@@ -242,7 +242,7 @@ impl Engine {
             ready.insert(key_id, entry);
         }
         let ready = Arc::new(ready);
-        *self.keys.ready.write().unwrap_or_else(PoisonError::into_inner) = (version, Arc::clone(&ready));
+        *self.keys.ready.write().unwrap_or_else(PoisonError::into_inner) = (number, Arc::clone(&ready));
         Ok(ready)
     }
 

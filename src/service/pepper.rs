@@ -8,7 +8,7 @@ use crate::store::StoredPepper;
 
 use super::Engine;
 
-/// The imported peppers as of a state of the store that [`crate::store::Store::change_counter`] names.
+/// The imported peppers as of a change of the store, whose number is [`crate::store::Store::change_number`].
 #[derive(Default)]
 pub(super) struct ImportedPeppers {
     kept: RwLock<(u64, Arc<Vec<Pepper>>)>,
@@ -19,10 +19,10 @@ impl Engine {
     /// keyring's own.
     pub(super) fn imported_peppers(&self) -> Result<Arc<Vec<Pepper>>> {
         // Read before the peppers are, so that what is kept is at least as new as its number. Zero is never one.
-        let version = self.store.change_counter()?;
+        let number = self.store.change_number()?;
         {
             let kept = self.imported_peppers.kept.read().unwrap_or_else(PoisonError::into_inner);
-            if kept.0 == version {
+            if self.store.changes().is_current(&[], kept.0) {
                 return Ok(Arc::clone(&kept.1));
             }
         }
@@ -30,7 +30,7 @@ impl Engine {
         let sealed = stored.iter().filter_map(|pepper| pepper.sealed.as_ref().map(|sealed| (pepper.id, sealed)));
         let peppers = sealed.map(|(id, sealed)| self.keyring.open_pepper(id, sealed)).collect::<Result<Vec<_>>>()?;
         let peppers = Arc::new(peppers);
-        *self.imported_peppers.kept.write().unwrap_or_else(PoisonError::into_inner) = (version, Arc::clone(&peppers));
+        *self.imported_peppers.kept.write().unwrap_or_else(PoisonError::into_inner) = (number, Arc::clone(&peppers));
         Ok(peppers)
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Profile, Role, fold_name};
 use crate::policy::{self, Organizations, Rights, Standing};
-use crate::store::{Member, TokenRecord};
+use crate::store::{Member, Slot, TokenRecord};
 
 use super::Engine;
 
@@ -77,7 +77,7 @@ impl Rules {
     }
 }
 
-/// The rules as of a state of the store that [`crate::store::Store::change_counter`] names.
+/// The rules as of a change of the store, whose number is [`crate::store::Store::change_number`].
 #[derive(Default)]
 pub(super) struct KeptRules {
     kept: RwLock<(u64, Arc<Rules>)>,
@@ -88,16 +88,18 @@ pub(super) struct KeptRules {
 pub(super) struct Reach {
     pub(super) rights: Rights,
     pub(super) organizations: Organizations,
+    /// What that rests on: the token, and those that granted one another down to it.
+    pub(super) slots: Vec<Slot>,
 }
 
 impl Engine {
     /// The rules as of now.
     pub(super) fn rules(&self) -> Result<Arc<Rules>> {
         // Read before the rules are, so that what is kept is at least as new as its number. Zero is never one.
-        let version = self.store.change_counter()?;
+        let number = self.store.change_number()?;
         {
             let kept = self.rules.kept.read().unwrap_or_else(PoisonError::into_inner);
-            if kept.0 == version {
+            if self.store.changes().is_current(&[], kept.0) {
                 return Ok(Arc::clone(&kept.1));
             }
         }
@@ -107,7 +109,7 @@ impl Engine {
             foreign: profiles.iter().filter(|profile| profile.settings.foreign_prefix.is_some()).cloned().collect(),
             profiles: profiles.into_iter().map(|profile| (fold_name(&profile.name), profile)).collect(),
         });
-        *self.rules.kept.write().unwrap_or_else(PoisonError::into_inner) = (version, Arc::clone(&rules));
+        *self.rules.kept.write().unwrap_or_else(PoisonError::into_inner) = (number, Arc::clone(&rules));
         Ok(rules)
     }
 
@@ -124,16 +126,18 @@ impl Engine {
     }
 
     fn reach_in_line(&self, record: &TokenRecord, rules: &Rules, left: usize) -> Result<Reach> {
-        let nothing = || Reach { rights: Rights::default(), organizations: Organizations::none() };
+        let mut slots: Vec<Slot> = record.slots().collect();
+        let nothing = |slots| Reach { rights: Rights::default(), organizations: Organizations::none(), slots };
         let granted_by = match &record.token.parent {
             None => None,
             // Bounded, because a file that was tampered with may hold a circle.
-            Some(_) if left == 0 => return Ok(nothing()),
+            Some(_) if left == 0 => return Ok(nothing(slots)),
             Some(parent) => match self.store.token_by_id(parent)? {
                 Some(parent) => Some(self.reach_in_line(&parent, rules, left - 1)?),
-                None => return Ok(nothing()),
+                None => return Ok(nothing(slots)),
             },
         };
+        slots.extend(granted_by.iter().flat_map(|reach| &reach.slots));
         let profile = rules.profile(&record.token.profile, "profile")?;
         let bounded_by = profile.settings.bounded_by;
         let rights = |member: &Member| rules.rights(&member.roles);
@@ -160,6 +164,7 @@ impl Engine {
                 &record.creator.as_ref().map_or(Organizations::Every, organizations),
                 granted_by.as_ref().map(|reach| &reach.organizations),
             ),
+            slots,
         })
     }
 }

@@ -48,7 +48,7 @@ impl Engine {
     /// As [`Engine::validate`]; none when something was written meanwhile of which the verdict has to know.
     fn check(&self, value: &[u8], context: AccessContext<'_>, now_seconds: i64) -> Option<Verdict> {
         // Read first: whatever is read after it is at least as new.
-        let Ok(version) = self.store.change_counter() else {
+        let Ok(number) = self.store.change_number() else {
             // The form needs no store, and comes before it in the order of checks.
             let is_well_formed =
                 opaque::parse(value).is_some() || jwt::inspect(value).is_ok() || self.was_foreign_form(value);
@@ -56,9 +56,9 @@ impl Engine {
             return Some(Verdict::without_token(outcome));
         };
         let digest = self.keyring.current().digest(value);
-        let known = match self.verdicts.find(&digest, version) {
+        let known = match self.verdicts.find(&digest, self.store.changes()) {
             Some(known) => known,
-            None => match self.look_up(value, digest, version) {
+            None => match self.look_up(value, digest, number) {
                 Ok(known) => known,
                 Err(outcome) => return Some(Verdict::without_token(outcome)),
             },
@@ -81,7 +81,12 @@ impl Engine {
             Outcome::Valid => self.charge(&known, now_seconds)?,
             refused => refused,
         };
-        Some(Verdict { outcome, token: Some(Arc::clone(&known.token)), roles: Arc::clone(&known.roles), version })
+        Some(Verdict {
+            outcome,
+            token: Some(Arc::clone(&known.token)),
+            roles: Arc::clone(&known.roles),
+            version: known.number,
+        })
     }
 
     /// What is known of the token with this value, without a check: nothing is counted, and nothing is refused.
@@ -91,11 +96,11 @@ impl Engine {
         if value.is_empty() || value.len() > MAXIMUM_VALUE_BYTES {
             return None;
         }
-        let version = self.store.change_counter().ok()?;
+        let number = self.store.change_number().ok()?;
         let digest = self.keyring.current().digest(value);
-        let known = match self.verdicts.find(&digest, version) {
+        let known = match self.verdicts.find(&digest, self.store.changes()) {
             Some(known) => known,
-            None => self.look_up(value, digest, version).ok()?,
+            None => self.look_up(value, digest, number).ok()?,
         };
         let outcome = policy::standing_outcome(&known.token, self.now_seconds());
         let is_shown = !known.token.is_decoy;
@@ -103,7 +108,7 @@ impl Engine {
             outcome,
             token: Some(Arc::clone(&known.token)),
             roles: Arc::clone(&known.roles),
-            version,
+            version: known.number,
         })
     }
 
@@ -133,18 +138,13 @@ impl Engine {
         })
     }
 
-    /// Reads what is known of a value that the cache does not hold as of `version`.
-    fn look_up(
-        &self,
-        value: &[u8],
-        current_digest: [u8; 32],
-        version: u64,
-    ) -> std::result::Result<Arc<Known>, Outcome> {
+    /// Reads what is known of a value that the cache does not hold as of the change of this number.
+    fn look_up(&self, value: &[u8], current_digest: [u8; 32], number: u64) -> std::result::Result<Arc<Known>, Outcome> {
         let mut record = self.find_value(value, &current_digest)?;
         // That it could not be written down must not change the answer; the next check tries again.
         let _ = self.upgrade(&mut record, current_digest);
         let rules = self.rules().map_err(|_| Outcome::StoreUnavailable)?;
-        let known = self.known(record, &rules, version).map_err(|_| Outcome::StoreUnavailable)?;
+        let known = self.known(record, &rules, number).map_err(|_| Outcome::StoreUnavailable)?;
         self.verdicts.keep(current_digest, Arc::clone(&known));
         Ok(known)
     }
@@ -265,12 +265,13 @@ impl Engine {
     }
 
     /// What a check needs of a row, made ready for many checks.
-    fn known(&self, record: TokenRecord, rules: &Rules, version: u64) -> Result<Arc<Known>> {
+    fn known(&self, record: TokenRecord, rules: &Rules, number: u64) -> Result<Arc<Known>> {
         let reach = self.reach(&record, rules)?;
         let profile = rules.profile(&record.token.profile, "profile")?;
         let gate = Gate::new(&record.conditions, &profile.settings, &rules.rights(&record.identity.roles))?;
         Ok(Arc::new(Known {
-            version,
+            number,
+            slots: reach.slots.into(),
             roles: reach.rights.names().into(),
             rights: reach.rights,
             organizations: reach.organizations,

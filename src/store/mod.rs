@@ -6,6 +6,7 @@
 //!
 //! The crate's page says where a new column goes.
 
+mod changes;
 mod sqlite;
 
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+pub use changes::{Changes, Slot};
 pub use sqlite::SqliteStore;
 pub(crate) use sqlite::{Opened, open_for_reading};
 
@@ -31,6 +33,8 @@ use crate::model::{
 pub struct TokenRecord {
     /// The token; its revocation is that of its key or of an epoch where it has none of its own.
     pub token: Token,
+    /// The number of its profile.
+    pub profile_id: i64,
     /// The number of the identity that it speaks for.
     pub identity_id: i64,
     /// Who that is now.
@@ -53,6 +57,16 @@ pub struct TokenRecord {
     pub awaits_first_use: bool,
     /// Whether it was written down that its value was presented although it was retired or a decoy.
     pub is_alerted: bool,
+}
+
+impl TokenRecord {
+    /// What the record rests on: a change of any of these may have made it another.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> {
+        [Slot::token(self.token.sequence), Slot::profile(self.profile_id), Slot::identity(self.identity_id)]
+            .into_iter()
+            .chain(self.creator_id.map(Slot::identity))
+            .chain(self.token.key_id.as_deref().map(Slot::key))
+    }
 }
 
 /// An identity as it bounds a token.
@@ -440,10 +454,16 @@ pub struct AuditExtent {
 ///
 /// A method that takes an event appends it to the audit log in the transaction of its change, unless nothing changed.
 pub trait Store: Send + Sync {
-    /// A number that is another one after any commit to the store, by whichever process.
+    /// Takes in what changed, and gives the number of the last change: every one that was committed before this call, by
+    /// whichever process, is in [`Store::changes`] up to this number.
     ///
-    /// Read it before reading what is to be kept: what was read afterwards is as new as the number.
-    fn change_counter(&self) -> Result<u64>;
+    /// Ask for it before reading what is to be kept: what was read afterwards is as new as the number.
+    fn change_number(&self) -> Result<u64>;
+    /// What changed, as far as [`Store::change_number`] took it in.
+    ///
+    /// Everything that a check rests on is in there, but the grant of a token: a value that nobody had yet. What is
+    /// remembered of an unknown value holds for as long as the number does, since an import may bring it.
+    fn changes(&self) -> &Changes;
 
     /// The facts of the store, made from `fresh` when it has none yet.
     fn facts(&self, fresh: &StoreFacts) -> Result<StoreFacts>;

@@ -13,8 +13,11 @@ use super::failure;
 const APPLICATION_ID: i64 = 0x5453_5241;
 
 /// The schema's migrations in order; the number of the last is the schema's version.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_rules.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_rules.sql"),
+    include_str!("../migrations/0003_changes.sql"),
+];
 
 /// The schema's version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

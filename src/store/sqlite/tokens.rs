@@ -51,7 +51,7 @@ const SELECT_FOR_CHECK: &str = ",
        (SELECT group_concat(o.name, ',' ORDER BY o.name_key)
           FROM organization_member m JOIN organization o USING (organization_id) WHERE m.identity_id = t.creator_id),
        t.digest, t.pepper_id, t.salted_digest, t.value_sealed, t.awaits_first_use, t.alerted_at IS NOT NULL,
-       t.public_part
+       t.public_part, t.profile_id
 ";
 
 /// The tables of [`SELECT`]. Of the epochs that a token falls under, the one that was first.
@@ -323,13 +323,10 @@ pub(super) fn insert_row(connection: &Connection, new: &NewToken) -> Result<i64>
 
 pub(super) fn update(connection: &Connection, id: &TokenId, change: &TokenChange) -> Result<Token> {
     let token = require(connection, id)?;
-    if let Some(remark) = &change.remark {
-        failure::context(
-            connection
-                .prepare_cached("UPDATE token SET remark = ?2 WHERE sequence = ?1")
-                .and_then(|mut statement| statement.execute(params![token.sequence, remark])),
-        )?;
-    }
+    // Also when only tags change, which are rows of their own: the change of a token is that of its row.
+    failure::context(connection.prepare_cached("UPDATE token SET remark = ?2 WHERE sequence = ?1").and_then(
+        |mut statement| statement.execute(params![token.sequence, change.remark.as_ref().unwrap_or(&token.remark)]),
+    ))?;
     if let Some(tags) = &change.tags {
         failure::context(
             connection
@@ -386,6 +383,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
     let conditions = conditions(row)?;
     Ok(TokenRecord {
         token: token(row)?,
+        profile_id: row.get(FIRST + 15)?,
         identity_id: row.get(FIRST)?,
         identity: member(FIRST + 1, FIRST + 2, FIRST + 3)?,
         creator: creator_id.map(|_| member(FIRST + 5, FIRST + 6, FIRST + 7)).transpose()?,

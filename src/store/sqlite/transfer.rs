@@ -144,6 +144,9 @@ fn import_all(
         }
     }
     if created > 0 {
+        // Their values were good elsewhere, so somebody may have presented one here before: what is remembered of unknown
+        // values ends with any change, and this one is nobody's.
+        run(connection, "INSERT INTO change (scope, subject) VALUES ('token', 0)")?;
         let detail = json!({ "tokens": created, "firstSequence": first, "lastSequence": last });
         audit::append(connection, &NewAuditEvent { detail: Some(detail.to_string()), ..event.clone() })?;
     }
