@@ -5,6 +5,7 @@ pub(crate) const SEQUENCE: u8 = 0x30;
 /// An ASN.1 INTEGER's tag.
 pub(crate) const INTEGER: u8 = 0x02;
 /// An ASN.1 OCTET STRING's tag.
+#[cfg(test)]
 pub(crate) const OCTET_STRING: u8 = 0x04;
 
 /// The content of the element with `tag` at the start of `input`, and what follows it.
@@ -31,6 +32,7 @@ pub(crate) fn read(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// The RSAPrivateKey (RFC 8017 appendix A.1.2) inside a PrivateKeyInfo (RFC 5208 section 5).
+#[cfg(test)]
 pub(crate) fn rsa_private_key(private_key_info: &[u8]) -> Option<&[u8]> {
     let (content, _) = read(private_key_info, SEQUENCE)?;
     let (_version, content) = read(content, INTEGER)?;

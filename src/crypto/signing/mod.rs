@@ -1,20 +1,21 @@
 //! Keys that sign and verify. Each carries its one algorithm, prepared once; no call takes an algorithm
 //! beside a key, so the two cannot disagree.
 //!
-//! The primitive is the `jsonwebtoken` crate over AWS-LC. ECDSA nonces are drawn at random by AWS-LC with
-//! the key and the digest mixed in, not by RFC 6979; so two signatures of one message differ.
+//! The primitive is AWS-LC, behind the signers and verifiers of the `jsonwebtoken` crate: see `primitive`. ECDSA nonces
+//! are drawn at random by AWS-LC with the key and the digest mixed in, not by RFC 6979; so two signatures of one message
+//! differ.
 
+mod primitive;
 mod private;
 mod public;
 
 use std::fmt;
-use std::sync::Once;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::{CryptoProvider, aws_lc};
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use jsonwebtoken::signature::{Signer, Verifier};
 
+use self::primitive::{PreparedSigner, PreparedVerifier};
 use self::private::PrivateKey;
 use self::public::PublicKey;
 use super::random;
@@ -30,7 +31,7 @@ pub const MINIMUM_SECRET_BYTES: usize = 32;
 /// A private key or HMAC secret that signs, with the key that verifies what it signed.
 pub struct SigningKeyMaterial {
     private: Secret,
-    encoding: EncodingKey,
+    signer: PreparedSigner,
     verifying: VerifyingKey,
 }
 
@@ -63,7 +64,7 @@ impl SigningKeyMaterial {
     /// is good enough. Refuses an empty one with [`ErrorCode::KeyRefused`].
     pub fn hmac(secret: Secret, key_id: Option<String>) -> Result<Self> {
         let verifying = VerifyingKey::hmac(&secret, key_id)?;
-        Ok(Self { encoding: EncodingKey::from_secret(secret.as_bytes()), private: secret, verifying })
+        Ok(Self { signer: PreparedSigner::hmac(secret.as_bytes()), private: secret, verifying })
     }
 
     /// A key in an unencrypted PrivateKeyInfo (PKCS #8, RFC 5208) in DER. It must be of `algorithm`'s kind:
@@ -135,15 +136,17 @@ impl SigningKeyMaterial {
     /// The signature of `message` in unpadded base64url, in the form of JWS (RFC 7518 section 3: for ECDSA,
     /// r and s side by side).
     pub fn sign(&self, message: &[u8]) -> Result<String> {
-        install_provider();
-        jsonwebtoken::crypto::sign(message, &self.encoding, primitive(self.algorithm()))
-            .map_err(|_| Error::new(ErrorCode::Internal, "The signing key did not sign."))
+        Ok(URL_SAFE_NO_PAD.encode(self.sign_bytes(message)?))
+    }
+
+    /// As [`SigningKeyMaterial::sign`], without the encoding.
+    pub(crate) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>> {
+        self.signer.try_sign(message).map_err(|_| Error::new(ErrorCode::Internal, "The signing key did not sign."))
     }
 
     fn asymmetric(key: PrivateKey, key_id: Option<String>) -> Result<Self> {
-        let encoding = key.encoding_key()?;
-        let (private, public) = key.into_parts();
-        Ok(Self { private, encoding, verifying: VerifyingKey::from_public(public, key_id) })
+        let (private, signer, public) = key.into_parts();
+        Ok(Self { private, signer, verifying: VerifyingKey::from_public(public, key_id) })
     }
 }
 
@@ -157,7 +160,7 @@ impl fmt::Debug for SigningKeyMaterial {
 pub struct VerifyingKey {
     algorithm: Algorithm,
     key_id: Option<String>,
-    decoding: DecodingKey,
+    verifier: PreparedVerifier,
     /// None for an HMAC key, which has no public half.
     public: Option<PublicKey>,
     signature_bytes: usize,
@@ -174,7 +177,7 @@ impl VerifyingKey {
         Ok(Self {
             algorithm: Algorithm::HS256,
             key_id,
-            decoding: DecodingKey::from_secret(secret.as_bytes()),
+            verifier: PreparedVerifier::hmac(secret.as_bytes()),
             public: None,
             signature_bytes: 32,
             has_short_secret: length < MINIMUM_SECRET_BYTES,
@@ -222,14 +225,17 @@ impl VerifyingKey {
     }
 
     /// Whether `signature`, in unpadded base64url, is this key's signature of `message`.
+    pub fn verify(&self, message: &[u8], signature: &str) -> bool {
+        signature.len() == self.signature_characters()
+            && URL_SAFE_NO_PAD.decode(signature).is_ok_and(|signature| self.verify_bytes(message, &signature))
+    }
+
+    /// As [`VerifyingKey::verify`], of a signature that was decoded.
     ///
     /// Its length is checked first: it is fixed for each key, and an ECDSA signature in DER is not one.
-    pub fn verify(&self, message: &[u8], signature: &str) -> bool {
-        if signature.len() != self.signature_characters() {
-            return false;
-        }
-        install_provider();
-        jsonwebtoken::crypto::verify(signature, message, &self.decoding, primitive(self.algorithm)).unwrap_or(false)
+    #[allow(clippy::ptr_arg, reason = "the trait of the primitive takes no less than a vector")]
+    pub(crate) fn verify_bytes(&self, message: &[u8], signature: &Vec<u8>) -> bool {
+        signature.len() == self.signature_bytes && self.verifier.verify(message, signature).is_ok()
     }
 
     /// The number of characters that each of this key's signatures has, in unpadded base64url.
@@ -257,7 +263,7 @@ impl VerifyingKey {
         Self {
             algorithm: public.algorithm(),
             key_id,
-            decoding: public.decoding_key(),
+            verifier: public.verifier(),
             signature_bytes: public.signature_bytes(),
             public: Some(public),
             has_short_secret: false,
@@ -272,27 +278,6 @@ impl fmt::Debug for VerifyingKey {
             .field("algorithm", &self.algorithm)
             .field("key_id", &self.key_id)
             .finish_non_exhaustive()
-    }
-}
-
-/// Names the provider of the primitive once, so that a host program that builds the crate with another
-/// feature cannot change it, and no first call finds two to choose from.
-fn install_provider() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        // The error says that the host installed one before, which is left as it is.
-        let _ = CryptoProvider::install_default(&aws_lc::DEFAULT_PROVIDER);
-    });
-}
-
-fn primitive(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
-    match algorithm {
-        Algorithm::HS256 => jsonwebtoken::Algorithm::HS256,
-        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
-        Algorithm::ES384 => jsonwebtoken::Algorithm::ES384,
-        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
-        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
-        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
     }
 }
 

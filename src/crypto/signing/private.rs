@@ -6,19 +6,19 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
     Ed25519KeyPair, KeyPair, RsaKeyPair, RsaPublicKeyComponents,
 };
-use jsonwebtoken::EncodingKey;
 
+use super::primitive::{PreparedSigner, PrivateKind};
 use super::public::{PublicKey, coordinate_bytes};
 use super::refused;
-use crate::crypto::der;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::Algorithm;
 use crate::secret::Secret;
 
-/// A private key in PKCS #8, with its public half.
+/// A private key in PKCS #8 and ready to sign, with its public half.
 pub(super) struct PrivateKey {
     pkcs8: Secret,
     public: PublicKey,
+    signer: PreparedSigner,
 }
 
 /// The numbers of an RSA private key (RFC 7518 section 6.3), big-endian without leading zeros.
@@ -45,23 +45,23 @@ impl PrivateKey {
     pub(super) fn generate(algorithm: Algorithm) -> Result<Self> {
         let failed = |_| Error::new(ErrorCode::Internal, "A signing key could not be generated.");
         match Kind::of(algorithm)? {
-            Kind::Rsa => Self::rsa(algorithm, &RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?),
-            Kind::Curve(curve) => Self::curve(algorithm, &EcdsaKeyPair::generate(curve).map_err(failed)?),
-            Kind::Ed25519 => Self::ed25519(&Ed25519KeyPair::generate().map_err(failed)?),
+            Kind::Rsa => Self::rsa(algorithm, RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?),
+            Kind::Curve(curve) => Self::curve(algorithm, EcdsaKeyPair::generate(curve).map_err(failed)?),
+            Kind::Ed25519 => Self::ed25519(Ed25519KeyPair::generate().map_err(failed)?),
         }
     }
 
     pub(super) fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self> {
         match Kind::of(algorithm)? {
-            Kind::Rsa => Self::rsa(algorithm, &RsaKeyPair::from_pkcs8(der).map_err(damaged)?),
-            Kind::Curve(curve) => Self::curve(algorithm, &EcdsaKeyPair::from_pkcs8(curve, der).map_err(damaged)?),
-            Kind::Ed25519 => Self::ed25519(&Ed25519KeyPair::from_pkcs8(der).map_err(damaged)?),
+            Kind::Rsa => Self::rsa(algorithm, RsaKeyPair::from_pkcs8(der).map_err(damaged)?),
+            Kind::Curve(curve) => Self::curve(algorithm, EcdsaKeyPair::from_pkcs8(curve, der).map_err(damaged)?),
+            Kind::Ed25519 => Self::ed25519(Ed25519KeyPair::from_pkcs8(der).map_err(damaged)?),
         }
     }
 
     pub(super) fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<Self> {
         match Kind::of(algorithm)? {
-            Kind::Rsa => Self::rsa(algorithm, &RsaKeyPair::from_der(der).map_err(damaged)?),
+            Kind::Rsa => Self::rsa(algorithm, RsaKeyPair::from_der(der).map_err(damaged)?),
             Kind::Curve(_) | Kind::Ed25519 => Err(damaged(())),
         }
     }
@@ -69,7 +69,7 @@ impl PrivateKey {
     pub(super) fn from_sec1(algorithm: Algorithm, der: &[u8]) -> Result<Self> {
         match Kind::of(algorithm)? {
             Kind::Curve(curve) => {
-                Self::curve(algorithm, &EcdsaKeyPair::from_private_key_der(curve, der).map_err(damaged)?)
+                Self::curve(algorithm, EcdsaKeyPair::from_private_key_der(curve, der).map_err(damaged)?)
             }
             Kind::Rsa | Kind::Ed25519 => Err(damaged(())),
         }
@@ -88,7 +88,7 @@ impl PrivateKey {
             dQ: parts.second_exponent,
             qInv: parts.coefficient,
         };
-        Self::rsa(algorithm, &RsaKeyPair::from_components(&components).map_err(damaged)?)
+        Self::rsa(algorithm, RsaKeyPair::from_components(&components).map_err(damaged)?)
     }
 
     pub(super) fn from_curve_components(algorithm: Algorithm, private: &[u8], x: &[u8], y: &[u8]) -> Result<Self> {
@@ -100,51 +100,45 @@ impl PrivateKey {
         }
         let point = [&[4], x, y].concat();
         let pair = EcdsaKeyPair::from_private_key_and_public_key(curve, private, &point).map_err(damaged)?;
-        Self::curve(algorithm, &pair)
+        Self::curve(algorithm, pair)
     }
 
     pub(super) fn from_ed25519_components(seed: &[u8], x: &[u8]) -> Result<Self> {
         if seed.len() != 32 {
             return Err(refused("An Ed25519 private key has 32 bytes."));
         }
-        Self::ed25519(&Ed25519KeyPair::from_seed_and_public_key(seed, x).map_err(damaged)?)
+        Self::ed25519(Ed25519KeyPair::from_seed_and_public_key(seed, x).map_err(damaged)?)
     }
 
     pub(super) fn public(&self) -> &PublicKey {
         &self.public
     }
 
-    pub(super) fn into_parts(self) -> (Secret, PublicKey) {
-        (self.pkcs8, self.public)
+    /// The bytes, what signs, and the public half.
+    pub(super) fn into_parts(self) -> (Secret, PreparedSigner, PublicKey) {
+        (self.pkcs8, self.signer, self.public)
     }
 
-    /// The key as the primitive wants it: PKCS #8, but for RSA the PKCS #1 key inside.
-    pub(super) fn encoding_key(&self) -> Result<EncodingKey> {
-        let pkcs8 = self.pkcs8.as_bytes();
-        Ok(match Kind::of(self.public.algorithm())? {
-            Kind::Rsa => EncodingKey::from_rsa_der(der::rsa_private_key(pkcs8).ok_or_else(|| damaged(()))?),
-            Kind::Curve(_) => EncodingKey::from_ec_der(pkcs8),
-            Kind::Ed25519 => EncodingKey::from_ed_der(pkcs8),
-        })
-    }
-
-    fn rsa(algorithm: Algorithm, pair: &RsaKeyPair) -> Result<Self> {
+    fn rsa(algorithm: Algorithm, pair: RsaKeyPair) -> Result<Self> {
         let components = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
         let public = PublicKey::from_rsa_components(algorithm, &components.n, &components.e)?;
-        let pkcs8 = AsDer::as_der(pair).map_err(damaged)?;
-        Ok(Self { pkcs8: Secret::from(pkcs8.as_ref()), public })
+        let pkcs8 = AsDer::as_der(&pair).map_err(damaged)?;
+        let signer = PreparedSigner::new(algorithm, PrivateKind::Rsa(pair));
+        Ok(Self { pkcs8: Secret::from(pkcs8.as_ref()), public, signer })
     }
 
-    fn curve(algorithm: Algorithm, pair: &EcdsaKeyPair) -> Result<Self> {
+    fn curve(algorithm: Algorithm, pair: EcdsaKeyPair) -> Result<Self> {
         let public = PublicKey::from_der(algorithm, pair.public_key().as_ref())?;
         let pkcs8 = pair.to_pkcs8v1().map_err(damaged)?;
-        Ok(Self { pkcs8: Secret::from(pkcs8.as_ref()), public })
+        let signer = PreparedSigner::new(algorithm, PrivateKind::Curve(pair));
+        Ok(Self { pkcs8: Secret::from(pkcs8.as_ref()), public, signer })
     }
 
-    fn ed25519(pair: &Ed25519KeyPair) -> Result<Self> {
+    fn ed25519(pair: Ed25519KeyPair) -> Result<Self> {
         let public = PublicKey::from_der(Algorithm::EdDSA, pair.public_key().as_ref())?;
         let pkcs8 = pair.to_pkcs8v1().map_err(damaged)?;
-        Ok(Self { pkcs8: Secret::from(pkcs8.as_ref()), public })
+        let signer = PreparedSigner::new(Algorithm::EdDSA, PrivateKind::Ed25519(pair));
+        Ok(Self { pkcs8: Secret::from(pkcs8.as_ref()), public, signer })
     }
 }
 

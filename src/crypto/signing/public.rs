@@ -4,12 +4,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RsaPublicKeyComponents, VerificationAlgorithm,
+    RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, VerificationAlgorithm,
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::DecodingKey;
 
+use super::primitive::PreparedVerifier;
 use super::refused;
 use crate::error::Result;
 use crate::model::Algorithm;
@@ -20,6 +20,7 @@ pub(super) struct PublicKey {
     numbers: Numbers,
     /// SubjectPublicKeyInfo in DER, as AWS-LC writes it.
     subject_public_key_info: Vec<u8>,
+    parsed: ParsedPublicKey,
 }
 
 enum Numbers {
@@ -63,10 +64,11 @@ impl PublicKey {
             return Err(refused("The RSA key's public exponent must be 65537."));
         }
         let components = RsaPublicKeyComponents { n: modulus, e: exponent };
-        let parsed =
-            components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).map_err(|_| refused(NOT_OF_ITS_KIND))?;
+        let parameters =
+            if algorithm == Algorithm::PS256 { &RSA_PSS_2048_8192_SHA256 } else { &RSA_PKCS1_2048_8192_SHA256 };
+        let parsed = components.to_parsed_public_key(parameters).map_err(|_| refused(NOT_OF_ITS_KIND))?;
         let numbers = Numbers::Rsa { modulus: modulus.to_vec(), exponent: exponent.to_vec() };
-        Ok(Self { algorithm, numbers, subject_public_key_info: subject_public_key_info(&parsed)? })
+        Ok(Self { algorithm, numbers, subject_public_key_info: subject_public_key_info(&parsed)?, parsed })
     }
 
     pub(super) fn from_curve_components(algorithm: Algorithm, x: &[u8], y: &[u8]) -> Result<Self> {
@@ -98,12 +100,9 @@ impl PublicKey {
         }
     }
 
-    pub(super) fn decoding_key(&self) -> DecodingKey {
-        match &self.numbers {
-            Numbers::Rsa { modulus, exponent } => DecodingKey::from_rsa_raw_components(modulus, exponent),
-            Numbers::Curve { point } => DecodingKey::from_ec_der(point),
-            Numbers::Ed25519 { x } => DecodingKey::from_ed_der(x),
-        }
+    /// The key, ready to verify.
+    pub(super) fn verifier(&self) -> PreparedVerifier {
+        PreparedVerifier::public(self.algorithm, self.parsed.clone())
     }
 
     pub(super) fn jwk(&self, key_id: &str) -> String {
@@ -166,7 +165,7 @@ impl PublicKey {
                 None => return Err(refused(NOT_OF_ITS_KIND)),
             },
         };
-        Ok(Self { algorithm, numbers, subject_public_key_info: info })
+        Ok(Self { algorithm, numbers, subject_public_key_info: info, parsed })
     }
 }
 

@@ -1,4 +1,12 @@
+use std::sync::OnceLock;
+
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, aws_lc};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use proptest::prelude::*;
+
+use super::primitive::primitive;
 use super::*;
+use crate::crypto::der;
 
 const MESSAGE: &[u8] = b"header.payload";
 
@@ -127,4 +135,83 @@ fn keys_may_be_shared_between_threads() {
     fn shareable<T: Send + Sync>() {}
     shareable::<SigningKeyMaterial>();
     shareable::<VerifyingKey>();
+}
+
+/// A key of each algorithm; RSA ones are slow to make, so all are made once.
+fn keys() -> &'static [SigningKeyMaterial] {
+    static KEYS: OnceLock<Vec<SigningKeyMaterial>> = OnceLock::new();
+    KEYS.get_or_init(|| Algorithm::ALL.into_iter().map(generated).collect())
+}
+
+/// The crate's own signer for the key, which shares nothing with ours but the bytes that are stored.
+fn crate_signer(key: &SigningKeyMaterial) -> Box<dyn JwtSigner> {
+    let private = key.private().as_bytes();
+    let encoding = match key.algorithm() {
+        Algorithm::HS256 => EncodingKey::from_secret(private),
+        Algorithm::RS256 | Algorithm::PS256 => EncodingKey::from_rsa_der(der::rsa_private_key(private).unwrap()),
+        Algorithm::ES256 | Algorithm::ES384 => EncodingKey::from_ec_der(private),
+        Algorithm::EdDSA => EncodingKey::from_ed_der(private),
+    };
+    (provider().signer_factory)(&primitive(key.algorithm()), &encoding).unwrap()
+}
+
+/// The crate's own verifier, from the key's JWK.
+fn crate_verifier(key: &SigningKeyMaterial) -> Box<dyn JwtVerifier> {
+    let decoding = match key.verifying_key().public_jwk() {
+        None => DecodingKey::from_secret(key.private().as_bytes()),
+        Some(jwk) => DecodingKey::from_jwk(&serde_json::from_str(&jwk).unwrap()).unwrap(),
+    };
+    (provider().verifier_factory)(&primitive(key.algorithm()), &decoding).unwrap()
+}
+
+fn provider() -> &'static CryptoProvider {
+    &aws_lc::DEFAULT_PROVIDER
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_crates_own_signers_and_verifiers_agree(
+        message in proptest::collection::vec(any::<u8>(), 0..600),
+        other in proptest::collection::vec(any::<u8>(), 0..600),
+        flipped in any::<prop::sample::Index>(),
+        bit in 0_u8..8,
+        garbage in proptest::collection::vec(any::<u8>(), 0..520),
+    ) {
+        for key in keys() {
+            let (theirs, verifier) = (crate_signer(key), crate_verifier(key));
+            prop_assert_eq!(JwtSigner::algorithm(&key.signer), theirs.algorithm());
+            prop_assert_eq!(JwtVerifier::algorithm(&key.verifying.verifier), verifier.algorithm());
+            let (signature, their_signature) = (key.sign_bytes(&message).unwrap(), theirs.try_sign(&message).unwrap());
+            // These draw nothing at random, and the others give another signature each time.
+            if matches!(key.algorithm(), Algorithm::HS256 | Algorithm::RS256 | Algorithm::EdDSA) {
+                prop_assert_eq!(&signature, &their_signature);
+            } else {
+                prop_assert_ne!(&signature, &their_signature);
+            }
+
+            let agree = |message: &[u8], signature: &Vec<u8>| {
+                let ours = key.verifying.verify_bytes(message, signature);
+                assert_eq!(ours, verifier.verify(message, signature).is_ok(), "{:?}", key.algorithm());
+                assert_eq!(ours, key.verifying.verify(message, &URL_SAFE_NO_PAD.encode(signature)));
+                ours
+            };
+            for good in [&signature, &their_signature] {
+                prop_assert!(agree(&message, good));
+                prop_assert_eq!(agree(&other, good), other == message);
+                let mut tampered = good.clone();
+                tampered[flipped.index(good.len())] ^= 1 << bit;
+                prop_assert!(!agree(&message, &tampered), "{:?}", key.algorithm());
+                prop_assert!(!agree(&message, &good[1..].to_vec()));
+                prop_assert!(!agree(&message, &[good.as_slice(), &[0]].concat()));
+            }
+            prop_assert!(!agree(&message, &garbage));
+            prop_assert!(!agree(&message, &vec![0; signature.len()]));
+            // A good one of another key, which for RSA and for the curves may have the right length.
+            for stranger in keys().iter().filter(|other| other.algorithm() != key.algorithm()) {
+                prop_assert!(!agree(&message, &stranger.sign_bytes(&message).unwrap()));
+            }
+        }
+    }
 }

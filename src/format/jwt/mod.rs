@@ -1,6 +1,6 @@
 //! JSON Web Tokens (RFC 7519) in the compact form of JWS (RFC 7515), under the rules of RFC 8725.
 //!
-//! The `jsonwebtoken` crate checks signatures and no more; what may be in a token is decided here, and
+//! The primitive ([`crate::crypto::signing`]) checks signatures and no more; what may be in a token is decided here, and
 //! whatever is not expressly allowed is refused by name. A check goes through these steps, and the first
 //! that fails is the answer:
 //!
