@@ -1,0 +1,88 @@
+//! The benchmarks of the engine. `dotnet run tests/bench/run.cs` builds and runs these and those of the .NET library and
+//! the module; by themselves: `cargo bench --bench speed -- [--quick]`.
+//!
+//! Every figure is a quotient of two measurements that were taken in turns in this one run; whatever is measured is also
+//! looked at, and the run fails when it is wrong.
+
+mod check;
+mod measure;
+mod stores;
+
+use std::path::PathBuf;
+
+use measure::{Outcome, Report, require};
+
+/// How much is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    All,
+    Quick,
+}
+
+impl Extent {
+    pub fn pick<T>(self, all: T, quick: T) -> T {
+        match self {
+            Self::All => all,
+            Self::Quick => quick,
+        }
+    }
+}
+
+/// A folder for stores, on the disk that the project is on: what is durable in memory is no measure.
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    fn new(parent: Option<PathBuf>) -> Outcome<Self> {
+        let parent = parent.unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
+        std::fs::create_dir_all(&parent)?;
+        Ok(Self(tempfile::tempdir_in(parent)?))
+    }
+
+    /// A new folder in it.
+    pub fn folder(&self, name: &str) -> Outcome<PathBuf> {
+        let folder = self.0.path().join(name);
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+}
+
+fn main() -> Outcome<()> {
+    let mut extent = Extent::All;
+    let mut json = None;
+    let mut parent = None;
+    let mut command = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--quick" => extent = Extent::Quick,
+            "--json" => json = arguments.next().map(PathBuf::from),
+            "--folder" => parent = arguments.next().map(PathBuf::from),
+            // Cargo's own.
+            "--bench" => {}
+            _ => command.push(argument),
+        }
+    }
+    let scratch = Scratch::new(parent)?;
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    match command.as_slice() {
+        [] => {
+            let mut report = Report::new(json.as_deref())?;
+            check::hot(&mut report, &scratch, extent)
+        }
+        // For the benchmarks of .NET, which start this program.
+        ["prepare", folder, count, known] => {
+            let prepared = stores::prepare(folder.as_ref(), count.parse()?, known.parse()?)?;
+            stores::prepare_peer(&prepared, count.parse()?)
+        }
+        ["hot-nanoseconds"] => {
+            let engine = stores::create(&scratch.folder("hot")?.join("tokens.db"))?;
+            let values = stores::grant(&engine, 1_024)?;
+            println!("{}", check::nanoseconds(&engine, &values)?);
+            Ok(())
+        }
+        // For instruments.
+        ["repeat-check", count] => check::repeat(&scratch, count.parse()?),
+        ["repeat-hmac", count] => check::repeat_hmac(&scratch, count.parse()?),
+        other => require(false, &format!("there is no command {other:?}")),
+    }
+}
