@@ -1,5 +1,6 @@
 //! Granting tokens.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -73,13 +74,40 @@ pub struct KeyedGrant {
     pub value: Option<Secret>,
 }
 
+impl From<Grant> for KeyedGrant {
+    fn from(Grant { token, value }: Grant) -> Self {
+        Self { token, value: Some(value) }
+    }
+}
+
+/// What one call of grants rests on.
+struct Granting {
+    rules: Arc<Rules>,
+    acting: Acting,
+    /// The identities that were asked for, by their folded names.
+    identities: HashMap<String, Arc<Identity>>,
+}
+
+/// A grant that is yet to be put into the store.
+struct NewGrant {
+    token: NewToken,
+    event: NewAuditEvent,
+    value: Secret,
+}
+
+enum Prepared {
+    New(Box<NewGrant>),
+    /// Its key led to a token before.
+    Repeated(KeyedGrant),
+}
+
 impl Session<'_> {
     /// Grants a token to an identity, durably before this returns.
     ///
     /// Errors: `NotFound` for the identity, a profile, a role, an organisation or a key; `NotPermitted` for what the
     /// profile or the rights of the one who acts do not allow; `InvalidArgument` for what is outside its limits.
     pub fn grant(&self, request: &GrantRequest) -> Result<Grant> {
-        self.grant_new(request, None)
+        self.grant_new(&mut self.granting()?, request, None)
     }
 
     /// As [`Session::grant`], under a key of 1 to 256 characters: however often this actor makes the request within a
@@ -92,47 +120,139 @@ impl Session<'_> {
         let idempotency = self.idempotency(idempotency_key, &operation, request)?;
         let mut tries = 0;
         loop {
-            // Also before a repeat: it gives out a value as the first request did.
-            let (_, profile, _, _) = self.grantee(request)?;
-            if let Some(found) = self.repeated(&idempotency)? {
-                let (token, value) = self.renewed(found, &profile, &operation)?;
-                return Ok(KeyedGrant { token, value });
+            let mut granting = self.granting()?;
+            if let Some(found) = self.repeated_grant(&mut granting, request, &idempotency)? {
+                return Ok(found);
             }
             tries += 1;
-            match self.grant_new(request, Some(idempotency.clone())) {
+            match self.grant_new(&mut granting, request, Some(idempotency.clone())) {
                 Err(error) if error.code() == ErrorCode::AlreadyExists && tries < TRIES => {}
-                granted => return granted.map(|Grant { token, value }| KeyedGrant { token, value: Some(value) }),
+                granted => return granted.map(KeyedGrant::from),
             }
         }
     }
 
-    /// The rules, the profile, who acts and the identity that the token is to speak for, when this actor may grant it
-    /// one.
-    fn grantee(&self, request: &GrantRequest) -> Result<(Arc<Rules>, Arc<Profile>, Acting, Identity)> {
+    /// Grants as many tokens as there are requests, at most 1,000, each as [`Session::grant`] does or, where it comes with
+    /// a key, [`Session::grant_under`]. Gives in the order of the requests what became of each: a bad one fails alone.
+    ///
+    /// Those that are granted anew are written in one transaction, and all are durable before this returns.
+    ///
+    /// Errors: `NotPermitted` for who may grant nothing; `InvalidArgument` for too many requests; the `Store…` codes,
+    /// where nothing was granted anew.
+    pub fn grant_many(&self, requests: &[(GrantRequest, Option<String>)]) -> Result<Vec<Result<KeyedGrant>>> {
+        if requests.len() > MAXIMUM_REQUESTS {
+            return Err(Error::argument("requests", "At most 1,000 tokens are granted at once."));
+        }
+        let mut granting = self.granting()?;
+        let mut ends: Vec<Option<Result<KeyedGrant>>> = Vec::with_capacity(requests.len());
+        let (mut new, mut values) = (Vec::new(), Vec::new());
+        for (request, key) in requests {
+            match self.prepared(&mut granting, request, key.as_deref()) {
+                Ok(Prepared::New(prepared)) => {
+                    values.push((ends.len(), prepared.value));
+                    new.push((prepared.token, prepared.event));
+                    ends.push(None);
+                }
+                Ok(Prepared::Repeated(grant)) => ends.push(Some(Ok(grant))),
+                Err(error) => ends.push(Some(Err(error))),
+            }
+        }
+        let granted = if new.is_empty() { Vec::new() } else { self.store.insert_tokens(new)? };
+        for ((place, value), granted) in values.into_iter().zip(granted) {
+            let (request, key) = &requests[place];
+            let granted = self.note_denial(granted, &Operation::TOKEN_GRANT, None);
+            ends[place] = Some(match (granted, key) {
+                (Ok(token), _) => Ok(KeyedGrant { token, value: Some(value) }),
+                // Another request came first with the key, perhaps one of these.
+                (Err(error), Some(key)) if error.code() == ErrorCode::AlreadyExists => self.grant_under(request, key),
+                (Err(error), _) => Err(error),
+            });
+        }
+        Ok(ends.into_iter().flatten().collect())
+    }
+
+    fn prepared(&self, granting: &mut Granting, request: &GrantRequest, key: Option<&str>) -> Result<Prepared> {
+        let idempotency = key.map(|key| self.idempotency(key, &Operation::TOKEN_GRANT, request)).transpose()?;
+        if let Some(idempotency) = &idempotency
+            && let Some(found) = self.repeated_grant(granting, request, idempotency)?
+        {
+            return Ok(Prepared::Repeated(found));
+        }
+        self.prepare(granting, request, idempotency).map(|new| Prepared::New(Box::new(new)))
+    }
+
+    /// The rules and who acts, when that one may grant anything.
+    fn granting(&self) -> Result<Granting> {
         let (rules, acting) = self.permit(&Operation::TOKEN_GRANT)?;
+        Ok(Granting { rules, acting, identities: HashMap::new() })
+    }
+
+    /// What a repeat of a request leads to; none when this is the first under its key.
+    fn repeated_grant(
+        &self,
+        granting: &mut Granting,
+        request: &GrantRequest,
+        idempotency: &Idempotency,
+    ) -> Result<Option<KeyedGrant>> {
+        // Also before a repeat: it gives out a value as the first request did.
+        let (profile, _) = self.grantee(granting, request)?;
+        let Some(found) = self.repeated(idempotency)? else { return Ok(None) };
+        let (token, value) = self.renewed(found, &profile, &Operation::TOKEN_GRANT)?;
+        Ok(Some(KeyedGrant { token, value }))
+    }
+
+    /// The profile and the identity that the token is to speak for, when this actor may grant it one.
+    fn grantee(&self, granting: &mut Granting, request: &GrantRequest) -> Result<(Arc<Profile>, Arc<Identity>)> {
+        let rules = &granting.rules;
         let profile = rules.profile(request.profile.as_deref().unwrap_or("Default"), "profile")?;
         let name = policy::name(&request.identity, "identity")?;
-        let found = self.store.identity(&name)?.map(|(identity, _)| identity);
+        let found = match granting.identities.get(name.folded()) {
+            Some(identity) => Some(Arc::clone(identity)),
+            None => self.store.identity(&name)?.map(|(identity, _)| Arc::new(identity)),
+        };
         // Before an identity that is not there is told from one that is.
-        let permitted = policy::may_grant(&acting, &profile, found.as_ref().map(|identity| identity.id));
+        let permitted = policy::may_grant(&granting.acting, &profile, found.as_ref().map(|identity| identity.id));
         self.note_denial(permitted, &Operation::TOKEN_GRANT, None)?;
-        self.refuse_foreign_identity(&name, "identity")?;
-        let identity = found.ok_or_else(|| no_such_identity(name.as_str()))?;
+        let Some(identity) = found else {
+            rules.refuse_foreign(name.as_str(), "identity")?;
+            return Err(no_such_identity(name.as_str()));
+        };
         rules.refuse_foreign_in(request.name.as_deref(), &request.tags, request.remark.as_deref())?;
-        Ok((rules, profile, acting, identity))
+        granting.identities.insert(name.folded().to_owned(), Arc::clone(&identity));
+        Ok((profile, identity))
     }
 
-    fn grant_new(&self, request: &GrantRequest, idempotency: Option<Idempotency>) -> Result<Grant> {
-        let grantee = self.grantee(request)?;
-        self.note_denial(self.grant_to(grantee, request, idempotency), &Operation::TOKEN_GRANT, None)
-    }
-
-    fn grant_to(
+    fn grant_new(
         &self,
-        (rules, profile, acting, identity): (Arc<Rules>, Arc<Profile>, Acting, Identity),
+        granting: &mut Granting,
         request: &GrantRequest,
         idempotency: Option<Idempotency>,
     ) -> Result<Grant> {
+        let NewGrant { token, event, value } = self.prepare(granting, request, idempotency)?;
+        let token = self.note_denial(self.store.insert_token(token, event), &Operation::TOKEN_GRANT, None)?;
+        Ok(Grant { token, value })
+    }
+
+    /// What is to be put into the store for a request, when the rules allow the grant.
+    fn prepare(
+        &self,
+        granting: &mut Granting,
+        request: &GrantRequest,
+        idempotency: Option<Idempotency>,
+    ) -> Result<NewGrant> {
+        let (profile, identity) = self.grantee(granting, request)?;
+        let prepared = self.prepare_for(granting, &profile, &identity, request, idempotency);
+        self.note_denial(prepared, &Operation::TOKEN_GRANT, None)
+    }
+
+    fn prepare_for(
+        &self,
+        Granting { rules, acting, .. }: &Granting,
+        profile: &Profile,
+        identity: &Identity,
+        request: &GrantRequest,
+        idempotency: Option<Idempotency>,
+    ) -> Result<NewGrant> {
         let now_seconds = self.now_seconds();
         let organizations = self.known_organizations(request.organizations.as_deref())?;
         let asked = Asked {
@@ -151,7 +271,7 @@ impl Session<'_> {
             roles: &identity.roles,
             organizations: &Organizations::of(&identity.organizations),
         };
-        let terms = policy::terms(&profile, &asked, &grantee, &acting, &rules.roles, now_seconds)?;
+        let terms = policy::terms(profile, &asked, &grantee, acting, &rules.roles, now_seconds)?;
         policy::signing(terms.format, request.key_id.as_deref())?;
         let conditions =
             policy::condition::check(&Conditions { subject: terms.subject.clone(), ..request.conditions.clone() })?;
@@ -162,7 +282,7 @@ impl Session<'_> {
         let minted = self.mint_value(&Minting {
             id: None,
             is_replaceable: idempotency.is_some(),
-            profile: &profile,
+            profile,
             format: terms.format,
             identity: &identity.name,
             roles: &terms.roles,
@@ -201,8 +321,7 @@ impl Session<'_> {
             warn_after,
             idempotency,
         };
-        let token = self.store.insert_token(new, event)?;
-        Ok(Grant { token, value: minted.value })
+        Ok(NewGrant { token: new, event, value: minted.value })
     }
 
     /// The conditions and audiences of a token that this actor grants when it asks for these: where a token acts, it passes
@@ -272,6 +391,9 @@ impl Session<'_> {
 
 /// What a kept value is sealed for; it opens as nothing else.
 pub(super) const VALUE_PURPOSE: &str = "token-value";
+
+/// The most tokens that are granted in one call.
+const MAXIMUM_REQUESTS: usize = 1_000;
 
 /// The most organisations of a token's list.
 pub(super) const MAXIMUM_ORGANIZATIONS: usize = 64;

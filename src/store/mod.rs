@@ -510,6 +510,9 @@ pub trait Store: Send + Sync {
     fn tokens(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<Token>>;
     /// Inserts a token and gives it back; `NotFound` when its identity or a role is gone.
     fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token>;
+    /// Inserts tokens in one transaction, in their order and each with its event, and gives each back or the error
+    /// that [`Store::insert_token`] would give: one that is refused leaves nothing behind and keeps no other away.
+    fn insert_tokens(&self, tokens: Vec<(NewToken, NewAuditEvent)>) -> Result<Vec<Result<Token>>>;
     /// Changes a token; `NotFound` when there is none.
     fn update_token(&self, id: &TokenId, change: TokenChange, event: NewAuditEvent) -> Result<Token>;
     /// Switches a token off with the one, time and reason of `disabled`, or on again where that is none. Gives the token

@@ -25,8 +25,16 @@ const COLUMNS: &str =
 ///
 /// Its number follows the highest that was ever given: where records were taken off the end, the gap stays.
 pub(super) fn append(connection: &Connection, event: &NewAuditEvent) -> Result<()> {
+    append_all(connection, std::iter::once(event))
+}
+
+/// As [`append`], for several events in their order.
+pub(super) fn append_all<'a>(
+    connection: &Connection,
+    events: impl Iterator<Item = &'a NewAuditEvent>,
+) -> Result<()> {
     failure::context((|| {
-        let (highest, previous): (i64, Option<[u8; chain::HASH_BYTES]>) = connection
+        let (mut highest, previous): (i64, Option<[u8; chain::HASH_BYTES]>) = connection
             .prepare_cached(
                 "SELECT max(coalesce(last.sequence, 0),
                             coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit_event'), 0)), last.hash
@@ -34,12 +42,14 @@ pub(super) fn append(connection: &Connection, event: &NewAuditEvent) -> Result<(
                       (SELECT sequence, hash FROM audit_event ORDER BY sequence DESC LIMIT 1) AS last ON TRUE",
             )?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let previous = previous.unwrap_or(chain::BEGINNING);
-        let sequence = highest + 1;
-        connection
-            .prepare_cached("INSERT INTO audit_event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?
-            .execute(params![
-                sequence,
+        let mut previous = previous.unwrap_or(chain::BEGINNING);
+        let mut insert =
+            connection.prepare_cached("INSERT INTO audit_event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
+        for event in events {
+            highest += 1;
+            previous = chain::link(&previous, highest, event);
+            insert.execute(params![
+                highest,
                 event.at,
                 event.event,
                 event.actor,
@@ -48,9 +58,10 @@ pub(super) fn append(connection: &Connection, event: &NewAuditEvent) -> Result<(
                 event.subject,
                 event.outcome,
                 event.detail,
-                chain::link(&previous, sequence, event),
-            ])
-            .map(|_| ())
+                previous,
+            ])?;
+        }
+        Ok(())
     })())
 }
 

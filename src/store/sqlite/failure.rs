@@ -1,12 +1,17 @@
 //! SQLite's errors as ours.
 
-use rusqlite::ErrorCode as Sqlite;
+use rusqlite::{Connection, ErrorCode as Sqlite};
 
 use crate::error::{Error, ErrorCode, Result};
 
 /// Translates the error, if there is one.
 pub(super) fn context<T>(result: rusqlite::Result<T>) -> Result<T> {
     result.map_err(|error| translate(&error))
+}
+
+/// Runs a statement that gives no rows, which is prepared once.
+pub(super) fn run(connection: &Connection, statement: &str) -> Result<()> {
+    context(connection.prepare_cached(statement).and_then(|mut statement| statement.execute([]).map(|_| ())))
 }
 
 /// Whether the error is a broken constraint, which means what the caller's statement makes of it.

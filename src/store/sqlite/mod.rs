@@ -5,6 +5,7 @@
 //! often it opens it.
 
 mod audit;
+mod batch;
 mod changes;
 mod failure;
 mod file;
@@ -175,7 +176,7 @@ impl SqliteStore {
         Ok(Self {
             path,
             key,
-            writer: Some(Writer::start(writing, is_in_place)?),
+            writer: Some(Writer::new(writing, is_in_place)),
             behind: Mutex::new(Some(behind)),
             readers,
             probe: Mutex::new(Some(probe)),
@@ -330,8 +331,16 @@ impl Store for SqliteStore {
 
     fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token> {
         self.settled(
-            self.record(event, move |connection| tokens::insert(connection, &token).map(|token| (token, true))),
+            self.record(event, move |connection| {
+                let token = tokens::insert(connection, &mut tokens::Known::default(), &token)?;
+                Ok((token, true))
+            }),
         )
+    }
+
+    fn insert_tokens(&self, tokens: Vec<(NewToken, NewAuditEvent)>) -> Result<Vec<Result<Token>>> {
+        let inserted = self.write(move |connection| tokens::insert_all(connection, &tokens))?;
+        inserted.into_iter().map(|result| Ok(self.settled(result))).collect()
     }
 
     fn update_token(&self, id: &TokenId, change: TokenChange, event: NewAuditEvent) -> Result<Token> {
@@ -664,6 +673,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // A hostile file must not run anything of its own when it is opened.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // A statement is planned once, and not anew for each value that a partial index could be compared with.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;

@@ -1,17 +1,19 @@
 //! Statements over tokens.
 
+use std::collections::HashMap;
+
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{
-    Conditions, Outcome, Revocation, RotationStage, Token, TokenFilter, TokenFormat, TokenId, fold_name,
+    Conditions, NewAuditEvent, Outcome, Revocation, RotationStage, Token, TokenFilter, TokenFormat, TokenId, fold_name,
 };
 use crate::policy;
 use crate::store::{Member, NewToken, StoredDigest, TokenChange, TokenRecord};
 
 use super::text::{like, split};
-use super::{failure, roles, rotation};
+use super::{audit, batch, failure, rotation};
 
 /// A token as one row: its lists are joined by characters that no member can hold (the name of a role or an
 /// organisation has no comma, a tag no control character). Its revocation is its own, or else its key's, or else that
@@ -190,10 +192,99 @@ const IS_VISIBLE: &str = "(t.identity_id = :viewer OR t.creator_id = :viewer OR 
                          WHERE d.identity_id IN (t.identity_id, t.creator_id)
                            AND d.organization_id = o.organization_id))))";
 
-pub(super) fn insert(connection: &Connection, new: &NewToken) -> Result<Token> {
+/// What was looked up for tokens that are put into the store, in the transaction that is open.
+#[derive(Default)]
+pub(super) struct Known {
+    identities: HashMap<i64, String>,
+    profiles: HashMap<String, FoundProfile>,
+    roles: HashMap<String, FoundName>,
+}
+
+/// A profile, as its tokens need it.
+#[derive(Clone)]
+struct FoundProfile {
+    number: i64,
+    name: String,
+    expired_is_revoked: bool,
+}
+
+/// A role or an organisation, as the store writes its name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct FoundName {
+    folded: String,
+    name: String,
+    number: i64,
+}
+
+/// A token that was put into the store, with what the store knows of it better than who asked for it.
+pub(super) struct Inserted {
+    pub(super) sequence: i64,
+    identity: String,
+    profile: FoundProfile,
+    roles: Vec<FoundName>,
+    organizations: Option<Vec<FoundName>>,
+}
+
+pub(super) fn insert(connection: &Connection, known: &mut Known, new: &NewToken) -> Result<Token> {
     refuse_ended_grantor(connection, new)?;
-    insert_row(connection, new)?;
-    require(connection, &new.id)
+    let inserted = insert_row(connection, known, new)?;
+    // Its key may have been revoked since it was signed.
+    if new.key_id.is_some() { require(connection, &new.id) } else { Ok(inserted.into_token(new)) }
+}
+
+/// Puts the tokens into the store, each with its event where it is put there. One that is refused leaves nothing behind.
+pub(super) fn insert_all(connection: &Connection, tokens: &[(NewToken, NewAuditEvent)]) -> Result<Vec<Result<Token>>> {
+    let inserted =
+        batch::each(connection, tokens, false, |connection, known, (new, _)| insert(connection, known, new))?;
+    let events = tokens.iter().zip(&inserted).filter(|(_, result)| result.is_ok()).map(|((_, event), _)| event);
+    audit::append_all(connection, events)?;
+    Ok(inserted)
+}
+
+impl Inserted {
+    /// The token as [`require`] would read it.
+    fn into_token(self, new: &NewToken) -> Token {
+        let names = |mut found: Vec<FoundName>| {
+            found.sort_unstable();
+            found.into_iter().map(|found| found.name).collect()
+        };
+        let mut tags = new.tags.clone();
+        tags.sort_unstable();
+        tags.dedup();
+        Token {
+            sequence: self.sequence,
+            id: new.id.clone(),
+            name: new.name.as_ref().map(|name| name.as_str().to_owned()),
+            identity: self.identity,
+            format: new.format,
+            roles: names(self.roles),
+            tags,
+            remark: new.remark.clone(),
+            profile: self.profile.name,
+            key_id: new.key_id.clone(),
+            audiences: new.audiences.clone(),
+            organizations: self.organizations.map(names),
+            conditions: Conditions { referrer: None, ..new.conditions.clone() },
+            has_referrer: new.conditions.referrer.is_some(),
+            uses_left: new.conditions.uses.map(u64::cast_signed),
+            is_decoy: new.is_decoy,
+            created_by: new.created_by.clone(),
+            parent: new.parent.clone(),
+            created_at: new.created_at,
+            not_before: new.not_before,
+            expires_at: new.expires_at,
+            warn_after: new.warn_after,
+            last_used_at: None,
+            disabled: None,
+            revocation: None,
+            predecessor: None,
+            successor: None,
+            rotation_stage: None,
+            retires_at: None,
+            retired_by: None,
+            expired_is_revoked: self.profile.expired_is_revoked,
+        }
+    }
 }
 
 /// Asks again, where nothing can come between, whether who grants is still there: what is revoked grants nothing from
@@ -223,23 +314,69 @@ fn refuse_ended_grantor(connection: &Connection, new: &NewToken) -> Result<()> {
     Ok(())
 }
 
-/// As [`insert`], without reading the token again. Gives its sequence.
-pub(super) fn insert_row(connection: &Connection, new: &NewToken) -> Result<i64> {
-    let identity_is_there = failure::context(
-        connection
-            .prepare_cached("SELECT 1 FROM identity WHERE identity_id = ?1 AND removed_at IS NULL")
-            .and_then(|mut statement| statement.exists([new.identity_id])),
-    )?;
-    if !identity_is_there {
-        return Err(Error::new(ErrorCode::NotFound, "The identity was removed meanwhile.").about("identity"));
+impl Known {
+    /// The name of an identity that is there.
+    fn identity(&mut self, connection: &Connection, number: i64) -> Result<String> {
+        if let Some(name) = self.identities.get(&number) {
+            return Ok(name.clone());
+        }
+        let found: Option<String> = failure::context(
+            connection
+                .prepare_cached("SELECT name FROM identity WHERE identity_id = ?1 AND removed_at IS NULL")
+                .and_then(|mut statement| statement.query_row([number], |row| row.get(0)).optional()),
+        )?;
+        let name = found
+            .ok_or_else(|| Error::new(ErrorCode::NotFound, "The identity was removed meanwhile.").about("identity"))?;
+        self.identities.insert(number, name.clone());
+        Ok(name)
     }
-    let profile_id: Option<i64> = failure::context(
+
+    fn profile(&mut self, connection: &Connection, name: &str) -> Result<FoundProfile> {
+        if let Some(profile) = self.profiles.get(name) {
+            return Ok(profile.clone());
+        }
+        let found = failure::context(
+            connection
+                .prepare_cached("SELECT profile_id, name, expired_is_revoked FROM profile WHERE name_key = ?1")
+                .and_then(|mut statement| {
+                    let row = |row: &Row<'_>| {
+                        Ok(FoundProfile { number: row.get(0)?, name: row.get(1)?, expired_is_revoked: row.get(2)? })
+                    };
+                    statement.query_row([fold_name(name)], row).optional()
+                }),
+        )?;
+        let profile = found
+            .ok_or_else(|| Error::new(ErrorCode::NotFound, "The profile was removed meanwhile.").about("profile"))?;
+        self.profiles.insert(name.to_owned(), profile.clone());
+        Ok(profile)
+    }
+
+    fn role(&mut self, connection: &Connection, name: &str) -> Result<FoundName> {
+        if let Some(role) = self.roles.get(name) {
+            return Ok(role.clone());
+        }
+        let found = find_name(connection, "SELECT role_id, name FROM role WHERE name_key = ?1", name)?;
+        let role = found.ok_or_else(|| failure::no_such_role(name))?;
+        self.roles.insert(name.to_owned(), role.clone());
+        Ok(role)
+    }
+}
+
+/// What `sql` finds by the folded `name`.
+fn find_name(connection: &Connection, sql: &str, name: &str) -> Result<Option<FoundName>> {
+    let folded = fold_name(name);
+    let found: Option<(i64, String)> = failure::context(
         connection
-            .prepare_cached("SELECT profile_id FROM profile WHERE name_key = ?1")
-            .and_then(|mut statement| statement.query_row([fold_name(&new.profile)], |row| row.get(0)).optional()),
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row([&folded], |row| Ok((row.get(0)?, row.get(1)?))).optional()),
     )?;
-    let profile_id = profile_id
-        .ok_or_else(|| Error::new(ErrorCode::NotFound, "The profile was removed meanwhile.").about("profile"))?;
+    Ok(found.map(|(number, name)| FoundName { folded, name, number }))
+}
+
+/// As [`insert`], for a token that somebody granted elsewhere.
+pub(super) fn insert_row(connection: &Connection, known: &mut Known, new: &NewToken) -> Result<Inserted> {
+    let identity = known.identity(connection, new.identity_id)?;
+    let profile = known.profile(connection, &new.profile)?;
     let parent = new.parent.as_ref().map(|id| require(connection, id).map(|token| token.sequence)).transpose()?;
     let json = |value: serde_json::Result<String>| value.map_err(|_| failure::unwritable());
     let audiences = (!new.audiences.is_empty()).then(|| json(serde_json::to_string(&new.audiences))).transpose()?;
@@ -263,7 +400,7 @@ pub(super) fn insert_row(connection: &Connection, new: &NewToken) -> Result<i64>
                 new.salted.as_ref().map(|(_, digest)| digest),
                 new.value_sealed,
                 new.format.name(),
-                profile_id,
+                profile.number,
                 new.identity_id,
                 new.name.as_ref().map(crate::model::Name::as_str),
                 new.name.as_ref().map(crate::model::Name::folded),
@@ -293,32 +430,33 @@ pub(super) fn insert_row(connection: &Connection, new: &NewToken) -> Result<i64>
     let sequence = connection.last_insert_rowid();
     // Looked up first and then put in by number: a statement that does both may come to more rows than one, so SQLite
     // keeps the pages from before it, and looks through all that it keeps when the statement ends.
-    for role in &new.roles {
-        let role_id = roles::number(connection, role)?.ok_or_else(|| failure::no_such_role(role))?;
+    let mut roles = Vec::with_capacity(new.roles.len());
+    for name in &new.roles {
+        let role = known.role(connection, name)?;
         failure::context(
             connection
                 .prepare_cached("INSERT INTO token_role VALUES (?1, ?2)")
-                .and_then(|mut statement| statement.execute([sequence, role_id])),
+                .and_then(|mut statement| statement.execute([sequence, role.number])),
         )?;
+        roles.push(role);
     }
     insert_tags(connection, sequence, &new.tags)?;
-    for organization in new.organizations.iter().flatten() {
-        let found: Option<i64> = failure::context(
-            connection
-                .prepare_cached("SELECT organization_id FROM organization WHERE name_key = ?1")
-                .and_then(|mut statement| statement.query_row([fold_name(organization)], |row| row.get(0)).optional()),
-        )?;
-        let organization_id = found.ok_or_else(|| failure::no_such_organization(organization))?;
+    let mut organizations = new.organizations.as_ref().map(|_| Vec::new());
+    for name in new.organizations.iter().flatten() {
+        let sql = "SELECT organization_id, name FROM organization WHERE name_key = ?1";
+        let organization =
+            find_name(connection, sql, name)?.ok_or_else(|| failure::no_such_organization(name))?;
         failure::context(
             connection
                 .prepare_cached("INSERT INTO token_organization VALUES (?1, ?2)")
-                .and_then(|mut statement| statement.execute([sequence, organization_id])),
+                .and_then(|mut statement| statement.execute([sequence, organization.number])),
         )?;
+        organizations.get_or_insert_default().push(organization);
     }
     if let Some(idempotency) = &new.idempotency {
         rotation::remember(connection, idempotency, sequence, new.created_at)?;
     }
-    Ok(sequence)
+    Ok(Inserted { sequence, identity, profile, roles, organizations })
 }
 
 pub(super) fn update(connection: &Connection, id: &TokenId, change: &TokenChange) -> Result<Token> {

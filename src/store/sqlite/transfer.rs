@@ -1,6 +1,6 @@
 //! Tokens that come from elsewhere, and the digests by which they are found until their first use.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::model::{AuditSubject, Name, NewAuditEvent, Revocation, fold_name};
 use crate::store::{ImportOutcome, ImportRules, ImportedToken, NewIdentity, NewToken, StoredDigest, TokenRecord};
 
-use super::{audit, failure, identities, maintenance, tokens};
+use super::{audit, batch, failure, identities, maintenance, tokens};
 
 /// The beginnings of `?2`, up to the longest public part there may be. One statement looks them all up in the index.
 const BEGINNINGS: &str = "WITH RECURSIVE beginning (length) AS (
@@ -77,110 +77,62 @@ pub(super) fn import(
     rules: ImportRules,
     event: &NewAuditEvent,
 ) -> Result<Vec<ImportOutcome>> {
-    // A savepoint a token makes SQLite copy every page that it changes. Nearly always what is refused is refused before
-    // anything is written, so that is tried first.
-    run(connection, "SAVEPOINT batch")?;
-    if let Some(outcomes) = import_all(connection, tokens, rules, event, Care::None)? {
-        run(connection, "RELEASE batch")?;
-        return Ok(outcomes);
-    }
-    run(connection, "ROLLBACK TO batch")?;
-    run(connection, "RELEASE batch")?;
-    // With savepoints there is always an answer.
-    Ok(import_all(connection, tokens, rules, event, Care::Savepoints)?.unwrap_or_default())
-}
-
-/// How a token that is refused is kept from leaving anything behind.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Care {
-    /// By giving up, where something was written of it.
-    None,
-    /// By taking it back.
-    Savepoints,
-}
-
-/// Gives none when a token was refused of which something was written, and nothing was there to take it back.
-fn import_all(
-    connection: &Connection,
-    tokens: &[ImportedToken],
-    rules: ImportRules,
-    event: &NewAuditEvent,
-    care: Care,
-) -> Result<Option<Vec<ImportOutcome>>> {
-    let mut outcomes = Vec::with_capacity(tokens.len());
-    let mut peppers = HashSet::new();
-    let (mut first, mut last, mut created) = (None, None, 0_u64);
-    for imported in tokens {
-        if care == Care::Savepoints {
-            run(connection, "SAVEPOINT imported")?;
-        }
-        let before = connection.total_changes();
-        let outcome = match import_one(connection, imported, rules, &mut peppers, event) {
-            Ok(None) => ImportOutcome::Unchanged,
-            Ok(Some((sequence, with_identity))) => {
-                first = first.or(Some(sequence));
-                last = Some(sequence);
-                created += 1;
-                ImportOutcome::Created { with_identity }
-            }
-            Err(refusal) if is_refusal(refusal.code()) => {
-                match care {
-                    Care::Savepoints => run(connection, "ROLLBACK TO imported")?,
-                    Care::None if connection.total_changes() != before => return Ok(None),
-                    Care::None => {}
-                }
-                ImportOutcome::Refused(refusal)
-            }
-            // The store itself fails: nothing of the batch stays.
-            Err(error) => return Err(error),
-        };
-        if care == Care::Savepoints {
-            run(connection, "RELEASE imported")?;
-        }
-        let ends = rules.stops_at_refusal && matches!(outcome, ImportOutcome::Refused(_));
-        outcomes.push(outcome);
-        if ends {
-            break;
-        }
-    }
-    if created > 0 {
+    let done = batch::each(connection, tokens, rules.stops_at_refusal, |connection, known: &mut Known, imported| {
+        import_one(connection, known, imported, rules, event)
+    })?;
+    let mut sequences = done.iter().flatten().flatten().map(|(sequence, _)| *sequence);
+    if let Some(first) = sequences.next() {
+        let (others, last) = sequences.fold((0_u64, first), |(count, _), sequence| (count + 1, sequence));
+        let detail = json!({ "tokens": others + 1, "firstSequence": first, "lastSequence": last });
+        audit::append(connection, &NewAuditEvent { detail: Some(detail.to_string()), ..event.clone() })?;
         // Their values were good elsewhere, so somebody may have presented one here before: what is remembered of unknown
         // values ends with any change, and this one is nobody's.
-        run(connection, "INSERT INTO change (scope, subject) VALUES ('token', 0)")?;
-        let detail = json!({ "tokens": created, "firstSequence": first, "lastSequence": last });
-        audit::append(connection, &NewAuditEvent { detail: Some(detail.to_string()), ..event.clone() })?;
+        failure::run(connection, "INSERT INTO change (scope, subject) VALUES ('token', 0)")?;
     }
-    Ok(Some(outcomes))
+    let outcomes = done.into_iter().map(|result| match result {
+        Ok(None) => ImportOutcome::Unchanged,
+        Ok(Some((_, with_identity))) => ImportOutcome::Created { with_identity },
+        Err(refusal) => ImportOutcome::Refused(refusal),
+    });
+    Ok(outcomes.collect())
+}
+
+/// What an import has found or put into the store so far.
+#[derive(Default)]
+struct Known {
+    rows: tokens::Known,
+    identities: HashMap<String, i64>,
+    peppers: HashSet<i64>,
 }
 
 /// Gives the token's sequence and whether its identity was made, or none when the token is there already.
 fn import_one(
     connection: &Connection,
+    known: &mut Known,
     imported: &ImportedToken,
     rules: ImportRules,
-    peppers: &mut HashSet<i64>,
     event: &NewAuditEvent,
 ) -> Result<Option<(i64, bool)>> {
     if is_there(connection, imported)? {
         return Ok(None);
     }
     refuse_taken(connection, imported)?;
-    let (identity_id, with_identity) = match number_of(connection, &imported.identity)? {
+    let (identity_id, with_identity) = match number_of(connection, known, &imported.identity)? {
         Some(identity_id) => (identity_id, false),
         None if rules.creates_identities => (make_identity(connection, &imported.identity, event)?, true),
         None => return Err(no_such_identity(&imported.identity, "identity")),
     };
     let mut token = NewToken { identity_id, ..imported.token.clone() };
     if let Some(creator) = &imported.creator {
-        token.creator_id = number_of(connection, creator)?;
+        token.creator_id = number_of(connection, known, creator)?;
         if token.creator_id.is_none() && imported.needs_creator {
             return Err(no_such_identity(creator, "createdBy"));
         }
     }
-    if let Some(pepper) = imported.pepper.as_ref().filter(|pepper| !peppers.contains(&pepper.id)) {
+    if let Some(pepper) = imported.pepper.as_ref().filter(|pepper| !known.peppers.contains(&pepper.id)) {
         failure::context(maintenance::insert_pepper(connection, pepper, event.at))?;
     }
-    let sequence = tokens::insert_row(connection, &token)?;
+    let sequence = tokens::insert_row(connection, &mut known.rows, &token)?.sequence;
     if imported.disabled.is_some() || imported.revocation.is_some() {
         let parts = |ending: &Option<Revocation>| match ending {
             Some(ending) => (Some(ending.at), Some(ending.by.clone()), ending.reason.clone()),
@@ -207,8 +159,7 @@ fn import_one(
                 }),
         )?;
     }
-    // Only now: what is taken back takes its pepper with it.
-    peppers.extend(imported.pepper.as_ref().map(|pepper| pepper.id));
+    known.peppers.extend(imported.pepper.as_ref().map(|pepper| pepper.id));
     Ok(Some((sequence, with_identity)))
 }
 
@@ -266,12 +217,17 @@ fn refuse_taken(connection: &Connection, imported: &ImportedToken) -> Result<()>
     Ok(())
 }
 
-fn number_of(connection: &Connection, name: &Name) -> Result<Option<i64>> {
-    failure::context(
+fn number_of(connection: &Connection, known: &mut Known, name: &Name) -> Result<Option<i64>> {
+    if let Some(number) = known.identities.get(name.folded()) {
+        return Ok(Some(*number));
+    }
+    let found: Option<i64> = failure::context(
         connection
             .prepare_cached("SELECT identity_id FROM identity WHERE name_key = ?1 AND removed_at IS NULL")
             .and_then(|mut statement| statement.query_row([name.folded()], |row| row.get(0)).optional()),
-    )
+    )?;
+    known.identities.extend(found.map(|number| (name.folded().to_owned(), number)));
+    Ok(found)
 }
 
 fn make_identity(connection: &Connection, name: &Name, event: &NewAuditEvent) -> Result<i64> {
@@ -300,13 +256,4 @@ fn no_such_identity(name: &Name, subject: &'static str) -> Error {
     let message =
         format!("There is no identity named {}. Create it, or have the import create identities.", name.as_str());
     Error::new(ErrorCode::NotFound, message).about(subject)
-}
-
-/// Whether an error is about what was to be written, and not about the store.
-fn is_refusal(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::NotFound | ErrorCode::AlreadyExists | ErrorCode::Conflict | ErrorCode::InvalidArgument)
-}
-
-fn run(connection: &Connection, statement: &str) -> Result<()> {
-    failure::context(connection.prepare_cached(statement).and_then(|mut statement| statement.execute([]).map(|_| ())))
 }

@@ -1,23 +1,30 @@
 //! The one writer of a store in this process.
 //!
-//! A thread owns the writing connection and takes jobs from a queue. Jobs that wait when it begins, or come
-//! before it is through, share a transaction, so that one synchronisation of the disk serves them all; each runs in a savepoint
-//! of its own, so that one which fails takes nothing with it. A job's caller hears of it only after the
-//! commit, which makes every answer durable, and only when the file is still the one at the store's path.
+//! Who has something to write puts a job into a queue. Whoever finds nobody writing takes the jobs that wait, its own among
+//! them, and runs them in one transaction, so that one synchronisation of the disk serves them all; the others wait to be
+//! told. So a lone writer hands nothing to another thread, and many share their commits. Where a transaction has more than
+//! one job, each runs in a savepoint of its own, so that one which fails takes nothing with it. A job's caller hears of
+//! it only after the commit, which makes every answer durable, and only when the file is still the one at the store's path.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::Mutex;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use crate::error::{Error, ErrorCode, Result};
 
-use super::failure;
+use super::{failure, lock};
 
 /// The most jobs that share a transaction; the rest wait for the next, so that no caller waits for ever.
 const MAXIMUM_JOBS_PER_COMMIT: usize = 256;
+
+/// How long a transaction waits for as many jobs as the last one had. Its callers have just been answered, and those that
+/// come back are with it rather than one commit behind. It is far less than a commit takes.
+const GATHERING: Duration = Duration::from_micros(50);
 
 /// Tells a job's caller how its transaction ended.
 type Answer = Box<dyn FnOnce(Result<()>) + Send>;
@@ -25,23 +32,57 @@ type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 /// reason why it cannot run, answers its caller itself and gives none.
 type Job = Box<dyn FnOnce(Result<&Connection>) -> Option<Answer> + Send>;
 
-/// The queue to the writing thread. Dropping it ends the thread after the jobs that are in the queue.
+/// The connection that writes, and the queue to it.
 pub(super) struct Writer {
-    queue: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    queue: Mutex<Queue>,
+    connection: Mutex<Connection>,
+    is_in_place: Box<dyn Fn() -> Result<()> + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    /// Whether a caller is running jobs.
+    is_led: bool,
+    /// How many jobs the last transaction had.
+    last: usize,
+}
+
+struct Waiting {
+    job: Job,
+    /// Wakes the caller, so that it leads if nobody else does.
+    wake: Box<dyn Fn() + Send>,
+}
+
+/// What a caller waits for.
+enum Told<T> {
+    /// How its job ended.
+    Ended(Result<T>),
+    /// That whoever ran jobs is through, and its own is next.
+    MayLead,
+}
+
+/// A caller's turn to run jobs. It ends also when something panics.
+struct Lead<'a>(&'a Writer);
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0.queue);
+        queue.is_led = false;
+        if let Some(next) = queue.waiting.front() {
+            (next.wake)();
+        }
+    }
 }
 
 impl Writer {
-    /// Starts the thread that owns `connection`. Before and after each commit `is_in_place` says whether it counts.
-    pub(super) fn start(connection: Connection, is_in_place: impl Fn() -> Result<()> + Send + 'static) -> Result<Self> {
-        let (queue, jobs) = channel();
-        let thread = std::thread::Builder::new()
-            .name("tessera-writer".to_owned())
-            .spawn(move || run(connection, &jobs, &is_in_place))
-            .map_err(|_| {
-                Error::new(ErrorCode::StoreUnavailable, "The system gives no thread for the store's writer.")
-            })?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    /// Takes `connection` to write with. Before and after each commit `is_in_place` says whether it counts.
+    pub(super) fn new(connection: Connection, is_in_place: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
+        Self {
+            queue: Mutex::default(),
+            connection: Mutex::new(connection),
+            is_in_place: Box::new(is_in_place),
+        }
     }
 
     /// Runs `job` in a transaction and returns what it gives, once that is durable.
@@ -51,34 +92,77 @@ impl Writer {
         &self,
         job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (answer, answered) = sync_channel::<Result<T>>(1);
+        // Room for both things that a caller can be told, so that nobody who tells it ever waits.
+        let (tell, told) = sync_channel(2);
+        let wake = tell.clone();
         let job: Job = Box::new(move |connection| {
             let result = connection.and_then(|connection| {
                 catch_unwind(AssertUnwindSafe(|| job(connection))).unwrap_or_else(|panic| Err(defect(&*panic)))
             });
-            // The caller waits below for as long as `answer` lives, so no send can go astray.
+            // The caller waits below for as long as `tell` lives, so no send can go astray.
             match result {
                 Ok(value) => Some(Box::new(move |ended: Result<()>| {
-                    let _ = answer.send(ended.map(|()| value));
+                    let _ = tell.send(Told::Ended(ended.map(|()| value)));
                 })),
                 Err(error) => {
-                    let _ = answer.send(Err(error));
+                    let _ = tell.send(Told::Ended(Err(error)));
                     None
                 }
             }
         });
-        let gone = || Error::new(ErrorCode::StoreUnavailable, "The store's writer has ended; open the store again.");
-        self.queue.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
-        answered.recv().map_err(|_| gone())?
+        // One that was woken before and did not hear it yet needs no second call.
+        let wake = Box::new(move || {
+            let _ = wake.try_send(Told::MayLead);
+        });
+        lock(&self.queue).waiting.push_back(Waiting { job, wake });
+        self.lead();
+        loop {
+            match told.recv() {
+                Ok(Told::Ended(result)) => return result,
+                Ok(Told::MayLead) => self.lead(),
+                Err(_) => return Err(defect(&())),
+            }
+        }
     }
-}
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
-            // It catches its jobs' panics, so it ends by itself; there is nothing to do about one that didn't.
-            let _ = thread.join();
+    /// Runs the jobs that wait in one transaction, unless somebody is doing so, and answers each when it has ended.
+    fn lead(&self) {
+        let gathered = {
+            let mut queue = lock(&self.queue);
+            if queue.is_led || queue.waiting.is_empty() {
+                return;
+            }
+            queue.is_led = true;
+            queue.last
+        };
+        let turn = Lead(self);
+        let mut jobs = self.gather(gathered);
+        let (answers, ended) = commit_together(&lock(&self.connection), &mut jobs, &*self.is_in_place);
+        if !jobs.is_empty() {
+            // What was not begun when the transaction was lost has the next one.
+            let mut queue = lock(&self.queue);
+            jobs.append(&mut queue.waiting);
+            queue.waiting = jobs;
+        }
+        // Before the answers, so that the next transaction begins while those who are told come back.
+        drop(turn);
+        for answer in answers {
+            answer(ended.clone());
+        }
+    }
+
+    /// The jobs of the next transaction, in the order in which they came.
+    fn gather(&self, expected: usize) -> VecDeque<Waiting> {
+        let begun = Instant::now();
+        loop {
+            let mut queue = lock(&self.queue);
+            if queue.waiting.len() >= expected || begun.elapsed() >= GATHERING {
+                let count = queue.waiting.len().min(MAXIMUM_JOBS_PER_COMMIT);
+                queue.last = count;
+                return queue.waiting.drain(..count).collect();
+            }
+            drop(queue);
+            std::thread::yield_now();
         }
     }
 }
@@ -88,62 +172,84 @@ fn defect(_panic: &(dyn Any + Send)) -> Error {
     Error::new(ErrorCode::Internal, "A defect in Tessera: a job of the store's writer panicked. Nothing was written.")
 }
 
-fn run(mut connection: Connection, jobs: &Receiver<Job>, is_in_place: &dyn Fn() -> Result<()>) {
-    while let Ok(first) = jobs.recv() {
-        let waiting = jobs.try_iter().take(MAXIMUM_JOBS_PER_COMMIT - 1);
-        commit_together(&mut connection, std::iter::once(first).chain(waiting), is_in_place);
+/// Runs the jobs in one transaction, until one loses it. Gives the answers that are still to be sent, and how it ended.
+fn commit_together(
+    connection: &Connection,
+    jobs: &mut VecDeque<Waiting>,
+    is_in_place: &dyn Fn() -> Result<()>,
+) -> (Vec<Answer>, Result<()>) {
+    let mut answers = Vec::with_capacity(jobs.len());
+    if let Err(error) = failure::run(connection, "BEGIN IMMEDIATE") {
+        for waiting in jobs.drain(..) {
+            (waiting.job)(Err(error.clone()));
+        }
+        return (answers, Err(error));
+    }
+    let open = OpenTransaction(connection);
+    let run_one = if jobs.len() == 1 { run_alone } else { run_in_savepoint };
+    let mut kept = Ok(());
+    while kept.is_ok() {
+        let Some(waiting) = jobs.pop_front() else { break };
+        kept = run_one(connection, waiting.job, &mut answers);
+    }
+    // A job that failed alone is taken back with its transaction.
+    if kept.is_ok() && !answers.is_empty() {
+        kept = is_in_place().and_then(|()| open.commit());
+    }
+    drop(open);
+    // And after: nobody must be told of what went into a file that was replaced during the commit.
+    (answers, kept.and_then(|()| is_in_place()))
+}
+
+/// A transaction that rolls back unless it is committed.
+struct OpenTransaction<'a>(&'a Connection);
+
+impl OpenTransaction<'_> {
+    fn commit(&self) -> Result<()> {
+        failure::run(self.0, "COMMIT")
     }
 }
 
-/// Runs the jobs in one transaction and answers each when it has ended.
-fn commit_together(connection: &mut Connection, jobs: impl Iterator<Item = Job>, is_in_place: &dyn Fn() -> Result<()>) {
-    let mut answers = Vec::new();
-    let ended = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Err(error) => {
-            let error = failure::translate(&error);
-            for job in jobs {
-                job(Err(error.clone()));
-            }
-            Err(error)
+impl Drop for OpenTransaction<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // Where even this fails, SQLite has no transaction any more, or will have none when the connection closes.
+            let _ = failure::run(self.0, "ROLLBACK");
         }
-        Ok(transaction) => {
-            let mut broken = Ok(());
-            for job in jobs {
-                broken = run_in_savepoint(&transaction, job, &mut answers);
-                if broken.is_err() {
-                    // The jobs that were not taken from the queue yet have the next transaction.
-                    break;
-                }
-            }
-            // A transaction that is dropped without a commit rolls back.
-            let kept = broken.and_then(|()| is_in_place()).and_then(|()| failure::context(transaction.commit()));
-            // And after: nobody must be told of what went into a file that was replaced during the commit.
-            kept.and_then(|()| is_in_place())
-        }
-    };
-    for answer in answers {
-        answer(ended.clone());
     }
+}
+
+/// Runs the only job of a transaction, which is committed only if this gives an answer.
+fn run_alone(connection: &Connection, job: Job, answers: &mut Vec<Answer>) -> Result<()> {
+    answers.extend(job(Ok(connection)));
+    refuse_lost(connection)
 }
 
 /// Runs one job so that it can fail alone. An error means that the whole transaction is lost.
 fn run_in_savepoint(connection: &Connection, job: Job, answers: &mut Vec<Answer>) -> Result<()> {
-    if let Err(error) = failure::context(connection.execute_batch("SAVEPOINT job")) {
+    if let Err(error) = failure::run(connection, "SAVEPOINT job") {
         job(Err(error.clone()));
         return Err(error);
     }
     let answer = job(Ok(connection));
-    if connection.is_autocommit() {
-        // On a full disk, or when reading or writing fails, SQLite may end the transaction by itself.
-        answers.extend(answer);
-        return Err(Error::new(
-            ErrorCode::StoreUnavailable,
-            "The store could not be written, and what was being written with this was taken back. Try again.",
-        ));
-    }
-    let end = if answer.is_some() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+    let has_failed = answer.is_none();
     answers.extend(answer);
-    failure::context(connection.execute_batch(end))
+    refuse_lost(connection)?;
+    if has_failed {
+        failure::run(connection, "ROLLBACK TO job")?;
+    }
+    failure::run(connection, "RELEASE job")
+}
+
+/// Tells a transaction that SQLite has ended by itself, as it may on a full disk or when reading or writing fails.
+fn refuse_lost(connection: &Connection) -> Result<()> {
+    if !connection.is_autocommit() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorCode::StoreUnavailable,
+        "The store could not be written, and what was being written with this was taken back. Try again.",
+    ))
 }
 
 #[cfg(test)]
@@ -153,7 +259,7 @@ mod tests {
     fn writer() -> Writer {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE)").unwrap();
-        Writer::start(connection, || Ok(())).unwrap()
+        Writer::new(connection, || Ok(()))
     }
 
     fn insert(value: i64) -> impl FnOnce(&Connection) -> Result<()> + Send + 'static {

@@ -1,0 +1,136 @@
+//! Several rows of one kind in one transaction, each of which can be refused alone.
+
+use rusqlite::Connection;
+
+use crate::error::{ErrorCode, Result};
+
+use super::failure;
+
+/// How an item that is refused is kept from leaving anything behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// By giving up, where something was written of it.
+    None,
+    /// By taking it back.
+    Savepoints,
+}
+
+/// Does `one` with each of the items, in their order, in the transaction that is open. Gives how each ended: one that is
+/// refused leaves nothing behind, and is the last if `stops_at_refusal`. An error means that the transaction is lost.
+///
+/// `one` may keep what it found in its state, which begins anew after something was taken back.
+pub(super) fn each<I, T, S: Default>(
+    connection: &Connection,
+    items: &[I],
+    stops_at_refusal: bool,
+    one: impl Fn(&Connection, &mut S, &I) -> Result<T>,
+) -> Result<Vec<Result<T>>> {
+    // A savepoint an item makes SQLite copy every page that it changes. Nearly always what is refused is refused before
+    // anything is written, so that is tried first.
+    failure::run(connection, "SAVEPOINT batch")?;
+    let done = try_each(connection, items, stops_at_refusal, Care::None, &one)?;
+    if done.is_none() {
+        failure::run(connection, "ROLLBACK TO batch")?;
+    }
+    failure::run(connection, "RELEASE batch")?;
+    match done {
+        Some(done) => Ok(done),
+        // With savepoints there is always an answer.
+        None => Ok(try_each(connection, items, stops_at_refusal, Care::Savepoints, &one)?.unwrap_or_default()),
+    }
+}
+
+/// Gives none when an item was refused of which something was written, and nothing was there to take it back.
+fn try_each<I, T, S: Default>(
+    connection: &Connection,
+    items: &[I],
+    stops_at_refusal: bool,
+    care: Care,
+    one: &impl Fn(&Connection, &mut S, &I) -> Result<T>,
+) -> Result<Option<Vec<Result<T>>>> {
+    let mut done = Vec::with_capacity(items.len());
+    let mut state = S::default();
+    for item in items {
+        if care == Care::Savepoints {
+            failure::run(connection, "SAVEPOINT item")?;
+        }
+        let before = connection.total_changes();
+        let result = one(connection, &mut state, item);
+        match &result {
+            Ok(_) => {}
+            // The store itself fails: nothing of the batch stays.
+            Err(error) if !is_refusal(error.code()) => return Err(error.clone()),
+            Err(_) if care == Care::Savepoints => {
+                failure::run(connection, "ROLLBACK TO item")?;
+                state = S::default();
+            }
+            Err(_) if connection.total_changes() != before => return Ok(None),
+            Err(_) => {}
+        }
+        if care == Care::Savepoints {
+            failure::run(connection, "RELEASE item")?;
+        }
+        let ends = stops_at_refusal && result.is_err();
+        done.push(result);
+        if ends {
+            break;
+        }
+    }
+    Ok(Some(done))
+}
+
+/// Whether an error is about what was to be written, and not about the store.
+fn is_refusal(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::NotFound
+            | ErrorCode::AlreadyExists
+            | ErrorCode::Conflict
+            | ErrorCode::InvalidArgument
+            | ErrorCode::NotPermitted
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    /// Writes the number, and then refuses one that is odd; refuses one below zero before it writes anything.
+    fn insert(connection: &Connection, seen: &mut Vec<i64>, number: &i64) -> Result<usize> {
+        let refused = || Error::new(ErrorCode::Conflict, "On purpose.");
+        if *number < 0 {
+            return Err(refused());
+        }
+        failure::context(connection.execute("INSERT INTO number VALUES (?)", [number]))?;
+        seen.push(*number);
+        if number % 2 == 1 { Err(refused()) } else { Ok(seen.len()) }
+    }
+
+    fn numbers(items: &[i64], stops: bool) -> (Vec<Option<usize>>, Vec<i64>) {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE); BEGIN").unwrap();
+        let done = each(&connection, items, stops, insert).unwrap();
+        let mut kept = connection.prepare("SELECT value FROM number ORDER BY rowid").unwrap();
+        let kept = kept.query_map([], |row| row.get(0)).unwrap().map(|value| value.unwrap()).collect();
+        (done.into_iter().map(std::result::Result::ok).collect(), kept)
+    }
+
+    #[test]
+    fn what_is_refused_leaves_nothing_behind_and_the_others_stay() {
+        assert_eq!(numbers(&[2, -1, 4], false), (vec![Some(1), None, Some(2)], vec![2, 4]));
+        // After something was taken back, what was found before counts no more.
+        assert_eq!(numbers(&[2, 3, 4, 6], false), (vec![Some(1), None, Some(1), Some(2)], vec![2, 4, 6]));
+        assert_eq!(numbers(&[2, 3, 4], true), (vec![Some(1), None], vec![2]));
+        assert_eq!(numbers(&[], false), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_store_that_fails_keeps_nothing_of_the_batch() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE); BEGIN").unwrap();
+        // Twice the same number is an error of the table's, which is nobody's refusal here.
+        assert!(each(&connection, &[2, 2], false, insert).is_err());
+        assert!(!connection.is_autocommit(), "the transaction is its owner's to end");
+    }
+}
