@@ -45,6 +45,13 @@ const CHANGES: &[Change] = &[
     ("insert_token", "token.grant", |fixture| {
         fixture.grant();
     }),
+    ("insert_tokens", "token.grant token.grant", |fixture| {
+        let request =
+            |identity: &str| (GrantRequest { identity: identity.to_owned(), ..GrantRequest::default() }, None);
+        let granted =
+            fixture.engine.owner().grant_many(&[request("Adam"), request("Nobody"), request("Adam")]).unwrap();
+        assert_eq!(granted.iter().filter(|granted| granted.is_ok()).count(), 2);
+    }),
     ("update_token", "token.update", |fixture| {
         let token = newest_token(fixture);
         fixture.engine.owner().update_token(&token, Some("remark"), None).unwrap();

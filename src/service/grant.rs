@@ -84,7 +84,7 @@ impl From<Grant> for KeyedGrant {
 struct Granting {
     rules: Arc<Rules>,
     acting: Acting,
-    /// The identities that were asked for, by their folded names.
+    /// The identities that were asked for, by their names as they were given.
     identities: HashMap<String, Arc<Identity>>,
 }
 
@@ -206,7 +206,7 @@ impl Session<'_> {
         let rules = &granting.rules;
         let profile = rules.profile(request.profile.as_deref().unwrap_or("Default"), "profile")?;
         let name = policy::name(&request.identity, "identity")?;
-        let found = match granting.identities.get(name.folded()) {
+        let found = match granting.identities.get(name.as_str()) {
             Some(identity) => Some(Arc::clone(identity)),
             None => self.store.identity(&name)?.map(|(identity, _)| Arc::new(identity)),
         };
@@ -218,7 +218,7 @@ impl Session<'_> {
             return Err(no_such_identity(name.as_str()));
         };
         rules.refuse_foreign_in(request.name.as_deref(), &request.tags, request.remark.as_deref())?;
-        granting.identities.insert(name.folded().to_owned(), Arc::clone(&identity));
+        granting.identities.insert(name.as_str().to_owned(), Arc::clone(&identity));
         Ok((profile, identity))
     }
 

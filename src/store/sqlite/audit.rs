@@ -29,10 +29,7 @@ pub(super) fn append(connection: &Connection, event: &NewAuditEvent) -> Result<(
 }
 
 /// As [`append`], for several events in their order.
-pub(super) fn append_all<'a>(
-    connection: &Connection,
-    events: impl Iterator<Item = &'a NewAuditEvent>,
-) -> Result<()> {
+pub(super) fn append_all<'a>(connection: &Connection, events: impl Iterator<Item = &'a NewAuditEvent>) -> Result<()> {
     failure::context((|| {
         let (mut highest, previous): (i64, Option<[u8; chain::HASH_BYTES]>) = connection
             .prepare_cached(

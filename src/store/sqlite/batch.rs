@@ -1,52 +1,61 @@
 //! Several rows of one kind in one transaction, each of which can be refused alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rusqlite::Connection;
 
-use crate::error::{ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 use super::failure;
+use super::writer::Writer;
 
 /// How an item that is refused is kept from leaving anything behind.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Care {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
     /// By giving up, where something was written of it.
     None,
     /// By taking it back.
     Savepoints,
 }
 
+/// Runs `job` as [`Writer::write`] does, without care and, where it gives none, again with it.
+///
+/// A savepoint an item makes SQLite copy every page that it changes. Nearly always what is refused is refused before
+/// anything is written, so that is tried first.
+pub(super) fn write<T: Send + 'static>(
+    writer: &Writer,
+    job: impl Fn(&Connection, Care) -> Result<Option<T>> + Send + Sync + 'static,
+) -> Result<T> {
+    let job = Arc::new(job);
+    let has_given_up = Arc::new(AtomicBool::new(false));
+    let run = |care: Care| {
+        let (job, has_given_up) = (Arc::clone(&job), Arc::clone(&has_given_up));
+        writer.write(move |connection| {
+            job(connection, care)?.ok_or_else(|| {
+                has_given_up.store(true, Ordering::Relaxed);
+                Error::new(ErrorCode::Internal, "A defect in Tessera: what was to be written was given up for good.")
+            })
+        })
+    };
+    match run(Care::None) {
+        // An error, so that what it wrote was taken back.
+        Err(_) if has_given_up.load(Ordering::Relaxed) => run(Care::Savepoints),
+        written => written,
+    }
+}
+
 /// Does `one` with each of the items, in their order, in the transaction that is open. Gives how each ended: one that is
-/// refused leaves nothing behind, and is the last if `stops_at_refusal`. An error means that the transaction is lost.
+/// refused leaves nothing behind, and is the last if `stops_at_refusal`. None when an item was refused of which something
+/// was written, and there was no care to take it back. An error means that the transaction is lost.
 ///
 /// `one` may keep what it found in its state, which begins anew after something was taken back.
 pub(super) fn each<I, T, S: Default>(
     connection: &Connection,
     items: &[I],
     stops_at_refusal: bool,
-    one: impl Fn(&Connection, &mut S, &I) -> Result<T>,
-) -> Result<Vec<Result<T>>> {
-    // A savepoint an item makes SQLite copy every page that it changes. Nearly always what is refused is refused before
-    // anything is written, so that is tried first.
-    failure::run(connection, "SAVEPOINT batch")?;
-    let done = try_each(connection, items, stops_at_refusal, Care::None, &one)?;
-    if done.is_none() {
-        failure::run(connection, "ROLLBACK TO batch")?;
-    }
-    failure::run(connection, "RELEASE batch")?;
-    match done {
-        Some(done) => Ok(done),
-        // With savepoints there is always an answer.
-        None => Ok(try_each(connection, items, stops_at_refusal, Care::Savepoints, &one)?.unwrap_or_default()),
-    }
-}
-
-/// Gives none when an item was refused of which something was written, and nothing was there to take it back.
-fn try_each<I, T, S: Default>(
-    connection: &Connection,
-    items: &[I],
-    stops_at_refusal: bool,
     care: Care,
-    one: &impl Fn(&Connection, &mut S, &I) -> Result<T>,
+    one: impl Fn(&Connection, &mut S, &I) -> Result<T>,
 ) -> Result<Option<Vec<Result<T>>>> {
     let mut done = Vec::with_capacity(items.len());
     let mut state = S::default();
@@ -109,11 +118,15 @@ mod tests {
 
     fn numbers(items: &[i64], stops: bool) -> (Vec<Option<usize>>, Vec<i64>) {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE); BEGIN").unwrap();
-        let done = each(&connection, items, stops, insert).unwrap();
-        let mut kept = connection.prepare("SELECT value FROM number ORDER BY rowid").unwrap();
-        let kept = kept.query_map([], |row| row.get(0)).unwrap().map(|value| value.unwrap()).collect();
-        (done.into_iter().map(std::result::Result::ok).collect(), kept)
+        connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE)").unwrap();
+        let writer = Writer::new(connection, || Ok(()));
+        let items = items.to_vec();
+        let done = write(&writer, move |connection, care| each(connection, &items, stops, care, insert)).unwrap();
+        let kept = writer.write(|connection| {
+            let mut kept = failure::context(connection.prepare("SELECT value FROM number ORDER BY rowid"))?;
+            failure::context(kept.query_map([], |row| row.get(0)).and_then(Iterator::collect))
+        });
+        (done.into_iter().map(std::result::Result::ok).collect(), kept.unwrap())
     }
 
     #[test]
@@ -128,9 +141,13 @@ mod tests {
     #[test]
     fn a_store_that_fails_keeps_nothing_of_the_batch() {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE); BEGIN").unwrap();
+        connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE)").unwrap();
+        let writer = Writer::new(connection, || Ok(()));
         // Twice the same number is an error of the table's, which is nobody's refusal here.
-        assert!(each(&connection, &[2, 2], false, insert).is_err());
-        assert!(!connection.is_autocommit(), "the transaction is its owner's to end");
+        assert!(write(&writer, |connection, care| each(connection, &[2, 2], false, care, insert)).is_err());
+        let count = writer.write(|connection| {
+            failure::context(connection.query_row("SELECT count(*) FROM number", [], |row| row.get::<_, i64>(0)))
+        });
+        assert_eq!(count.unwrap(), 0);
     }
 }

@@ -224,10 +224,11 @@ impl SqliteStore {
 
     /// Runs `job` in the writer's next transaction.
     fn write<T: Send + 'static>(&self, job: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
-        match &self.writer {
-            Some(writer) => writer.write(job),
-            None => Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed.")),
-        }
+        self.writer()?.write(job)
+    }
+
+    fn writer(&self) -> Result<&Writer> {
+        self.writer.as_ref().ok_or_else(|| Error::new(ErrorCode::StoreUnavailable, "The store is closed."))
     }
 }
 
@@ -315,7 +316,7 @@ impl Store for SqliteStore {
         rules: ImportRules,
         event: NewAuditEvent,
     ) -> Result<Vec<ImportOutcome>> {
-        self.write(move |connection| transfer::import(connection, &tokens, rules, &event))
+        batch::write(self.writer()?, move |connection, care| transfer::import(connection, &tokens, rules, &event, care))
     }
 
     fn upgrade_digest(&self, record: &TokenRecord, digest: StoredDigest, event: NewAuditEvent) -> Result<bool> {
@@ -330,16 +331,15 @@ impl Store for SqliteStore {
     }
 
     fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token> {
-        self.settled(
-            self.record(event, move |connection| {
-                let token = tokens::insert(connection, &mut tokens::Known::default(), &token)?;
-                Ok((token, true))
-            }),
-        )
+        self.settled(self.record(event, move |connection| {
+            let token = tokens::insert(connection, &mut tokens::Known::default(), &token)?;
+            Ok((token, true))
+        }))
     }
 
     fn insert_tokens(&self, tokens: Vec<(NewToken, NewAuditEvent)>) -> Result<Vec<Result<Token>>> {
-        let inserted = self.write(move |connection| tokens::insert_all(connection, &tokens))?;
+        let inserted =
+            batch::write(self.writer()?, move |connection, care| tokens::insert_all(connection, &tokens, care))?;
         inserted.into_iter().map(|result| Ok(self.settled(result))).collect()
     }
 

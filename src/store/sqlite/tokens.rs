@@ -12,6 +12,7 @@ use crate::model::{
 use crate::policy;
 use crate::store::{Member, NewToken, StoredDigest, TokenChange, TokenRecord};
 
+use super::batch::Care;
 use super::text::{like, split};
 use super::{audit, batch, failure, rotation};
 
@@ -232,13 +233,18 @@ pub(super) fn insert(connection: &Connection, known: &mut Known, new: &NewToken)
     if new.key_id.is_some() { require(connection, &new.id) } else { Ok(inserted.into_token(new)) }
 }
 
-/// Puts the tokens into the store, each with its event where it is put there. One that is refused leaves nothing behind.
-pub(super) fn insert_all(connection: &Connection, tokens: &[(NewToken, NewAuditEvent)]) -> Result<Vec<Result<Token>>> {
+/// Puts the tokens into the store, each with its event where it is put there, as [`batch::each`] does.
+pub(super) fn insert_all(
+    connection: &Connection,
+    tokens: &[(NewToken, NewAuditEvent)],
+    care: Care,
+) -> Result<Option<Vec<Result<Token>>>> {
     let inserted =
-        batch::each(connection, tokens, false, |connection, known, (new, _)| insert(connection, known, new))?;
+        batch::each(connection, tokens, false, care, |connection, known, (new, _)| insert(connection, known, new))?;
+    let Some(inserted) = inserted else { return Ok(None) };
     let events = tokens.iter().zip(&inserted).filter(|(_, result)| result.is_ok()).map(|((_, event), _)| event);
     audit::append_all(connection, events)?;
-    Ok(inserted)
+    Ok(Some(inserted))
 }
 
 impl Inserted {
@@ -365,11 +371,10 @@ impl Known {
 /// What `sql` finds by the folded `name`.
 fn find_name(connection: &Connection, sql: &str, name: &str) -> Result<Option<FoundName>> {
     let folded = fold_name(name);
-    let found: Option<(i64, String)> = failure::context(
-        connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_row([&folded], |row| Ok((row.get(0)?, row.get(1)?))).optional()),
-    )?;
+    let found: Option<(i64, String)> =
+        failure::context(connection.prepare_cached(sql).and_then(|mut statement| {
+            statement.query_row([&folded], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        }))?;
     Ok(found.map(|(number, name)| FoundName { folded, name, number }))
 }
 
@@ -444,8 +449,7 @@ pub(super) fn insert_row(connection: &Connection, known: &mut Known, new: &NewTo
     let mut organizations = new.organizations.as_ref().map(|_| Vec::new());
     for name in new.organizations.iter().flatten() {
         let sql = "SELECT organization_id, name FROM organization WHERE name_key = ?1";
-        let organization =
-            find_name(connection, sql, name)?.ok_or_else(|| failure::no_such_organization(name))?;
+        let organization = find_name(connection, sql, name)?.ok_or_else(|| failure::no_such_organization(name))?;
         failure::context(
             connection
                 .prepare_cached("INSERT INTO token_organization VALUES (?1, ?2)")

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::model::{AuditSubject, Name, NewAuditEvent, Revocation, fold_name};
 use crate::store::{ImportOutcome, ImportRules, ImportedToken, NewIdentity, NewToken, StoredDigest, TokenRecord};
 
+use super::batch::Care;
 use super::{audit, batch, failure, identities, maintenance, tokens};
 
 /// The beginnings of `?2`, up to the longest public part there may be. One statement looks them all up in the index.
@@ -76,10 +77,14 @@ pub(super) fn import(
     tokens: &[ImportedToken],
     rules: ImportRules,
     event: &NewAuditEvent,
-) -> Result<Vec<ImportOutcome>> {
-    let done = batch::each(connection, tokens, rules.stops_at_refusal, |connection, known: &mut Known, imported| {
+    care: Care,
+) -> Result<Option<Vec<ImportOutcome>>> {
+    let import_one = |connection: &Connection, known: &mut Known, imported: &ImportedToken| {
         import_one(connection, known, imported, rules, event)
-    })?;
+    };
+    let Some(done) = batch::each(connection, tokens, rules.stops_at_refusal, care, import_one)? else {
+        return Ok(None);
+    };
     let mut sequences = done.iter().flatten().flatten().map(|(sequence, _)| *sequence);
     if let Some(first) = sequences.next() {
         let (others, last) = sequences.fold((0_u64, first), |(count, _), sequence| (count + 1, sequence));
@@ -94,7 +99,7 @@ pub(super) fn import(
         Ok(Some((_, with_identity))) => ImportOutcome::Created { with_identity },
         Err(refusal) => ImportOutcome::Refused(refusal),
     });
-    Ok(outcomes.collect())
+    Ok(Some(outcomes.collect()))
 }
 
 /// What an import has found or put into the store so far.
@@ -218,7 +223,7 @@ fn refuse_taken(connection: &Connection, imported: &ImportedToken) -> Result<()>
 }
 
 fn number_of(connection: &Connection, known: &mut Known, name: &Name) -> Result<Option<i64>> {
-    if let Some(number) = known.identities.get(name.folded()) {
+    if let Some(number) = known.identities.get(name.as_str()) {
         return Ok(Some(*number));
     }
     let found: Option<i64> = failure::context(
@@ -226,7 +231,7 @@ fn number_of(connection: &Connection, known: &mut Known, name: &Name) -> Result<
             .prepare_cached("SELECT identity_id FROM identity WHERE name_key = ?1 AND removed_at IS NULL")
             .and_then(|mut statement| statement.query_row([name.folded()], |row| row.get(0)).optional()),
     )?;
-    known.identities.extend(found.map(|number| (name.folded().to_owned(), number)));
+    known.identities.extend(found.map(|number| (name.as_str().to_owned(), number)));
     Ok(found)
 }
 

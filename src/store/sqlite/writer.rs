@@ -78,11 +78,7 @@ impl Drop for Lead<'_> {
 impl Writer {
     /// Takes `connection` to write with. Before and after each commit `is_in_place` says whether it counts.
     pub(super) fn new(connection: Connection, is_in_place: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
-        Self {
-            queue: Mutex::default(),
-            connection: Mutex::new(connection),
-            is_in_place: Box::new(is_in_place),
-        }
+        Self { queue: Mutex::default(), connection: Mutex::new(connection), is_in_place: Box::new(is_in_place) }
     }
 
     /// Runs `job` in a transaction and returns what it gives, once that is durable.
