@@ -96,7 +96,7 @@ struct NewGrant {
 }
 
 enum Prepared {
-    New(Box<NewGrant>),
+    New(NewGrant),
     /// Its key led to a token before.
     Repeated(KeyedGrant),
 }
@@ -178,7 +178,7 @@ impl Session<'_> {
         {
             return Ok(Prepared::Repeated(found));
         }
-        self.prepare(granting, request, idempotency).map(|new| Prepared::New(Box::new(new)))
+        self.prepare(granting, request, idempotency).map(Prepared::New)
     }
 
     /// The rules and who acts, when that one may grant anything.
