@@ -308,7 +308,7 @@ fn the_newest_key_signs_whatever_the_clock_says() {
 fn only_a_grant_makes_the_first_key() {
     let fixture = fixture();
     let engine = &fixture.engine;
-    let mint = MintRequest { claims: r#"{"sub":"Adam","aud":"api"}"#.into(), ..Default::default() };
+    let mint = MintRequest { claims: r#"{"sub":"Adam","aud":"api"}"#, ..Default::default() };
     assert_eq!(engine.owner().mint_jwt(&mint).unwrap_err().code(), ErrorCode::NotFound);
     assert!(engine.owner().keys().unwrap().is_empty());
     fixture.grant_jwt();
@@ -324,7 +324,7 @@ fn a_check_by_hand_knows_granted_tokens_from_others() {
     let by_hand = |value: &[u8]| engine.verify_jwt(value, &VerifyRequest::default()).unwrap().outcome;
     let minted = engine
         .owner()
-        .mint_jwt(&MintRequest { claims: r#"{"sub":"Adam","aud":"api"}"#.into(), ..Default::default() })
+        .mint_jwt(&MintRequest { claims: r#"{"sub":"Adam","aud":"api"}"#, ..Default::default() })
         .unwrap();
     assert_eq!(by_hand(minted.value.as_bytes()), Outcome::Valid);
     assert_eq!(check(engine, minted.value.as_bytes()), Outcome::Unknown, "it is no token of the store");
@@ -337,7 +337,7 @@ fn a_check_by_hand_knows_granted_tokens_from_others() {
     assert_eq!((wanted(Algorithm::ES256), wanted(Algorithm::HS256)), (Outcome::Valid, Outcome::Unknown));
 
     let forged = format!(r#"{{"sub":"Adam","aud":"api","jti":"{}"}}"#, grant.token.id);
-    let refused = engine.owner().mint_jwt(&MintRequest { claims: forged, ..Default::default() }).unwrap_err();
+    let refused = engine.owner().mint_jwt(&MintRequest { claims: &forged, ..Default::default() }).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::InvalidArgument, "no second token with a granted one's id");
     let nameless = MintRequest { kind: JwtKind::PowerShellUniversal, ..Default::default() };
     assert_eq!(engine.owner().mint_jwt(&nameless).unwrap_err().code(), ErrorCode::InvalidArgument);

@@ -496,7 +496,7 @@ fn universal(key: &[u8], lifetime_seconds: i64) -> String {
         r#""http://schemas.microsoft.com/ws/2008/06/identity/claims/role":"policy"}"#
     );
     let request = MintRequest {
-        claims: claims.to_owned(),
+        claims,
         kind: JwtKind::PowerShellUniversal,
         lifetime_seconds: Some(lifetime_seconds),
         ..MintRequest::default()

@@ -64,10 +64,10 @@ pub unsafe fn tessera_jwt_mint(
         // SAFETY: by the contract.
         let key = unsafe { input::optional_bytes(key, key_length, MAXIMUM_KEY_BYTES, "key") }?;
         let request = MintRequest {
-            claims: minting.claims,
+            claims: &minting.claims,
             kind: kind(minting.kind.as_deref())?,
             algorithm: wire::algorithm(minting.algorithm.as_deref())?,
-            key_id: minting.key_id,
+            key_id: minting.key_id.as_deref(),
             lifetime_seconds: minting.expires_in_seconds,
         };
         let minted = match key {
@@ -80,7 +80,11 @@ pub unsafe fn tessera_jwt_mint(
         };
         // SAFETY: by the contract; null was refused above.
         unsafe { token_value.write(Buffer::give(minted.value.as_bytes().to_vec())) };
-        Ok(MintResponse { key_id: minted.key_id, algorithm: minted.algorithm.as_str(), warnings: minted.warnings })
+        Ok(MintResponse {
+            key_id: minted.key_id.as_deref().map(str::to_owned),
+            algorithm: minted.algorithm.as_str(),
+            warnings: minted.warnings,
+        })
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, mint) }
@@ -109,16 +113,16 @@ struct VerifyResponse {
     payload: Option<String>,
 }
 
-impl From<VerifiedJwt> for VerifyResponse {
-    fn from(verified: VerifiedJwt) -> Self {
-        let (header, payload) = match verified.content {
+impl VerifyResponse {
+    fn of(verified: VerifiedJwt, token: &[u8]) -> Self {
+        let (header, payload) = match jwt::inspect(token).ok().filter(|_| verified.is_well_formed) {
             Some(content) => (Some(content.header), Some(content.payload)),
             None => (None, None),
         };
         Self {
             outcome: verified.outcome.name(),
             reason: verified.reason.map(Into::into),
-            key_id: verified.key_id,
+            key_id: verified.key_id.as_deref().map(str::to_owned),
             algorithm: verified.algorithm.map(crate::model::Algorithm::as_str),
             warnings: verified.warnings,
             header,
@@ -153,8 +157,8 @@ pub unsafe fn tessera_jwt_verify(
         let key = unsafe { input::optional_bytes(key, key_length, MAXIMUM_KEY_BYTES, "key") }?;
         let request = VerifyRequest {
             kind: kind(verifying.kind.as_deref())?,
-            issuer: verifying.issuer,
-            audience: verifying.audience,
+            issuer: verifying.issuer.as_deref(),
+            audience: verifying.audience.as_deref(),
             at: verifying.at,
             algorithm: wire::algorithm(verifying.algorithm.as_deref())?,
         };
@@ -166,7 +170,7 @@ pub unsafe fn tessera_jwt_verify(
             }
             None => handle::find(store)?.engine.verify_jwt(token, &request)?,
         };
-        Ok(VerifyResponse::from(verified))
+        Ok(VerifyResponse::of(verified, token))
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, verify) }

@@ -11,7 +11,27 @@ pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
+/// Writes the bytes that `text` stands for to the start of `buffer`, when it is canonical and there is room for them, and
+/// gives how many there are.
+pub(crate) fn decode_into(text: &[u8], buffer: &mut [u8]) -> Option<usize> {
+    URL_SAFE_NO_PAD.decode_slice(text, buffer).ok()
+}
+
+/// The characters that so many bytes take.
+pub(crate) fn encoded_length(bytes: usize) -> usize {
+    bytes.saturating_mul(4).div_ceil(3)
+}
+
+/// Appends the text that stands for `bytes` to `text`, which has room for it: so a secret leaves no copy behind.
+pub(crate) fn encode_onto(bytes: &[u8], text: &mut Vec<u8>) {
+    let start = text.len();
+    text.resize(start + encoded_length(bytes.len()), 0);
+    let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text[start..]).unwrap_or_default();
+    text.truncate(start + written);
+}
+
 /// The text that stands for `bytes`.
+#[cfg(test)]
 pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -42,7 +62,15 @@ mod tests {
 
         #[test]
         fn bytes_round_trip(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert_eq!(decode(encode(&bytes).as_bytes()), Some(bytes));
+            prop_assert_eq!(decode(encode(&bytes).as_bytes()), Some(bytes.clone()));
+            let mut text = b"x.".to_vec();
+            encode_onto(&bytes, &mut text);
+            let encoded = encode(&bytes);
+            prop_assert_eq!(&text[2..], encoded.as_bytes());
+            prop_assert_eq!(text.len() - 2, encoded_length(bytes.len()));
+            let mut buffer = vec![0xEE; bytes.len() + 2];
+            prop_assert_eq!(decode_into(&text[2..], &mut buffer), Some(bytes.len()));
+            prop_assert_eq!(&buffer[..bytes.len()], &bytes);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! JSON Web Tokens: those that the store grants, and those that a caller makes and checks by hand.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::clock::MAXIMUM_SECONDS;
 use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
 use crate::crypto::{digest, random};
 use crate::error::{Error, Result};
 use crate::format::json::{self, Integer, Object, Value};
-use crate::format::jwt::{self, Expectations, Inspection, JwtVerdict, Keys, MintOptions};
+use crate::format::jwt::{self, Expectations, JwtVerdict, Keys, MintOptions};
 use crate::model::{Algorithm, JwtKind, Outcome, RotationStage, TokenId};
 use crate::policy::Operation;
 use crate::secret::Secret;
@@ -20,16 +21,16 @@ use super::{Engine, Session};
 const NONCE_CHARACTERS: usize = 20;
 
 /// A JWT to make by hand. It is not a token of the store: nothing is kept of it.
-#[derive(Debug, Clone, Default)]
-pub struct MintRequest {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MintRequest<'a> {
     /// The claims as a JSON object; what is absent of `iss`, `iat`, `nbf`, `exp` and `jti` is filled in.
-    pub claims: String,
+    pub claims: &'a str,
     /// The kind of token.
     pub kind: JwtKind,
     /// The algorithm, where several keys are there to choose from.
     pub algorithm: Option<Algorithm>,
     /// The store's key to sign with.
-    pub key_id: Option<String>,
+    pub key_id: Option<&'a str>,
     /// How long it is to live, in seconds.
     pub lifetime_seconds: Option<i64>,
 }
@@ -40,7 +41,7 @@ pub struct Minted {
     /// The token, in ASCII.
     pub value: Secret,
     /// The id of the key that signed it, where it has one.
-    pub key_id: Option<String>,
+    pub key_id: Option<Arc<str>>,
     /// The algorithm that signed it.
     pub algorithm: Algorithm,
     /// What the caller should know although the token was made.
@@ -48,14 +49,14 @@ pub struct Minted {
 }
 
 /// What a JWT is checked against.
-#[derive(Debug, Clone, Default)]
-pub struct VerifyRequest {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VerifyRequest<'a> {
     /// The kind of token.
     pub kind: JwtKind,
     /// The issuer that must have made it; none: the kind's; with the store's own keys, the store's.
-    pub issuer: Option<String>,
+    pub issuer: Option<&'a str>,
     /// The audience that must be among its audiences; none: the kind's, or any.
-    pub audience: Option<String>,
+    pub audience: Option<&'a str>,
     /// The time of the check, in seconds since 1970; none: now.
     pub at: Option<i64>,
     /// The one algorithm that is accepted; none: the key's.
@@ -70,24 +71,30 @@ pub struct VerifiedJwt {
     /// The rule that was broken; none when valid.
     pub reason: Option<Cow<'static, str>>,
     /// The id of the key that was tried, where it has one.
-    pub key_id: Option<String>,
+    pub key_id: Option<Arc<str>>,
     /// The algorithm of the key that was tried.
     pub algorithm: Option<Algorithm>,
     /// What the caller should know although the token is accepted.
     pub warnings: Vec<&'static str>,
-    /// The header and the payload as JSON, of a token that is well formed; to be believed only when valid.
-    pub content: Option<Inspection>,
+    /// Whether [`jwt::inspect`] takes it apart. What that gives is to be believed only when the token is valid.
+    pub is_well_formed: bool,
 }
 
 /// Makes a JWT with the caller's key, of which no store knows. Errors: as [`jwt::mint`].
-pub fn mint_with(key: &SigningKeyMaterial, request: &MintRequest, now_seconds: i64) -> Result<Minted> {
+pub fn mint_with(key: &SigningKeyMaterial, request: &MintRequest<'_>, now_seconds: i64) -> Result<Minted> {
     mint(claims_of(request)?, key, request, None, now_seconds)
 }
 
 /// Checks a JWT with the caller's key, of which no store knows.
-pub fn verify_with(token: &[u8], key: &VerifyingKey, request: &VerifyRequest, now_seconds: i64) -> Result<VerifiedJwt> {
+pub fn verify_with(
+    token: &[u8],
+    key: &VerifyingKey,
+    request: &VerifyRequest<'_>,
+    now_seconds: i64,
+) -> Result<VerifiedJwt> {
     let expectations = expectations(request, None, now_seconds)?;
-    Ok(told(token, jwt::verify(token, &Keys::Given(key), &expectations), request.algorithm))
+    let mut scratch = Vec::new();
+    Ok(told(token, jwt::verify_in(&mut scratch, token, &Keys::Given(key), &expectations), request.algorithm))
 }
 
 impl Session<'_> {
@@ -96,7 +103,7 @@ impl Session<'_> {
     /// Errors: as [`jwt::mint`]; `NotFound` or `Conflict` for a key that is not there or is revoked; and
     /// `InvalidArgument` for a `jti` in the form of a granted token's id, and for a kind whose tokens name no
     /// key, which only the caller's own key can sign.
-    pub fn mint_jwt(&self, request: &MintRequest) -> Result<Minted> {
+    pub fn mint_jwt(&self, request: &MintRequest<'_>) -> Result<Minted> {
         self.permit(&Operation::JWT_MINT)?;
         if !request.kind.names_keys() {
             return Err(Error::argument(
@@ -105,7 +112,7 @@ impl Session<'_> {
             ));
         }
         let claims = claims_of(request)?;
-        let ready = self.key_to_sign(request.key_id.as_deref(), request.algorithm)?;
+        let ready = self.key_to_sign(request.key_id, request.algorithm)?;
         mint(claims, &ready.material, request, Some(self.issuer()), self.now_seconds())
     }
 
@@ -151,7 +158,12 @@ impl Session<'_> {
         let is_digested = minting.is_replaceable || !kind.names_keys();
         let digest = is_digested.then(|| digest_of(&self.keyring, &minted.value));
         let stored = NewValue { digest, sealed: None, key_id: Some(ready.key.key_id.clone()) };
-        Ok(MintedValue { id, value: minted.value, stored, audiences: minted.claims.audiences })
+        Ok(MintedValue {
+            id,
+            value: minted.value,
+            stored,
+            audiences: minted.claims.audiences.into_iter().map(Into::into).collect(),
+        })
     }
 }
 
@@ -160,15 +172,16 @@ impl Engine {
     ///
     /// A `jti` in the form of a token's id marks a granted JWT, which is refused when its row is revoked or gone.
     /// Other JWTs were made by hand and have no row.
-    pub fn verify_jwt(&self, token: &[u8], request: &VerifyRequest) -> Result<VerifiedJwt> {
+    pub fn verify_jwt(&self, token: &[u8], request: &VerifyRequest<'_>) -> Result<VerifiedJwt> {
         let ready = self.ready_keys()?;
         let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());
         let expectations = expectations(request, Some(self.issuer()), self.now_seconds())?;
-        let verdict = jwt::verify(token, &Keys::ByKeyId(&look_up), &expectations);
+        let mut scratch = Vec::new();
+        let verdict = jwt::verify_in(&mut scratch, token, &Keys::ByKeyId(&look_up), &expectations);
         let is_revoked = match (&verdict.claims, &verdict.key_id) {
             (Some(claims), Some(key_id)) => {
                 let granted = claims.id.as_deref().and_then(TokenId::parse);
-                ready.get(key_id).is_some_and(|ready| ready.key.revoked_at.is_some())
+                ready.get(key_id.as_ref()).is_some_and(|ready| ready.key.revoked_at.is_some())
                     || granted.map_or(Ok(false), |id| self.is_revoked_or_gone(&id, token))?
             }
             _ => false,
@@ -192,7 +205,8 @@ impl Engine {
             audience: None,
             now_seconds: self.now_seconds(),
         };
-        let verdict = jwt::verify(value, &Keys::ByKeyId(&look_up), &expectations);
+        let mut scratch = Vec::new();
+        let verdict = jwt::verify_in(&mut scratch, value, &Keys::ByKeyId(&look_up), &expectations);
         // Any other refusal is about time, of which the row is asked at each check anew.
         if matches!(verdict.outcome, Outcome::Malformed | Outcome::Unknown) {
             return Err(verdict.outcome);
@@ -203,7 +217,7 @@ impl Engine {
         let record = self.store.token_by_id(&id).map_err(|_| Outcome::StoreUnavailable)?;
         // Only the very token that was granted: a key's owner can sign others with the same id.
         let is_granted = |record: &TokenRecord| {
-            record.token.key_id == verdict.key_id
+            record.token.key_id.as_deref() == verdict.key_id.as_deref()
                 && record.token.expires_at == Some(claims.expires_at)
                 && record.token.audiences == claims.audiences
                 && record.token.rotation_stage != Some(RotationStage::Prepared)
@@ -233,7 +247,7 @@ impl Engine {
     }
 }
 
-fn claims_of(request: &MintRequest) -> Result<Object<'_>> {
+fn claims_of<'a>(request: &MintRequest<'a>) -> Result<Object<'a>> {
     let claims = json::parse_object(request.claims.as_bytes())
         .map_err(|_| Error::argument("claims", "The claims are not a JSON object in strict form."))?;
     if let Some(Value::String(id)) = claims.get("jti")
@@ -248,7 +262,7 @@ fn claims_of(request: &MintRequest) -> Result<Object<'_>> {
 fn mint(
     claims: Object<'_>,
     key: &SigningKeyMaterial,
-    request: &MintRequest,
+    request: &MintRequest<'_>,
     issuer: Option<&str>,
     now_seconds: i64,
 ) -> Result<Minted> {
@@ -256,7 +270,7 @@ fn mint(
     let minted = jwt::mint(claims, key, &options)?;
     Ok(Minted {
         value: minted.value,
-        key_id: key.key_id().map(str::to_owned),
+        key_id: key.verifying_key().shared_key_id(),
         algorithm: key.algorithm(),
         warnings: minted.warnings,
     })
@@ -273,13 +287,13 @@ fn expectations<'a>(
     }
     Ok(Expectations {
         kind: request.kind,
-        issuer: request.issuer.as_deref().or(own_issuer),
-        audience: request.audience.as_deref(),
+        issuer: request.issuer.or(own_issuer),
+        audience: request.audience,
         now_seconds,
     })
 }
 
-fn told(token: &[u8], verdict: JwtVerdict, wanted: Option<Algorithm>) -> VerifiedJwt {
+fn told(token: &[u8], verdict: JwtVerdict<'_>, wanted: Option<Algorithm>) -> VerifiedJwt {
     let is_other = verdict.algorithm.is_some_and(|found| wanted.is_some_and(|wanted| wanted != found));
     let (outcome, reason) = if is_other && verdict.outcome != Outcome::Malformed {
         (Outcome::Unknown, Some("The key is for another algorithm than the one that is asked for.".into()))
@@ -292,7 +306,8 @@ fn told(token: &[u8], verdict: JwtVerdict, wanted: Option<Algorithm>) -> Verifie
         key_id: verdict.key_id,
         algorithm: verdict.algorithm,
         warnings: verdict.warnings,
-        content: jwt::inspect(token).ok(),
+        // One whose claims could be read is; of another the question is asked anew.
+        is_well_formed: verdict.claims.is_some() || jwt::names_key(token).is_some(),
     }
 }
 

@@ -536,7 +536,7 @@ impl<'a> Batch<'a> {
                     .foreign_prefix
                     .as_ref()
                     .is_some_and(|prefix| value.as_bytes().starts_with(prefix.as_bytes()));
-                let names_no_key = || jwt::inspect(value.as_bytes()).is_ok_and(|jwt| !jwt.names_key());
+                let names_no_key = || jwt::names_key(value.as_bytes()) == Some(false);
                 if opaque::parse(value.as_bytes()).is_none() && !is_foreign {
                     if settings.jwt_kind.names_keys() || !names_no_key() {
                         return Err(not_recognised(profile));

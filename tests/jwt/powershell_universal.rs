@@ -24,7 +24,7 @@ fn documented_key() -> SigningKeyMaterial {
     key::signing_key(text.as_bytes(), KeyKind::Secret, None, JwtKind::PowerShellUniversal).unwrap()
 }
 
-fn check(token: &str, key: &VerifyingKey, kind: JwtKind, now_seconds: i64) -> JwtVerdict {
+fn check(token: &str, key: &VerifyingKey, kind: JwtKind, now_seconds: i64) -> JwtVerdict<'static> {
     let expectations = Expectations { kind, issuer: None, audience: None, now_seconds };
     verify(token.as_bytes(), &Keys::Given(key), &expectations)
 }

@@ -61,7 +61,7 @@ pub fn expectations() -> Expectations<'static> {
 }
 
 /// Checks against one given key.
-pub fn check(token: &str, key: &VerifyingKey) -> JwtVerdict {
+pub fn check(token: &str, key: &VerifyingKey) -> JwtVerdict<'static> {
     verify(token.as_bytes(), &Keys::Given(key), &expectations())
 }
 
@@ -71,7 +71,7 @@ pub fn outcome(token: &str) -> Outcome {
 }
 
 /// Checks as a store does, by key id; panics when a key is looked up whose id is not `k1`.
-pub fn check_by_key_id(token: &str) -> JwtVerdict {
+pub fn check_by_key_id(token: &str) -> JwtVerdict<'static> {
     let look_up = |key_id: &str| {
         assert_eq!(key_id, "k1", "a key id of another form got as far as a look-up");
         Some(secret().verifying_key())

@@ -175,7 +175,7 @@ fn requests_that_are_not_available_to_a_token_that_acts() {
         lifetime: None,
         idempotency_key: None,
     };
-    let mint = MintRequest { claims: r#"{"sub":"Root","aud":"a"}"#.into(), ..MintRequest::default() };
+    let mint = MintRequest { claims: r#"{"sub":"Root","aud":"a"}"#, ..MintRequest::default() };
     let context = AccessContext { operation: Some("session.create"), ..AccessContext::default() };
     for (topic, found) in [
         ("generating additional API tokens", session.grant(&api_token()).map(drop)),

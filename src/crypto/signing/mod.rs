@@ -10,6 +10,7 @@ mod private;
 mod public;
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -159,7 +160,7 @@ impl fmt::Debug for SigningKeyMaterial {
 /// A public key, or an HMAC secret, that verifies signatures of one algorithm.
 pub struct VerifyingKey {
     algorithm: Algorithm,
-    key_id: Option<String>,
+    key_id: Option<Arc<str>>,
     verifier: PreparedVerifier,
     /// None for an HMAC key, which has no public half.
     public: Option<PublicKey>,
@@ -176,7 +177,7 @@ impl VerifyingKey {
         }
         Ok(Self {
             algorithm: Algorithm::HS256,
-            key_id,
+            key_id: key_id.map(Into::into),
             verifier: PreparedVerifier::hmac(secret.as_bytes()),
             public: None,
             signature_bytes: 32,
@@ -219,6 +220,11 @@ impl VerifyingKey {
         self.key_id.as_deref()
     }
 
+    /// As [`VerifyingKey::key_id`], to keep.
+    pub(crate) fn shared_key_id(&self) -> Option<Arc<str>> {
+        self.key_id.clone()
+    }
+
     /// Whether this is an HMAC key with fewer than [`MINIMUM_SECRET_BYTES`].
     pub fn has_short_secret(&self) -> bool {
         self.has_short_secret
@@ -236,6 +242,11 @@ impl VerifyingKey {
     #[allow(clippy::ptr_arg, reason = "the trait of the primitive takes no less than a vector")]
     pub(crate) fn verify_bytes(&self, message: &[u8], signature: &Vec<u8>) -> bool {
         signature.len() == self.signature_bytes && self.verifier.verify(message, signature).is_ok()
+    }
+
+    /// The number of bytes that each of this key's signatures has.
+    pub(crate) fn signature_bytes(&self) -> usize {
+        self.signature_bytes
     }
 
     /// The number of characters that each of this key's signatures has, in unpadded base64url.
@@ -262,7 +273,7 @@ impl VerifyingKey {
     fn from_public(public: PublicKey, key_id: Option<String>) -> Self {
         Self {
             algorithm: public.algorithm(),
-            key_id,
+            key_id: key_id.map(Into::into),
             verifier: public.verifier(),
             signature_bytes: public.signature_bytes(),
             public: Some(public),

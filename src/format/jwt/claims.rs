@@ -1,26 +1,29 @@
 //! The claims' rules (RFC 7519 section 4, RFC 9068 section 2.2).
 
-use super::kind::{ClaimType, NAME_CLAIM, Rules};
+use std::borrow::Cow;
+
+use super::kind::{Claim, ClaimType, Rules};
 use super::{CLOCK_SKEW_SECONDS, MAXIMUM_AUDIENCES, Refusal};
 use crate::clock::MAXIMUM_SECONDS;
 use crate::format::json::{Object, Value};
 use crate::model::Outcome;
 
-/// What a token says, each claim of its right type. Only for tokens whose signature is good.
+/// What a token says, each claim of its right type. Only for tokens whose signature is good. Text without escapes is
+/// borrowed from the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claims {
+pub struct Claims<'a> {
     /// `iss`: who made the token.
-    pub issuer: Option<String>,
+    pub issuer: Option<Cow<'a, str>>,
     /// `sub`: about whom it speaks.
-    pub subject: Option<String>,
+    pub subject: Option<Cow<'a, str>>,
     /// `aud`: for whom it is, one or several.
-    pub audiences: Vec<String>,
+    pub audiences: Vec<Cow<'a, str>>,
     /// `jti`, or the hash claim of the PowerShellUniversal and UniversalDashboard kinds.
-    pub id: Option<String>,
+    pub id: Option<Cow<'a, str>>,
     /// `client_id`: to whom it was given (RFC 9068).
-    pub client_id: Option<String>,
+    pub client_id: Option<Cow<'a, str>>,
     /// The name claim of the PowerShellUniversal and UniversalDashboard kinds.
-    pub name: Option<String>,
+    pub name: Option<Cow<'a, str>>,
     /// `iat`, in seconds since 1970.
     pub issued_at: Option<i64>,
     /// `nbf`, in seconds since 1970.
@@ -29,35 +32,53 @@ pub struct Claims {
     pub expires_at: i64,
 }
 
-impl Claims {
+impl<'a> Claims<'a> {
     /// Reads a payload: required claims, types, and what must hold between them whatever the time.
-    pub(super) fn read(members: &Object<'_>, rules: &Rules) -> Result<Self, Refusal> {
-        for (name, claim_type) in rules.claim_types {
-            if let Some(value) = members.get(name)
+    pub(super) fn read(members: &Object<'a>, rules: &Rules) -> Result<Self, Refusal> {
+        let found = Found::among(members);
+        for (claim, claim_type) in rules.claim_types {
+            if let Some(value) = found.get(*claim)
                 && !claim_type.admits(value)
             {
-                return Err(Refusal::malformed(format!("The claim {name} is not {}.", claim_type.description())));
+                let (name, description) = (claim.name(), claim_type.description());
+                return Err(Refusal::malformed(format!("The claim {name} is not {description}.")));
             }
         }
-        for name in rules.required_claims {
-            if !members.contains(name) {
-                return Err(Refusal::malformed(format!("The claim {name} is missing.")));
+        for claim in rules.required_claims {
+            if found.get(*claim).is_none() {
+                return Err(Refusal::malformed(format!("The claim {} is missing.", claim.name())));
             }
         }
         let claims = Self {
-            issuer: text(members, "iss"),
-            subject: text(members, "sub"),
-            audiences: texts(members, "aud"),
-            id: text(members, rules.id_claim),
-            client_id: text(members, "client_id"),
-            name: text(members, NAME_CLAIM),
-            issued_at: time(members, "iat"),
-            not_before: time(members, "nbf"),
+            issuer: found.text(Claim::Issuer),
+            subject: found.text(Claim::Subject),
+            audiences: found.texts(Claim::Audience),
+            id: found.text(rules.id_claim),
+            client_id: found.text(Claim::ClientId),
+            name: found.text(Claim::Name),
+            issued_at: found.time(Claim::IssuedAt),
+            not_before: found.time(Claim::NotBefore),
             // Every kind requires it, so it is there; without it, the token would be long over.
-            expires_at: time(members, "exp").unwrap_or(0),
+            expires_at: found.time(Claim::ExpiresAt).unwrap_or(0),
         };
         claims.check_lifetime(rules)?;
         Ok(claims)
+    }
+
+    /// The same, with nothing borrowed.
+    pub(super) fn into_owned(self) -> Claims<'static> {
+        let owned = |text: Option<Cow<'a, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        Claims {
+            issuer: owned(self.issuer),
+            subject: owned(self.subject),
+            audiences: self.audiences.into_iter().map(|audience| Cow::Owned(audience.into_owned())).collect(),
+            id: owned(self.id),
+            client_id: owned(self.client_id),
+            name: owned(self.name),
+            issued_at: self.issued_at,
+            not_before: self.not_before,
+            expires_at: self.expires_at,
+        }
     }
 
     /// Checks what depends on who asks and when: issuer, `nbf`, `iat`, `exp`, audience, in this order.
@@ -130,31 +151,48 @@ fn is_text(value: &Value<'_>) -> bool {
     matches!(value, Value::String(text) if !text.is_empty())
 }
 
-fn text(members: &Object<'_>, name: &str) -> Option<String> {
-    match members.get(name) {
-        Some(Value::String(text)) => Some(text.clone().into_owned()),
-        _ => None,
+/// The claims of a payload for which there are rules, each in its place.
+struct Found<'o, 'a>([Option<&'o Value<'a>>; Claim::COUNT]);
+
+impl<'o, 'a> Found<'o, 'a> {
+    fn among(members: &'o Object<'a>) -> Self {
+        let mut found = [None; Claim::COUNT];
+        for (name, value) in members.iter() {
+            if let Some(claim) = Claim::parse(name) {
+                found[claim as usize] = Some(value);
+            }
+        }
+        Self(found)
     }
-}
 
-fn texts(members: &Object<'_>, name: &str) -> Vec<String> {
-    let values = match members.get(name) {
-        Some(Value::Array(values)) => values.as_slice(),
-        Some(value) => std::slice::from_ref(value),
-        None => &[],
-    };
-    values
-        .iter()
-        .filter_map(|value| match value {
-            Value::String(text) => Some(text.clone().into_owned()),
+    fn get(&self, claim: Claim) -> Option<&'o Value<'a>> {
+        self.0[claim as usize]
+    }
+
+    fn text(&self, claim: Claim) -> Option<Cow<'a, str>> {
+        match self.get(claim) {
+            Some(Value::String(text)) => Some(text.clone()),
             _ => None,
-        })
-        .collect()
-}
+        }
+    }
 
-fn time(members: &Object<'_>, name: &str) -> Option<i64> {
-    match members.get(name) {
-        Some(Value::Integer(integer)) => integer.as_i64(),
-        _ => None,
+    fn texts(&self, claim: Claim) -> Vec<Cow<'a, str>> {
+        let values = match self.get(claim) {
+            Some(Value::Array(values)) => values.as_slice(),
+            Some(value) => std::slice::from_ref(value),
+            None => &[],
+        };
+        let text = |value: &Value<'a>| match value {
+            Value::String(text) => Some(text.clone()),
+            _ => None,
+        };
+        values.iter().filter_map(text).collect()
+    }
+
+    fn time(&self, claim: Claim) -> Option<i64> {
+        match self.get(claim) {
+            Some(Value::Integer(integer)) => integer.as_i64(),
+            _ => None,
+        }
     }
 }

@@ -14,29 +14,34 @@ pub struct Inspection {
     pub payload: String,
 }
 
-impl Inspection {
-    /// Whether the header says which key signed the token (`kid`, RFC 7515 section 4.1.4).
-    pub(crate) fn names_key(&self) -> bool {
-        json::parse_object(self.header.as_bytes()).is_ok_and(|header| header.contains("kid"))
-    }
-}
-
 /// Takes a token apart, whatever its `alg` and with or without a signature.
 ///
 /// Refuses with [`ErrorCode::MalformedToken`] anything but at most 8,192 bytes in three canonical parts, of
 /// which the first two are strict JSON objects (see [`crate::format::json`]).
 pub fn inspect(token: &[u8]) -> Result<Inspection> {
     let malformed = |reason| Error::new(ErrorCode::MalformedToken, reason).about("token");
-    let parts = Parts::split(token).map_err(|refusal| malformed(refusal.reason))?;
-    let text = |part: &str, not_json: &'static str| {
-        let bytes = base64url::decode(part.as_bytes()).filter(|bytes| json::parse_object(bytes).is_ok());
-        bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| malformed(not_json.into()))
+    let mut scratch = Vec::new();
+    let parts = Parts::split(token, &mut scratch).map_err(|refusal| malformed(refusal.reason))?;
+    let text = |part: &[u8], not_json: &'static str| {
+        json::parse_object(part)
+            .ok()
+            .and_then(|_| std::str::from_utf8(part).ok())
+            .map(str::to_owned)
+            .ok_or_else(|| malformed(not_json.into()))
     };
-    let inspection = Inspection {
+    Ok(Inspection {
         header: text(parts.header, "The header is not a JSON object in strict form.")?,
         payload: text(parts.payload, "The payload is not a JSON object in strict form.")?,
-    };
-    Ok(inspection)
+    })
+}
+
+/// Whether a text is a token as [`inspect`] takes it, and if so, whether its header says which key signed it (`kid`,
+/// RFC 7515 section 4.1.4).
+pub(crate) fn names_key(token: &[u8]) -> Option<bool> {
+    let mut scratch = Vec::new();
+    let parts = Parts::split(token, &mut scratch).ok()?;
+    let names_key = json::parse_object(parts.header).ok()?.contains("kid");
+    json::parse_object(parts.payload).ok().map(|_| names_key)
 }
 
 /// The `kid` that the header of a text in the shape of a token names, if it names one. Nothing else is looked at, so
@@ -55,38 +60,50 @@ pub(crate) fn with_signature_of(text: &[u8], characters: usize) -> &[u8] {
     &text[..text.len().min(signature.saturating_add(characters))]
 }
 
-/// The three parts, each known to be canonical base64url.
+/// The three parts, decoded from canonical base64url.
 #[derive(Debug)]
 pub(super) struct Parts<'a> {
-    pub(super) header: &'a str,
-    pub(super) payload: &'a str,
-    pub(super) signature: &'a str,
-    /// Header, dot and payload: what the signature is over.
+    pub(super) header: &'a [u8],
+    pub(super) payload: &'a [u8],
+    pub(super) signature: Vec<u8>,
+    /// Header, dot and payload as they stand: what the signature is over.
     pub(super) signed: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
-    /// Splits a token. Anything too long is turned away before it is looked at.
-    pub(super) fn split(token: &'a [u8]) -> std::result::Result<Self, Refusal> {
+    /// Splits a token and decodes its parts, the first two into `scratch`. Anything too long is turned away before it is
+    /// looked at.
+    pub(super) fn split(token: &'a [u8], scratch: &'a mut Vec<u8>) -> std::result::Result<Self, Refusal> {
         if token.len() > MAXIMUM_TOKEN_BYTES {
             return Err(Refusal::malformed("The token has more than 8,192 bytes."));
         }
-        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        let text = match std::str::from_utf8(token) {
-            Ok(text) if token.iter().all(is_allowed) => text,
-            _ => return Err(Refusal::malformed("The token has a character other than A-Z, a-z, 0-9, -, _ and dots.")),
+        let mut dots = memchr::memchr_iter(b'.', token);
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(Self::refusal_of(token));
         };
-        let three_parts = || Refusal::malformed("The token does not have exactly three parts.");
-        let (signed, signature) = text.rsplit_once('.').ok_or_else(three_parts)?;
-        let (header, payload) = signed.split_once('.').ok_or_else(three_parts)?;
-        if payload.contains('.') {
-            return Err(three_parts());
-        }
-        for part in [header, payload, signature] {
-            if base64url::decode(part.as_bytes()).is_none() {
-                return Err(Refusal::malformed("A part of the token is not canonical base64url."));
-            }
-        }
-        Ok(Self { header, payload, signature, signed: signed.as_bytes() })
+        let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
+        scratch.clear();
+        // Four characters at most for three bytes, so this holds both, and each is written where it belongs at once.
+        scratch.resize(second.div_ceil(4) * 3, 0);
+        let decoded = base64url::decode_into(header, scratch).and_then(|header| {
+            let payload = base64url::decode_into(payload, &mut scratch[header..])?;
+            Some((header, payload, base64url::decode(signature)?))
+        });
+        // The alphabet has no other characters than those that a token may have, and no dot.
+        let (header, payload, signature) = decoded.ok_or_else(|| Self::refusal_of(token))?;
+        let (header, rest) = scratch.split_at(header);
+        Ok(Self { header, payload: &rest[..payload], signature, signed: &token[..second] })
+    }
+
+    /// Why a text is none: what is wrong with it first.
+    fn refusal_of(token: &[u8]) -> Refusal {
+        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        Refusal::malformed(if !token.iter().all(is_allowed) {
+            "The token has a character other than A-Z, a-z, 0-9, -, _ and dots."
+        } else if memchr::memchr_iter(b'.', token).count() != 2 {
+            "The token does not have exactly three parts."
+        } else {
+            "A part of the token is not canonical base64url."
+        })
     }
 }

@@ -1,38 +1,45 @@
 //! The header's rules (RFC 7515 section 4, RFC 8725 section 3).
 
+use std::borrow::Cow;
+
 use super::{MAXIMUM_HEADER_BYTES, Refusal};
-use crate::format::base64url;
-use crate::format::json::{self, Object, Value};
+use crate::format::json::{self, Value};
 use crate::model::Algorithm;
 
 /// What a header says, after the rules that hold for every token.
-pub(super) struct Header {
+pub(super) struct Header<'a> {
     pub(super) algorithm: Algorithm,
-    pub(super) media_type: Option<String>,
-    pub(super) key_id: Option<String>,
+    pub(super) media_type: Option<Cow<'a, str>>,
+    pub(super) key_id: Option<Cow<'a, str>>,
 }
 
-impl Header {
-    /// Reads the header part.
-    pub(super) fn read(part: &str) -> Result<Self, Refusal> {
-        // Four characters for three bytes: checked before anything is decoded.
-        if part.len() > MAXIMUM_HEADER_BYTES.div_ceil(3) * 4 {
-            return Err(Refusal::malformed(TOO_LONG));
-        }
-        let text = base64url::decode(part.as_bytes()).unwrap_or_default();
+impl<'a> Header<'a> {
+    /// Reads the header, decoded.
+    pub(super) fn read(text: &'a [u8]) -> Result<Self, Refusal> {
         if text.len() > MAXIMUM_HEADER_BYTES {
-            return Err(Refusal::malformed(TOO_LONG));
+            return Err(Refusal::malformed("The header has more than 1,024 bytes."));
         }
-        let members = json::parse_object(&text).map_err(|refusal| Refusal::malformed(not_json("header", refusal)))?;
-        for (name, reason) in NEVER_ACCEPTED {
-            if members.contains(name) {
-                return Err(Refusal::malformed(reason));
+        let members = json::parse_object(text).map_err(|refusal| Refusal::malformed(not_json("header", refusal)))?;
+        let (mut algorithm, mut media_type, mut key_id, mut never) = (None, None, None, None);
+        for (name, value) in members {
+            match name.as_ref() {
+                "alg" => algorithm = Some(value),
+                "typ" => media_type = Some(value),
+                "kid" => key_id = Some(value),
+                name => {
+                    let position = NEVER_ACCEPTED.iter().position(|(member, _)| *member == name);
+                    // The first in the list is the one that is told.
+                    never = position.map(|position| never.map_or(position, |first| position.min(first))).or(never);
+                }
             }
         }
+        if let Some((_, reason)) = never.and_then(|position: usize| NEVER_ACCEPTED.get(position)) {
+            return Err(Refusal::malformed(*reason));
+        }
         Ok(Self {
-            algorithm: algorithm(&members)?,
-            media_type: text_member(&members, "typ", "The header's typ is not text.")?,
-            key_id: text_member(&members, "kid", "The header's kid is not text.")?,
+            algorithm: algorithm_of(algorithm)?,
+            media_type: text_of(media_type, "The header's typ is not text.")?,
+            key_id: text_of(key_id, "The header's kid is not text.")?,
         })
     }
 }
@@ -54,8 +61,6 @@ pub(super) fn not_json(part: &str, refusal: json::Refusal) -> String {
     }
 }
 
-const TOO_LONG: &str = "The header has more than 1,024 bytes.";
-
 /// Members that change what the token means, or bring their own key. Ignoring one would be as wrong as
 /// following it.
 const NEVER_ACCEPTED: [(&str, &str); 10] = [
@@ -71,9 +76,9 @@ const NEVER_ACCEPTED: [(&str, &str); 10] = [
     ("x5t#S256", "The header has the member x5t#S256: a key named by certificate is never accepted."),
 ];
 
-fn algorithm(members: &Object<'_>) -> Result<Algorithm, Refusal> {
-    match members.get("alg") {
-        Some(Value::String(name)) => Algorithm::parse(name).ok_or_else(|| {
+fn algorithm_of(value: Option<Value<'_>>) -> Result<Algorithm, Refusal> {
+    match value {
+        Some(Value::String(name)) => Algorithm::parse(&name).ok_or_else(|| {
             Refusal::malformed("The header's alg is none of HS256, ES256, ES384, RS256, PS256, EdDSA and Ed25519.")
         }),
         Some(_) => Err(Refusal::malformed("The header's alg is not text.")),
@@ -81,10 +86,10 @@ fn algorithm(members: &Object<'_>) -> Result<Algorithm, Refusal> {
     }
 }
 
-fn text_member(members: &Object<'_>, name: &str, reason: &'static str) -> Result<Option<String>, Refusal> {
-    match members.get(name) {
+fn text_of<'a>(value: Option<Value<'a>>, reason: &'static str) -> Result<Option<Cow<'a, str>>, Refusal> {
+    match value {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone().into_owned())),
+        Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Refusal::malformed(reason)),
     }
 }

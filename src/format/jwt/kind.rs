@@ -32,13 +32,13 @@ pub(super) struct Rules {
     pub(super) algorithms: &'static [Algorithm],
     pub(super) allows_short_secrets: bool,
     /// The claims that must be there.
-    pub(super) required_claims: &'static [&'static str],
+    pub(super) required_claims: &'static [Claim],
     /// The type of each claim that the kind knows, there or not. Others may have any.
-    pub(super) claim_types: &'static [(&'static str, ClaimType)],
+    pub(super) claim_types: &'static [(Claim, ClaimType)],
     /// The claim that makes a token unlike every other.
-    pub(super) id_claim: &'static str,
+    pub(super) id_claim: Claim,
     /// The order in which claims are written. Others follow in the order they were given.
-    pub(super) claim_order: &'static [&'static str],
+    pub(super) claim_order: &'static [Claim],
     /// What is written for `sub`, `iss` and `aud` when they are not given.
     pub(super) default_subject: Option<&'static str>,
     pub(super) default_issuer: Option<&'static str>,
@@ -51,6 +51,65 @@ pub(super) struct Rules {
     pub(super) default_lifetime_seconds: i64,
     /// The most that may lie between `iat` and `exp`.
     pub(super) maximum_lifetime_seconds: Option<i64>,
+}
+
+/// The claims that a kind can have a rule for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    Issuer,
+    Subject,
+    Audience,
+    ExpiresAt,
+    NotBefore,
+    IssuedAt,
+    Id,
+    ClientId,
+    Scope,
+    Name,
+    Hash,
+    Role,
+}
+
+impl Claim {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Role as usize + 1;
+
+    /// The name of the member.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Issuer => "iss",
+            Self::Subject => "sub",
+            Self::Audience => "aud",
+            Self::ExpiresAt => "exp",
+            Self::NotBefore => "nbf",
+            Self::IssuedAt => "iat",
+            Self::Id => "jti",
+            Self::ClientId => "client_id",
+            Self::Scope => "scope",
+            Self::Name => NAME_CLAIM,
+            Self::Hash => HASH_CLAIM,
+            Self::Role => ROLE_CLAIM,
+        }
+    }
+
+    /// The claim of that exact name.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "iss" => Self::Issuer,
+            "sub" => Self::Subject,
+            "aud" => Self::Audience,
+            "exp" => Self::ExpiresAt,
+            "nbf" => Self::NotBefore,
+            "iat" => Self::IssuedAt,
+            "jti" => Self::Id,
+            "client_id" => Self::ClientId,
+            "scope" => Self::Scope,
+            NAME_CLAIM => Self::Name,
+            HASH_CLAIM => Self::Hash,
+            ROLE_CLAIM => Self::Role,
+            _ => return None,
+        })
+    }
 }
 
 /// The types that a claim can have.
@@ -70,7 +129,7 @@ pub(super) enum ClaimType {
 
 /// The claim URIs of Microsoft's identity libraries.
 pub(crate) const NAME_CLAIM: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
-pub(super) const HASH_CLAIM: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/hash";
+const HASH_CLAIM: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/hash";
 pub(crate) const ROLE_CLAIM: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
 
 const DAY_SECONDS: i64 = 86_400;
@@ -80,10 +139,27 @@ const ACCESS_TOKEN: Rules = Rules {
     has_key_id: true,
     algorithms: &Algorithm::ALL,
     allows_short_secrets: false,
-    required_claims: &["iss", "sub", "aud", "exp", "iat", "jti", "client_id"],
+    required_claims: &[
+        Claim::Issuer,
+        Claim::Subject,
+        Claim::Audience,
+        Claim::ExpiresAt,
+        Claim::IssuedAt,
+        Claim::Id,
+        Claim::ClientId,
+    ],
     claim_types: &STANDARD_CLAIMS,
-    id_claim: "jti",
-    claim_order: &["iss", "sub", "aud", "client_id", "iat", "nbf", "exp", "jti"],
+    id_claim: Claim::Id,
+    claim_order: &[
+        Claim::Issuer,
+        Claim::Subject,
+        Claim::Audience,
+        Claim::ClientId,
+        Claim::IssuedAt,
+        Claim::NotBefore,
+        Claim::ExpiresAt,
+        Claim::Id,
+    ],
     default_subject: None,
     default_issuer: None,
     default_audience: None,
@@ -94,18 +170,38 @@ const ACCESS_TOKEN: Rules = Rules {
     maximum_lifetime_seconds: Some(super::MAXIMUM_LIFETIME_SECONDS),
 };
 
-const JSON_WEB_TOKEN: Rules =
-    Rules { media_types: &["JWT"], required_claims: &["iss", "sub", "aud", "exp", "iat", "jti"], ..ACCESS_TOKEN };
+const JSON_WEB_TOKEN: Rules = Rules {
+    media_types: &["JWT"],
+    required_claims: &[Claim::Issuer, Claim::Subject, Claim::Audience, Claim::ExpiresAt, Claim::IssuedAt, Claim::Id],
+    ..ACCESS_TOKEN
+};
 
 const POWERSHELL_UNIVERSAL: Rules = Rules {
     media_types: &["JWT"],
     has_key_id: false,
     algorithms: &[Algorithm::HS256],
     allows_short_secrets: true,
-    required_claims: &[NAME_CLAIM, HASH_CLAIM, "sub", "nbf", "exp", "iss", "aud"],
+    required_claims: &[
+        Claim::Name,
+        Claim::Hash,
+        Claim::Subject,
+        Claim::NotBefore,
+        Claim::ExpiresAt,
+        Claim::Issuer,
+        Claim::Audience,
+    ],
     claim_types: &MICROSOFT_CLAIMS,
-    id_claim: HASH_CLAIM,
-    claim_order: &[NAME_CLAIM, HASH_CLAIM, "sub", ROLE_CLAIM, "nbf", "exp", "iss", "aud"],
+    id_claim: Claim::Hash,
+    claim_order: &[
+        Claim::Name,
+        Claim::Hash,
+        Claim::Subject,
+        Claim::Role,
+        Claim::NotBefore,
+        Claim::ExpiresAt,
+        Claim::Issuer,
+        Claim::Audience,
+    ],
     default_subject: Some("PowerShellUniversal"),
     default_issuer: Some("IronmanSoftware"),
     default_audience: Some("PowerShellUniversal"),
@@ -117,8 +213,16 @@ const POWERSHELL_UNIVERSAL: Rules = Rules {
 };
 
 const UNIVERSAL_DASHBOARD: Rules = Rules {
-    required_claims: &[NAME_CLAIM, HASH_CLAIM, "sub", "nbf", "exp", "aud"],
-    claim_order: &[NAME_CLAIM, HASH_CLAIM, "sub", "nbf", "exp", "iss", "aud"],
+    required_claims: &[Claim::Name, Claim::Hash, Claim::Subject, Claim::NotBefore, Claim::ExpiresAt, Claim::Audience],
+    claim_order: &[
+        Claim::Name,
+        Claim::Hash,
+        Claim::Subject,
+        Claim::NotBefore,
+        Claim::ExpiresAt,
+        Claim::Issuer,
+        Claim::Audience,
+    ],
     default_subject: Some("UniversalDashboard"),
     default_issuer: None,
     default_audience: Some("UniversalDashboard"),
@@ -127,27 +231,27 @@ const UNIVERSAL_DASHBOARD: Rules = Rules {
     ..POWERSHELL_UNIVERSAL
 };
 
-const STANDARD_CLAIMS: [(&str, ClaimType); 9] = [
-    ("iss", ClaimType::Text),
-    ("sub", ClaimType::Text),
-    ("aud", ClaimType::Audience),
-    ("exp", ClaimType::Time),
-    ("nbf", ClaimType::Time),
-    ("iat", ClaimType::Time),
-    ("jti", ClaimType::Text),
-    ("client_id", ClaimType::Text),
-    ("scope", ClaimType::Text),
+const STANDARD_CLAIMS: [(Claim, ClaimType); 9] = [
+    (Claim::Issuer, ClaimType::Text),
+    (Claim::Subject, ClaimType::Text),
+    (Claim::Audience, ClaimType::Audience),
+    (Claim::ExpiresAt, ClaimType::Time),
+    (Claim::NotBefore, ClaimType::Time),
+    (Claim::IssuedAt, ClaimType::Time),
+    (Claim::Id, ClaimType::Text),
+    (Claim::ClientId, ClaimType::Text),
+    (Claim::Scope, ClaimType::Text),
 ];
 
-const MICROSOFT_CLAIMS: [(&str, ClaimType); 10] = [
-    (NAME_CLAIM, ClaimType::Text),
-    (HASH_CLAIM, ClaimType::Uuid),
-    (ROLE_CLAIM, ClaimType::Texts),
-    ("iss", ClaimType::Text),
-    ("sub", ClaimType::Text),
-    ("aud", ClaimType::Audience),
-    ("exp", ClaimType::Time),
-    ("nbf", ClaimType::Time),
-    ("iat", ClaimType::Time),
-    ("jti", ClaimType::Text),
+const MICROSOFT_CLAIMS: [(Claim, ClaimType); 10] = [
+    (Claim::Name, ClaimType::Text),
+    (Claim::Hash, ClaimType::Uuid),
+    (Claim::Role, ClaimType::Texts),
+    (Claim::Issuer, ClaimType::Text),
+    (Claim::Subject, ClaimType::Text),
+    (Claim::Audience, ClaimType::Audience),
+    (Claim::ExpiresAt, ClaimType::Time),
+    (Claim::NotBefore, ClaimType::Time),
+    (Claim::IssuedAt, ClaimType::Time),
+    (Claim::Id, ClaimType::Text),
 ];

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::claims::Claims;
 use super::header::is_key_id;
-use super::kind::{HASH_CLAIM, Rules};
+use super::kind::{Claim, Rules};
 use super::{MAXIMUM_TOKEN_BYTES, SHORT_SECRET_WARNING};
 use crate::crypto::random;
 use crate::crypto::signing::SigningKeyMaterial;
@@ -35,7 +35,7 @@ pub struct Minted {
     /// The token, in ASCII.
     pub value: Secret,
     /// What the token says.
-    pub claims: Claims,
+    pub claims: Claims<'static>,
     /// What the caller should know although the token was made.
     pub warnings: Vec<&'static str>,
 }
@@ -63,18 +63,21 @@ pub fn mint(claims: Object<'_>, key: &SigningKeyMaterial, options: &MintOptions<
         return Err(Error::argument("claims", "The claim exp is not after nbf."));
     }
 
-    let mut value = Vec::with_capacity(MAXIMUM_TOKEN_BYTES);
-    value.extend_from_slice(base64url::encode(header.as_bytes()).as_bytes());
-    value.push(b'.');
-    value.extend_from_slice(base64url::encode(members.to_text().as_bytes()).as_bytes());
-    let mut value = Zeroizing::new(value);
-    let signature = Zeroizing::new(key.sign(&value)?);
-    if value.len() + 1 + signature.len() > MAXIMUM_TOKEN_BYTES {
+    let payload = members.to_text();
+    let parts = [header.len(), payload.len(), key.verifying_key().signature_bytes()];
+    let length = parts.into_iter().map(base64url::encoded_length).sum::<usize>() + 2;
+    if length > MAXIMUM_TOKEN_BYTES {
         return Err(Error::argument("claims", "The token would have more than 8,192 bytes: give it fewer claims."));
     }
+    // Of the full length from the start, so that growing never leaves an unwiped copy behind.
+    let mut value = Zeroizing::new(Vec::with_capacity(length));
+    base64url::encode_onto(header.as_bytes(), &mut value);
     value.push(b'.');
-    value.extend_from_slice(signature.as_bytes());
-    Ok(Minted { value: Secret::new(std::mem::take(&mut *value)), claims, warnings })
+    base64url::encode_onto(payload.as_bytes(), &mut value);
+    let signature = Zeroizing::new(key.sign_bytes(&value)?);
+    value.push(b'.');
+    base64url::encode_onto(&signature, &mut value);
+    Ok(Minted { value: Secret::new(std::mem::take(&mut *value)), claims: claims.into_owned(), warnings })
 }
 
 fn check_key(key: &SigningKeyMaterial, rules: &Rules) -> Result<Vec<&'static str>> {
@@ -106,20 +109,20 @@ fn header(key: &SigningKeyMaterial, rules: &Rules) -> Result<String> {
 
 fn fill_in<'a>(mut claims: Object<'a>, rules: &Rules, options: &MintOptions<'_>) -> Result<Object<'a>> {
     let issuer = options.issuer.or(rules.default_issuer);
-    set_absent(&mut claims, "iss", issuer.map(text));
-    set_absent(&mut claims, "sub", rules.default_subject.map(text));
-    set_absent(&mut claims, "aud", rules.default_audience.map(text));
-    if rules.required_claims.contains(&"client_id") {
-        let subject = claims.get("sub").cloned();
-        set_absent(&mut claims, "client_id", subject);
+    set_absent(&mut claims, Claim::Issuer, issuer.map(text));
+    set_absent(&mut claims, Claim::Subject, rules.default_subject.map(text));
+    set_absent(&mut claims, Claim::Audience, rules.default_audience.map(text));
+    if rules.required_claims.contains(&Claim::ClientId) {
+        let subject = claims.get(Claim::Subject.name()).cloned();
+        set_absent(&mut claims, Claim::ClientId, subject);
     }
     if rules.writes_issued_at {
-        set_absent(&mut claims, "iat", Some(seconds(options.now_seconds)));
+        set_absent(&mut claims, Claim::IssuedAt, Some(seconds(options.now_seconds)));
     }
-    if !claims.contains(rules.id_claim) {
-        claims.set(rules.id_claim, text(&random_id(rules)?));
+    if !claims.contains(rules.id_claim.name()) {
+        claims.set(rules.id_claim.name(), text(&random_id(rules)?));
     }
-    set_absent(&mut claims, "nbf", Some(seconds(options.now_seconds)));
+    set_absent(&mut claims, Claim::NotBefore, Some(seconds(options.now_seconds)));
     match (claims.contains("exp"), options.lifetime_seconds) {
         (true, None) => {}
         (true, Some(_)) => return Err(Error::argument("claims", "Give either a lifetime or the claim exp, not both.")),
@@ -134,9 +137,9 @@ fn fill_in<'a>(mut claims: Object<'a>, rules: &Rules, options: &MintOptions<'_>)
 
 fn in_order<'a>(mut claims: Object<'a>, rules: &Rules) -> Object<'a> {
     let mut ordered = Object::default();
-    for name in rules.claim_order {
-        if let Some(value) = claims.remove(name) {
-            ordered.set(*name, value);
+    for claim in rules.claim_order {
+        if let Some(value) = claims.remove(claim.name()) {
+            ordered.set(claim.name(), value);
         }
     }
     for (name, value) in claims {
@@ -145,16 +148,16 @@ fn in_order<'a>(mut claims: Object<'a>, rules: &Rules) -> Object<'a> {
     ordered
 }
 
-fn set_absent<'a>(claims: &mut Object<'a>, name: &'static str, value: Option<Value<'a>>) {
+fn set_absent<'a>(claims: &mut Object<'a>, claim: Claim, value: Option<Value<'a>>) {
     if let Some(value) = value
-        && !claims.contains(name)
+        && !claims.contains(claim.name())
     {
-        claims.set(name, value);
+        claims.set(claim.name(), value);
     }
 }
 
 fn random_id(rules: &Rules) -> Result<String> {
-    if rules.id_claim == HASH_CLAIM {
+    if rules.id_claim == Claim::Hash {
         let mut bytes = [0_u8; 16];
         random::fill(&mut bytes)?;
         return Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string());

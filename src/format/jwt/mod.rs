@@ -34,10 +34,11 @@ use crate::model::Outcome;
 
 pub use self::claims::Claims;
 pub use self::compact::{Inspection, inspect};
-pub(crate) use self::compact::{named_key, with_signature_of};
+pub(crate) use self::compact::{named_key, names_key, with_signature_of};
 pub(crate) use self::header::is_key_id;
 pub(crate) use self::kind::{NAME_CLAIM, ROLE_CLAIM};
 pub use self::mint::{MintOptions, Minted, mint};
+pub(crate) use self::verify::verify_in;
 pub use self::verify::{Expectations, JwtVerdict, Keys, verify, verify_jws};
 
 /// The most bytes that a token may have.

@@ -1,6 +1,7 @@
 //! Checking a token, step by step.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::claims::Claims;
 use super::compact::Parts;
@@ -8,7 +9,7 @@ use super::header::{Header, is_key_id, not_json};
 use super::kind::Rules;
 use super::{Refusal, SHORT_SECRET_WARNING};
 use crate::crypto::signing::VerifyingKey;
-use crate::format::{base64url, json};
+use crate::format::json;
 use crate::model::{Algorithm, JwtKind, Outcome};
 
 /// Where the key comes from. Never from the token.
@@ -34,24 +35,43 @@ pub struct Expectations<'a> {
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwtVerdict {
+pub struct JwtVerdict<'a> {
     /// `Valid`, `Malformed`, `Unknown`, `NotYetValid`, `Expired` or `AudienceDenied`.
     pub outcome: Outcome,
     /// The rule that was broken, for administrators; none when valid.
     pub reason: Option<Cow<'static, str>>,
     /// The id of the key that was tried, where it has one.
-    pub key_id: Option<String>,
+    pub key_id: Option<Arc<str>>,
     /// The algorithm of the key that was tried.
     pub algorithm: Option<Algorithm>,
     /// The claims, whenever the signature is good and their form is right: also of a token that is over, so
     /// that a revocation can take precedence.
-    pub claims: Option<Claims>,
+    pub claims: Option<Claims<'a>>,
     /// What the caller should know although the token is accepted.
     pub warnings: Vec<&'static str>,
 }
 
 /// Checks a token in the order that the module states.
-pub fn verify(token: &[u8], keys: &Keys<'_>, expectations: &Expectations<'_>) -> JwtVerdict {
+pub fn verify(token: &[u8], keys: &Keys<'_>, expectations: &Expectations<'_>) -> JwtVerdict<'static> {
+    let mut scratch = Vec::new();
+    let verdict = verify_in(&mut scratch, token, keys, expectations);
+    JwtVerdict {
+        outcome: verdict.outcome,
+        reason: verdict.reason,
+        key_id: verdict.key_id,
+        algorithm: verdict.algorithm,
+        claims: verdict.claims.map(Claims::into_owned),
+        warnings: verdict.warnings,
+    }
+}
+
+/// As [`verify`], with claims that are borrowed from `scratch`, where the token is decoded.
+pub(crate) fn verify_in<'a>(
+    scratch: &'a mut Vec<u8>,
+    token: &'a [u8],
+    keys: &Keys<'_>,
+    expectations: &Expectations<'_>,
+) -> JwtVerdict<'a> {
     let mut verdict = JwtVerdict {
         outcome: Outcome::Valid,
         reason: None,
@@ -60,7 +80,7 @@ pub fn verify(token: &[u8], keys: &Keys<'_>, expectations: &Expectations<'_>) ->
         claims: None,
         warnings: Vec::new(),
     };
-    if let Err(refusal) = verdict.check(token, keys, expectations) {
+    if let Err(refusal) = verdict.check(scratch, token, keys, expectations) {
         verdict.outcome = refusal.outcome;
         verdict.reason = Some(refusal.reason);
     }
@@ -71,17 +91,24 @@ pub fn verify(token: &[u8], keys: &Keys<'_>, expectations: &Expectations<'_>) ->
 ///
 /// A key id in the header may be any text, but must be the key's where both have one.
 pub fn verify_jws(token: &[u8], key: &VerifyingKey) -> Result<(), Refusal> {
-    let parts = Parts::split(token)?;
+    let mut scratch = Vec::new();
+    let parts = Parts::split(token, &mut scratch)?;
     let header = Header::read(parts.header)?;
     check_named_key(&header, key)?;
     check_algorithm(&header, key)?;
     check_signature(&parts, key)
 }
 
-impl JwtVerdict {
-    fn check(&mut self, token: &[u8], keys: &Keys<'_>, expectations: &Expectations<'_>) -> Result<(), Refusal> {
+impl<'a> JwtVerdict<'a> {
+    fn check(
+        &mut self,
+        scratch: &'a mut Vec<u8>,
+        token: &'a [u8],
+        keys: &Keys<'_>,
+        expectations: &Expectations<'_>,
+    ) -> Result<(), Refusal> {
         let rules = expectations.kind.rules();
-        let parts = Parts::split(token)?;
+        let parts = Parts::split(token, scratch)?;
         let header = Header::read(parts.header)?;
         check_media_type(&header, rules)?;
         check_key_id(&header, keys, rules)?;
@@ -96,9 +123,8 @@ impl JwtVerdict {
             }
         }
 
-        let payload = base64url::decode(parts.payload.as_bytes()).unwrap_or_default();
         let members =
-            json::parse_object(&payload).map_err(|refusal| Refusal::malformed(not_json("payload", refusal)))?;
+            json::parse_object(parts.payload).map_err(|refusal| Refusal::malformed(not_json("payload", refusal)))?;
         let claims = self.claims.insert(Claims::read(&members, rules)?);
         claims.check(
             expectations.issuer.or(rules.expected_issuer),
@@ -110,11 +136,11 @@ impl JwtVerdict {
     fn check_key(
         &mut self,
         parts: &Parts<'_>,
-        header: &Header,
+        header: &Header<'_>,
         key: &VerifyingKey,
         rules: &Rules,
     ) -> Result<(), Refusal> {
-        self.key_id = key.key_id().map(str::to_owned);
+        self.key_id = key.shared_key_id();
         self.algorithm = Some(key.algorithm());
         check_named_key(header, key)?;
         check_algorithm(header, key)?;
@@ -131,7 +157,7 @@ impl JwtVerdict {
     }
 }
 
-fn check_media_type(header: &Header, rules: &Rules) -> Result<(), Refusal> {
+fn check_media_type(header: &Header<'_>, rules: &Rules) -> Result<(), Refusal> {
     match header.media_type.as_deref() {
         Some(media_type) if rules.media_types.contains(&media_type) => Ok(()),
         Some(_) => Err(Refusal::malformed("The header's typ is that of another kind of token.")),
@@ -139,7 +165,7 @@ fn check_media_type(header: &Header, rules: &Rules) -> Result<(), Refusal> {
     }
 }
 
-fn check_key_id(header: &Header, keys: &Keys<'_>, rules: &Rules) -> Result<(), Refusal> {
+fn check_key_id(header: &Header<'_>, keys: &Keys<'_>, rules: &Rules) -> Result<(), Refusal> {
     match header.key_id.as_deref() {
         Some(key_id) if !is_key_id(key_id) => {
             Err(Refusal::malformed("The header's kid is not 1 to 64 characters of A-Z, a-z, 0-9, - and _."))
@@ -151,7 +177,7 @@ fn check_key_id(header: &Header, keys: &Keys<'_>, rules: &Rules) -> Result<(), R
     }
 }
 
-fn check_named_key(header: &Header, key: &VerifyingKey) -> Result<(), Refusal> {
+fn check_named_key(header: &Header<'_>, key: &VerifyingKey) -> Result<(), Refusal> {
     match (header.key_id.as_deref(), key.key_id()) {
         (Some(named), Some(key_id)) if named != key_id => {
             Err(Refusal::new(Outcome::Unknown, "The header names another key."))
@@ -160,7 +186,7 @@ fn check_named_key(header: &Header, key: &VerifyingKey) -> Result<(), Refusal> {
     }
 }
 
-fn check_algorithm(header: &Header, key: &VerifyingKey) -> Result<(), Refusal> {
+fn check_algorithm(header: &Header<'_>, key: &VerifyingKey) -> Result<(), Refusal> {
     if header.algorithm == key.algorithm() {
         return Ok(());
     }
@@ -168,7 +194,7 @@ fn check_algorithm(header: &Header, key: &VerifyingKey) -> Result<(), Refusal> {
 }
 
 fn check_signature(parts: &Parts<'_>, key: &VerifyingKey) -> Result<(), Refusal> {
-    if key.verify(parts.signed, parts.signature) {
+    if key.verify_bytes(parts.signed, &parts.signature) {
         return Ok(());
     }
     Err(Refusal::new(Outcome::Unknown, "The signature is not the key's."))
