@@ -6,6 +6,8 @@
 //! are bounded. Members keep their order; integers are exact, and a number with a fraction or an exponent is
 //! never taken for one.
 
+mod plain;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -141,6 +143,13 @@ pub fn parse(text: &[u8]) -> Result<Value<'_>, Refusal> {
     if surrounded {
         return Err(Refusal::NotJson);
     }
+    match plain::object(text) {
+        Some(object) => Ok(Value::Object(object)),
+        None => parse_strictly(text),
+    }
+}
+
+fn parse_strictly(text: &str) -> Result<Value<'_>, Refusal> {
     let mut reader = Reader { members: 0, refusal: None };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed = ValueSeed { reader: &mut reader, depth: 0 }.deserialize(&mut deserializer);

@@ -184,3 +184,73 @@ proptest! {
         let _ = parse(&text);
     }
 }
+
+/// Texts that are plain, or nearly.
+fn nearly_plain() -> impl Strategy<Value = String> {
+    let name = prop_oneof!["[a-c]{0,2}", "iss|sub|aud|exp|jti", "[ -~]{0,6}", "\\PC{0,3}"];
+    let number = prop_oneof!["[0-9]{1,20}", "-?[0-9]{1,3}(\\.[0-9])?(e[0-9])?"];
+    let string = "[ -~]{0,8}".prop_map(|text| format!("\"{text}\""));
+    let escaped = "[a-z]{0,3}(\\\\[nu\"])?(00e9)?\t?".prop_map(|text| format!("\"{text}\""));
+    let array = proptest::collection::vec(prop_oneof![string.clone(), number.clone().boxed()], 0..3)
+        .prop_map(|values| format!("[{}]", values.join(",")));
+    let word = prop_oneof![Just("true"), Just("false"), Just("null"), Just("nul"), Just("{}"), Just("{\"a\":1}")];
+    let value = prop_oneof![4 => string, 4 => number, 1 => escaped, 2 => array, 1 => word.prop_map(str::to_owned)];
+    let members = proptest::collection::vec((name, value), 0..14);
+    (members, "[ ,}{]{0,1}").prop_map(|(members, tail)| {
+        let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        format!("{{{}}}{tail}", members.join(","))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn the_plain_reader_reads_nothing_in_another_way(text in nearly_plain(), at in any::<prop::sample::Index>(), byte in 0_u8..128) {
+        let mut torn = text.clone().into_bytes();
+        torn[at.index(text.len())] = byte;
+        for text in [Some(text), String::from_utf8(torn).ok()].into_iter().flatten() {
+            if let Some(object) = plain::object(&text) {
+                prop_assert_eq!(parse_strictly(&text), Ok(Value::Object(object)), "{}", text);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_tokens_say_is_plain() {
+    for text in [
+        "{}",
+        r#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#,
+        r#"{"iss":"https://issuer.example","aud":["a","b"],"exp":1700003600,"admin":false,"x":null,"é":"é"}"#,
+    ] {
+        assert_eq!(plain::object(text).map(Value::Object), Some(parse_strictly(text).unwrap()), "{text}");
+    }
+    let many = |count: usize| {
+        let members: Vec<String> = (0..count).map(|number| format!("\"m{number}\":0")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    assert!(plain::object(&many(256)).is_some());
+    for text in [
+        &many(257),
+        r#"{"a":1,"a":2}"#,
+        r#"{"a":01}"#,
+        r#"{"a":1234567890123456789}"#,
+        r#"{"a":-1}"#,
+        r#"{"a":1.0}"#,
+        r#"{"a":"\n"}"#,
+        r#"{"a":{}}"#,
+        r#"{"a":[1]}"#,
+        r#"{"a": 1}"#,
+        r#"{"a":1,}"#,
+        r#"{"a":1"#,
+        r#"{"a"}"#,
+        r#"{"a":1}}"#,
+        r#"{"a":tru}"#,
+        "{\"a\":\"\u{1f}\"}",
+        "[]",
+        "",
+    ] {
+        assert_eq!(plain::object(text), None, "{text}");
+    }
+}

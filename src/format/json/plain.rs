@@ -1,0 +1,125 @@
+//! The objects that most tokens are, read without the machinery that all others need.
+//!
+//! Plain is an object without white space and escapes, whose members are text, whole numbers of at most 18 digits, true,
+//! false, null, or arrays of text. Whatever is not, and whatever is to be refused, is left to the strict reader: so this
+//! one has no refusals of its own, and a test holds it to the strict one for what it does read.
+
+use std::borrow::Cow;
+
+use super::{Integer, MAXIMUM_MEMBERS, Object, USUAL_MEMBERS, Value, bit_of};
+
+/// The digits of a number that 64 bits hold whatever they are.
+const MAXIMUM_DIGITS: usize = 18;
+
+/// The object that fills `text`, if it is a plain one.
+pub(super) fn object(text: &str) -> Option<Object<'_>> {
+    // Over the whole text at once, so that the end of a string is simply the next quotation mark.
+    let is_unescaped = text.bytes().fold(true, |so_far, byte| so_far & (byte >= b' ') & (byte != b'\\'));
+    if !is_unescaped {
+        return None;
+    }
+    let mut reader = Reader { text, at: 0 };
+    let mut members: Vec<(Cow<'_, str>, Value<'_>)> = Vec::with_capacity(USUAL_MEMBERS);
+    let mut seen = 0_u64;
+    reader.take(b'{')?;
+    if reader.take(b'}').is_none() {
+        loop {
+            let name = reader.string()?;
+            reader.take(b':')?;
+            let bit = bit_of(name);
+            let may_be_there = seen & bit != 0;
+            if (may_be_there && members.iter().any(|(member, _)| member == name)) || members.len() == MAXIMUM_MEMBERS {
+                return None;
+            }
+            seen |= bit;
+            members.push((Cow::Borrowed(name), reader.value()?));
+            match reader.next()? {
+                b',' => {}
+                b'}' => break,
+                _ => return None,
+            }
+        }
+    }
+    (reader.at == text.len()).then_some(Object(members))
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    /// Goes past `byte`, if it is the next one.
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    fn word(&mut self, word: &str, value: Value<'a>) -> Option<Value<'a>> {
+        let is_next = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
+        is_next.then(|| {
+            self.at += word.len();
+            value
+        })
+    }
+
+    fn value(&mut self) -> Option<Value<'a>> {
+        match self.peek()? {
+            b'"' => Some(Value::String(Cow::Borrowed(self.string()?))),
+            b'0'..=b'9' => self.number(),
+            b'[' => self.array(),
+            b't' => self.word("true", Value::Boolean(true)),
+            b'f' => self.word("false", Value::Boolean(false)),
+            b'n' => self.word("null", Value::Null),
+            _ => None,
+        }
+    }
+
+    fn string(&mut self) -> Option<&'a str> {
+        self.take(b'"')?;
+        let start = self.at;
+        let length = self.text.as_bytes()[start..].iter().position(|byte| *byte == b'"')?;
+        self.at += length + 1;
+        self.text.get(start..start + length)
+    }
+
+    fn number(&mut self) -> Option<Value<'a>> {
+        let start = self.at;
+        let mut number = 0_u64;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            // Cannot overflow within the digits that are taken.
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            self.at += 1;
+        }
+        let digits = self.at - start;
+        let starts_with_zero = self.text.as_bytes()[start] == b'0';
+        // What follows decides whether the number ends here: the caller takes nothing but a comma or a bracket.
+        (digits <= MAXIMUM_DIGITS && (digits == 1 || !starts_with_zero))
+            .then_some(Value::Integer(Integer::NonNegative(number)))
+    }
+
+    fn array(&mut self) -> Option<Value<'a>> {
+        self.take(b'[')?;
+        let mut values = Vec::new();
+        if self.take(b']').is_none() {
+            loop {
+                values.push(Value::String(Cow::Borrowed(self.string()?)));
+                match self.next()? {
+                    b',' => {}
+                    b']' => break,
+                    _ => return None,
+                }
+            }
+        }
+        Some(Value::Array(values))
+    }
+}
