@@ -140,6 +140,13 @@ public abstract class StoreCmdlet : TesseraCmdlet
     private bool MayAsk =>
         IsRehearsal || !MyInvocation.BoundParameters.TryGetValue("Confirm", out object? confirm) || LanguagePrimitives.IsTrue(confirm);
 
+    /// <summary>Whether the user may be asked before each change, by -Confirm or by preference.</summary>
+    private protected bool MayAskForConfirmation =>
+        MyInvocation.BoundParameters.TryGetValue("Confirm", out object? confirm)
+            ? LanguagePrimitives.IsTrue(confirm)
+            : LanguagePrimitives.TryConvertTo(SessionState.PSVariable.GetValue("ConfirmPreference"), out ConfirmImpact preference)
+                && preference is (ConfirmImpact.Low or ConfirmImpact.Medium);
+
     /// <summary>Whether the command runs under -WhatIf, its own or inherited.</summary>
     private bool IsRehearsal =>
         LanguagePrimitives.IsTrue(

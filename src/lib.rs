@@ -110,7 +110,7 @@
 //! 6. Time is 64 bits of seconds from one [`clock::Clock`], which a test can set. A point in time is seconds since
 //!    1970; a length of time has its unit in its name.
 //! 7. Every input that crosses the C ABI has a stated limit, which is checked before it is read: a token's value
-//!    8 KiB, a name 256 characters, a page 1,000 entries, a request 1 MiB.
+//!    8 KiB, a name 256 characters, a page 1,000 entries, a request 1 MiB (for many tokens 16 MiB).
 //! 8. No argument, order of calls, thread or panic brings the host down ([`ffi`]).
 //! 9. Every use case is done for a [`model::Actor`]: the store's owner, an identity or a token. What it may do is found anew
 //!    each time and asked of one table ([`policy::permitted`]), and who it was is recorded with what was done. What it

@@ -49,6 +49,9 @@ public static class TesseraLimits
     /// <summary>The most records in a page of results.</summary>
     public const int PageSize = 1_000;
 
+    /// <summary>The most tokens that one call grants.</summary>
+    public const int TokensPerGrant = 1_000;
+
     /// <summary>The most bytes of a password.</summary>
     public const int PasswordBytes = 1_024;
 

@@ -18,27 +18,7 @@ public sealed partial class TokenStore
     public TokenGrant Grant(TokenGrantRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var wireRequest = new GrantRequest(
-            Argument.Text(request.Identity, TesseraLimits.NameCharacters),
-            Argument.OptionalText(request.Name, TesseraLimits.NameCharacters),
-            Argument.OptionalTexts(request.Roles, TesseraLimits.Roles, TesseraLimits.NameCharacters),
-            request.Format is { } format ? Argument.Defined(format) : null,
-            Argument.OptionalDurationSeconds(request.ExpiresIn),
-            Argument.SecondsBefore(request.ExpiresAt),
-            request.NoExpiry ? true : null,
-            Argument.SecondsAfter(request.NotBefore),
-            Argument.OptionalTexts(request.Tags, TesseraLimits.TagsPerToken, TesseraLimits.TagCharacters),
-            Argument.OptionalText(request.Remark, TesseraLimits.RemarkCharacters),
-            Argument.OptionalText(request.Profile, TesseraLimits.NameCharacters),
-            Argument.OptionalTexts(request.Audiences, TesseraLimits.Audiences, TesseraLimits.NameCharacters),
-            Argument.OptionalTexts(request.Organizations, TesseraLimits.OrganizationsPerToken, TesseraLimits.NameCharacters),
-            Argument.Conditions(request.Conditions),
-            Argument.SecondsBefore(request.WarnAfter),
-            request.IsDecoy ? true : null,
-            Argument.OptionalText(request.KeyId, TesseraLimits.NameCharacters),
-            Argument.OptionalText(request.IdempotencyKey, TesseraLimits.IdempotencyKeyCharacters));
-
-        using PooledBuffer json = NativeResponse.Write(wireRequest, Wire.GrantRequest);
+        using PooledBuffer json = NativeResponse.Write(WireRequest(request), Wire.GrantRequest);
         using StoreHandle.Lease lease = Borrow();
         uint code = NativeCalls.TokenGrant(lease.Store, json.Span, out NativeBuffer granted, out NativeBuffer response);
         TokenValue value = NativeResponse.ReadValue(granted);
@@ -52,6 +32,91 @@ public sealed partial class TokenStore
             throw;
         }
     }
+
+    /// <summary>Grants many tokens in one transaction: all that are granted are durable when this returns.</summary>
+    /// <remarks>This is several times faster than a call for each.</remarks>
+    /// <param name="requests">What to grant: at most 1,000 tokens, and 16 MiB of text.</param>
+    /// <returns>What became of each request, in their order; the caller disposes of each. A request that is refused fails
+    /// alone, with what <see cref="Grant"/> would throw.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="requests"/>, one of them, or a member that it requires, is
+    /// <see langword="null"/>. Nothing was granted.</exception>
+    /// <exception cref="InvalidRequestException">There are too many, or the one who acts may grant nothing
+    /// (<see cref="ErrorCode.NotPermitted"/>). Nothing was granted.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public IReadOnlyList<TokenGrantResult> GrantMany(IEnumerable<TokenGrantRequest> requests)
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        var wireRequests = new List<GrantRequest>();
+        var refusals = new List<TesseraException?>();
+        foreach (TokenGrantRequest request in requests)
+        {
+            ArgumentNullException.ThrowIfNull(request, nameof(requests));
+            if (refusals.Count == TesseraLimits.TokensPerGrant)
+            {
+                throw Argument.Invalid("At most 1,000 tokens are granted at once.", nameof(requests));
+            }
+
+            try
+            {
+                wireRequests.Add(WireRequest(request));
+                refusals.Add(null);
+            }
+            catch (InvalidRequestException exception)
+            {
+                refusals.Add(exception);
+            }
+        }
+
+        var granted = new Queue<TokenGrantResult>(Send(wireRequests));
+        return [.. refusals.Select(refusal => refusal is null ? granted.Dequeue() : new TokenGrantResult { Error = refusal })];
+    }
+
+    private TokenGrantResult[] Send(List<GrantRequest> requests)
+    {
+        using PooledBuffer json = NativeResponse.Write(new GrantManyRequest([.. requests]), Wire.GrantManyRequest);
+        using StoreHandle.Lease lease = Borrow();
+        uint code = NativeCalls.TokenGrantMany(lease.Store, json.Span, out NativeBuffer values, out NativeBuffer response);
+        try
+        {
+            GrantEnd[] ends = NativeResponse.Read(code, response, Wire.GrantManyResponse).Grants;
+            var results = new TokenGrantResult[ends.Length];
+            int offset = 0;
+            for (int index = 0; index < ends.Length; index++)
+            {
+                GrantEnd end = ends[index];
+                results[index] = end.Token is { } token
+                    ? new TokenGrantResult { Grant = new TokenGrant { Token = token, Value = new TokenValue(values.Span.Slice(offset, end.ValueLength)) } }
+                    : new TokenGrantResult { Error = NativeResponse.Failure(end.Error ?? new NativeError(null, null, null)) };
+                offset += end.ValueLength;
+            }
+
+            return results;
+        }
+        finally
+        {
+            NativeCalls.BufferFree(values);
+        }
+    }
+
+    private static GrantRequest WireRequest(TokenGrantRequest request) => new(
+        Argument.Text(request.Identity, TesseraLimits.NameCharacters),
+        Argument.OptionalText(request.Name, TesseraLimits.NameCharacters),
+        Argument.OptionalTexts(request.Roles, TesseraLimits.Roles, TesseraLimits.NameCharacters),
+        request.Format is { } format ? Argument.Defined(format) : null,
+        Argument.OptionalDurationSeconds(request.ExpiresIn),
+        Argument.SecondsBefore(request.ExpiresAt),
+        request.NoExpiry ? true : null,
+        Argument.SecondsAfter(request.NotBefore),
+        Argument.OptionalTexts(request.Tags, TesseraLimits.TagsPerToken, TesseraLimits.TagCharacters),
+        Argument.OptionalText(request.Remark, TesseraLimits.RemarkCharacters),
+        Argument.OptionalText(request.Profile, TesseraLimits.NameCharacters),
+        Argument.OptionalTexts(request.Audiences, TesseraLimits.Audiences, TesseraLimits.NameCharacters),
+        Argument.OptionalTexts(request.Organizations, TesseraLimits.OrganizationsPerToken, TesseraLimits.NameCharacters),
+        Argument.Conditions(request.Conditions),
+        Argument.SecondsBefore(request.WarnAfter),
+        request.IsDecoy ? true : null,
+        Argument.OptionalText(request.KeyId, TesseraLimits.NameCharacters),
+        Argument.OptionalText(request.IdempotencyKey, TesseraLimits.IdempotencyKeyCharacters));
 
     /// <summary>Gives the record of a token.</summary>
     /// <param name="id">The token's id: 12 characters of <c>[0-9A-Za-z]</c>.</param>

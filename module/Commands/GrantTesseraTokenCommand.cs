@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Management.Automation;
 
 namespace Tessera.PowerShell;
@@ -7,6 +8,7 @@ namespace Tessera.PowerShell;
 /// <para>The token's value is given out once, in the property Token of the result, as a SecureString; the store keeps only a keyed digest of it. Everything else about the token can be read again with <see cref="GetTesseraTokenCommand"/>.</para>
 /// <para>A token follows the rules of a profile: Default, unless -Profile names another. Under Default it lives for 90 days unless -ExpiresIn, -ExpiresAt or -NoExpiry says otherwise. It has all the identity's roles unless -Role names some of them. What it may do at any time is cut to the roles that its identity has then.</para>
 /// <para>A token may be tied to conditions: -Uri, -Referrer, -AllowedAddress, -DeniedAddress, -Method, -Operation, -RequiredRole, -Uses and -RateLimit. It then refuses a request that does not state the fact that a condition is about.</para>
+/// <para>Identities that come over a pipeline in quick succession wait for one another, so that up to 100 tokens are written to the disk together. A token is on the disk before it is written out. Where the pipeline stops before that, after Select-Object -First or Ctrl+C for example, the tokens that nobody was given are revoked.</para>
 /// <para>An opaque token, the default, is a random value. A JSON Web Token (-Format Jwt) can be read and verified by others as well; it is signed with the store's newest active signing key, made if there is none, or the one that -KeyId names, and lives for at most 400 days.</para>
 /// </remarks>
 /// <example>
@@ -61,7 +63,21 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     private const string ExpiresAtSet = "ExpiresAt";
     private const string NoExpirySet = "NoExpiry";
 
+    /// <summary>How many tokens are granted together at the most.</summary>
+    private const int MaximumBatch = 100;
+
+    /// <summary>How long a request waits for others. The pipeline is at whoever comes before this command meanwhile, so this is looked at when the next record comes.</summary>
+    private static readonly TimeSpan MaximumWait = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>How quickly records must follow one another for a request to wait for the next. Otherwise nobody knows when that comes.</summary>
+    private static readonly TimeSpan QuickSuccession = TimeSpan.FromMilliseconds(1);
+
+    private readonly List<TokenGrantRequest> _waiting = [];
+    private TokenStore? _store;
     private bool _isKeyUsed;
+    private bool _mayAsk;
+    private long _waitingSince;
+    private long _lastRecordEnded;
 
     /// <summary>The identity that the token will speak for: its name, or an identity from <see cref="GetTesseraIdentityCommand"/>.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -223,6 +239,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     /// <summary>Refuses a period that nothing is counted in.</summary>
     protected override void BeginProcessing()
     {
+        _mayAsk = MayAskForConfirmation;
         if (RatePeriod is not null && RateLimit is null)
         {
             ThrowTerminatingError(Errors.InvalidArgument(nameof(RatePeriod), "-RatePeriod goes with -RateLimit, which says how many uses there may be in it."));
@@ -245,17 +262,129 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
         }
 
         TokenStore store = CurrentStore;
-        Attempt(Identity, () =>
+        if (store != _store)
         {
-            using TokenGrant grant = store.Grant(CreateRequest());
-            WriteVerbose($"Granted {Text.Describe(grant.Token)}; it {Text.Expiry(grant.Token.ExpiresAt)}.");
-            if (!grant.HasValue)
+            GrantWaiting();
+            _store = store;
+        }
+
+        if (_waiting.Count == 0)
+        {
+            _waitingSince = Stopwatch.GetTimestamp();
+        }
+
+        _waiting.Add(CreateRequest());
+        if (!MayWait || _waiting.Count == MaximumBatch || Stopwatch.GetElapsedTime(_waitingSince) >= MaximumWait)
+        {
+            GrantWaiting();
+        }
+
+        _lastRecordEnded = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>Grants what still waits.</summary>
+    protected override void EndProcessing() => GrantWaiting();
+
+    /// <summary>Whether the request of this record may wait for the next one: one seems to be on its way, and nobody is asked anything meanwhile.</summary>
+    private bool MayWait =>
+        MyInvocation.ExpectingInput
+        && !_mayAsk
+        && IdempotencyKey is null
+        && _lastRecordEnded != 0
+        && Stopwatch.GetElapsedTime(_lastRecordEnded) < QuickSuccession;
+
+    /// <summary>Grants a token for each request that waits, and writes out what became of them in their order.</summary>
+    private void GrantWaiting()
+    {
+        if (_waiting.Count == 0)
+        {
+            return;
+        }
+
+        TokenStore store = _store!;
+        TokenGrantRequest[] requests = [.. _waiting];
+        _waiting.Clear();
+        IReadOnlyList<TokenGrantResult> results = GrantAll(store, requests);
+        int settled = 0;
+        try
+        {
+            while (settled < results.Count)
             {
-                WriteWarning($"The {Text.Describe(grant.Token)} was granted before with this key. Its value is in use already, or it is of no use any more, so there is no value.");
+                TokenGrantResult result = results[settled];
+                if (!result.IsGranted)
+                {
+                    TokenGrantRequest request = requests[settled++];
+                    Attempt(request.Identity, () => throw result.Error);
+                    continue;
+                }
+
+                WriteVerbose($"Granted {Text.Describe(result.Grant.Token)}; it {Text.Expiry(result.Grant.Token.ExpiresAt)}.");
+                if (!result.Grant.HasValue)
+                {
+                    WriteWarning($"The {Text.Describe(result.Grant.Token)} was granted before with this key. Its value is in use already, or it is of no use any more, so there is no value.");
+                }
+
+                WriteObject(HandOver(new GrantedToken(result.Grant, AsPlainText)), enumerateCollection: true);
+            }
+        }
+        finally
+        {
+            // All of them, unless the pipeline stopped.
+            RevokeUnwritten(store, requests, results, settled);
+            foreach (TokenGrantResult result in results)
+            {
+                result.Dispose();
+            }
+        }
+
+        // The pipeline takes it out only where it is not stopping: from then on the next command has it.
+        IEnumerable<GrantedToken> HandOver(GrantedToken token)
+        {
+            settled++;
+            yield return token;
+        }
+    }
+
+    private IReadOnlyList<TokenGrantResult> GrantAll(TokenStore store, TokenGrantRequest[] requests)
+    {
+        try
+        {
+            return store.GrantMany(requests);
+        }
+        catch (TesseraException exception)
+        {
+            return [.. requests.Select(_ => new TokenGrantResult { Error = exception })];
+        }
+        catch (ObjectDisposedException exception)
+        {
+            foreach (TokenGrantRequest _ in requests)
+            {
+                WriteError(Errors.StoreClosed(exception));
             }
 
-            WriteObject(new GrantedToken(grant, AsPlainText));
-        });
+            return [];
+        }
+    }
+
+    /// <summary>Revokes the tokens that were granted and never written out. One with a key for repeats is left to whoever repeats the command.</summary>
+    private static void RevokeUnwritten(TokenStore store, TokenGrantRequest[] requests, IReadOnlyList<TokenGrantResult> results, int settled)
+    {
+        for (int index = settled; index < results.Count; index++)
+        {
+            if (results[index].Grant is not { } grant || requests[index].IdempotencyKey is not null)
+            {
+                continue;
+            }
+
+            try
+            {
+                store.Revoke(grant.Token.Id, "The pipeline stopped before the token was written out.");
+            }
+            catch (Exception exception) when (exception is TesseraException or ObjectDisposedException)
+            {
+                // A pipeline that is stopping takes no messages any more; the audit log has the grant.
+            }
+        }
     }
 
     private TokenGrantRequest CreateRequest() => new()

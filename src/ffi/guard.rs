@@ -31,10 +31,7 @@ pub(super) unsafe fn answer<T: Serialize>(response: *mut Buffer, body: impl FnOn
 pub(super) unsafe fn raw_answer(response: *mut Buffer, body: impl FnOnce() -> Result<Vec<u8>>) -> u32 {
     let (code, bytes) = match caught(body) {
         Ok(bytes) => (0, bytes),
-        Err(error) => {
-            let described = Described { code: error.code().name(), message: error.message(), subject: error.subject() };
-            (error.code().number(), serde_json::to_vec(&described).unwrap_or_default())
-        }
+        Err(error) => (error.code().number(), serde_json::to_vec(&Described::of(&error)).unwrap_or_default()),
     };
     if !response.is_null() {
         // SAFETY: by the contract it may be written to; what stood there is not read.
@@ -48,11 +45,18 @@ pub(super) fn code(body: impl FnOnce() -> Result<()>) -> u32 {
     caught(body).map_or_else(|error| error.code().number(), |()| 0)
 }
 
+/// An error, as JSON.
 #[derive(Serialize)]
-struct Described<'a> {
+pub(super) struct Described<'a> {
     code: &'static str,
     message: &'a str,
     subject: Option<&'a str>,
+}
+
+impl<'a> Described<'a> {
+    pub(super) fn of(error: &'a Error) -> Self {
+        Self { code: error.code().name(), message: error.message(), subject: error.subject() }
+    }
 }
 
 fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {

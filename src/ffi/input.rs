@@ -70,7 +70,17 @@ pub(super) unsafe fn optional_text<'a>(
 /// As for [`optional_bytes`].
 pub(super) unsafe fn request<T: DeserializeOwned>(data: *const u8, length: u64) -> Result<T> {
     // SAFETY: handed on.
-    let bytes = unsafe { bytes(data, length, MAXIMUM_REQUEST_BYTES, "request") }?;
+    unsafe { request_up_to(data, length, MAXIMUM_REQUEST_BYTES) }
+}
+
+/// As [`request`], of at most `maximum` bytes.
+///
+/// # Safety
+///
+/// As for [`optional_bytes`].
+pub(super) unsafe fn request_up_to<T: DeserializeOwned>(data: *const u8, length: u64, maximum: u64) -> Result<T> {
+    // SAFETY: handed on.
+    let bytes = unsafe { bytes(data, length, maximum, "request") }?;
     serde_json::from_slice(bytes).map_err(|error| {
         // The error's own text may repeat values; its place says enough.
         Error::argument(

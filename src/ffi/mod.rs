@@ -79,6 +79,7 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_store_optimize))
         .register(function!(tessera_store_restore))
         .register(function!(tessera_token_grant))
+        .register(function!(tessera_token_grant_many))
         .register(function!(tessera_token_get))
         .register(function!(tessera_token_value))
         .register(function!(tessera_token_list))

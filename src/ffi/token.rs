@@ -3,18 +3,22 @@
 use interoptopus::ffi;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Conditions, TokenFilter, TokenFormat, TokenState, Verdict};
 use crate::policy::{AccessContext, Lifetime};
-use crate::service::{GrantRequest, Session};
+use crate::secret::Secret;
+use crate::service::{GrantRequest, KeyedGrant, Session};
 
 use super::buffer::Buffer;
 use super::call::call;
+use super::guard::Described;
 use super::wire::TokenRecord;
 use super::{guard, handle, input};
 
 /// The most bytes of a token's value that are handed to the engine, which refuses what is over its own limit.
 pub(super) const MAXIMUM_VALUE_BYTES: u64 = 64 * 1024;
+/// The most bytes of the requests for tokens that are granted together.
+const MAXIMUM_GRANTS_BYTES: u64 = 16 * 1024 * 1024;
 /// The most bytes of a name, a method or an address that a request brings.
 const MAXIMUM_NAME_BYTES: u64 = 1_024;
 /// The most bytes of a URI that a request brings.
@@ -114,6 +118,91 @@ pub unsafe fn tessera_token_grant(
     };
     // SAFETY: by the contract.
     unsafe { guard::answer(response, grant) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantingMany {
+    requests: Vec<Granting>,
+}
+
+#[derive(Serialize)]
+struct GrantedMany<'a> {
+    grants: Vec<GrantEnd<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GrantEnd<'a> {
+    token: Option<TokenRecord>,
+    value_length: usize,
+    error: Option<Described<'a>>,
+}
+
+/// Grants tokens, at most 1,000, in one transaction: `{requests}`, each as [`tessera_token_grant()`] takes it and at most
+/// 16 MiB together, to `{grants: [{token?, valueLength, error?}]}` in their order. A request that fails has an error, and
+/// keeps no other away. The values, which are told this once, go into `token_values` one behind the other.
+///
+/// # Safety
+///
+/// The input can be read for its length; `token_values` and `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_token_grant_many(
+    store: u64,
+    request: *const u8,
+    request_length: u64,
+    token_values: *mut Buffer,
+    response: *mut Buffer,
+) -> u32 {
+    let grant = || {
+        if token_values.is_null() {
+            return Err(Error::argument("tokenValues", "There is no place to write the tokens' values to."));
+        }
+        let store = handle::find(store)?;
+        // SAFETY: by the contract.
+        let request: GrantingMany = unsafe { input::request_up_to(request, request_length, MAXIMUM_GRANTS_BYTES) }?;
+        let mut requests = Vec::with_capacity(request.requests.len());
+        // One that is not in its form fails alone too, and never reaches the session.
+        let mut refused = Vec::with_capacity(request.requests.len());
+        for mut granting in request.requests {
+            let key = granting.idempotency_key.take();
+            match granting.into_request() {
+                Ok(request) => {
+                    requests.push((request, key));
+                    refused.push(None);
+                }
+                Err(error) => refused.push(Some(error)),
+            }
+        }
+        let mut granted = store.session().grant_many(&requests)?.into_iter();
+        let ends: Vec<Result<KeyedGrant>> =
+            refused.into_iter().filter_map(|refused| refused.map(Err).or_else(|| granted.next())).collect();
+        let now_seconds = store.engine.now_seconds();
+        let value = |end: &Result<KeyedGrant>| {
+            end.as_ref().ok().and_then(|grant| grant.value.as_ref()).map_or(0, |value| value.as_bytes().len())
+        };
+        // As much as is needed at once: a vector that grows leaves what it held behind.
+        let mut values = Vec::with_capacity(ends.iter().map(value).sum());
+        let mut grants = Vec::with_capacity(ends.len());
+        for end in &ends {
+            values.extend_from_slice(
+                end.as_ref().ok().and_then(|grant| grant.value.as_ref()).map_or(&[], Secret::as_bytes),
+            );
+            grants.push(GrantEnd {
+                token: end.as_ref().ok().map(|grant| TokenRecord::of(grant.token.clone(), now_seconds)),
+                value_length: value(end),
+                error: end.as_ref().err().map(Described::of),
+            });
+        }
+        // Encoded first: once the values are given out, nothing fails any more.
+        let encoded = serde_json::to_vec(&GrantedMany { grants })
+            .map_err(|_| Error::new(ErrorCode::Internal, "The answer could not be encoded."))?;
+        // SAFETY: by the contract; null was refused above.
+        unsafe { token_values.write(Buffer::give(values)) };
+        Ok(encoded)
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::raw_answer(response, grant) }
 }
 
 /// `{id}`.

@@ -40,6 +40,7 @@ public sealed class NativeBoundaryTests
             {
                 Assert.Equal(InvalidArgument, Interop.tessera_token_get(store, 0, length, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_token_grant(store, 0, length, 0, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_token_grant_many(store, 0, length, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_identity_create(store, 0, length, 0, length, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_token_validate(store, 0, length, 0, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_store_open(0, length, 0, length, 0, 0));
@@ -159,6 +160,8 @@ public sealed class NativeBoundaryTests
 
         Refused(NativeCalls.TokenGrant(handle, "{}"u8, out NativeBuffer granted, out NativeBuffer grantResponse), grantResponse);
         Assert.True(granted.Span.IsEmpty);
+        Refused(NativeCalls.TokenGrantMany(handle, """{"requests":[]}"""u8, out NativeBuffer many, out NativeBuffer manyResponse), manyResponse);
+        Assert.True(many.Span.IsEmpty);
         Refused(NativeCalls.TokenValue(handle, "{}"u8, out NativeBuffer kept, out NativeBuffer keptResponse), keptResponse);
         Assert.True(kept.Span.IsEmpty);
         Refused(NativeCalls.TokenRotate(handle, "{}"u8, out NativeBuffer rotated, out NativeBuffer rotation), rotation);

@@ -327,6 +327,19 @@ internal static partial class Interop {
 
 
     
+    /// Grants tokens, at most 1,000, in one transaction: `{requests}`, each as [`tessera_token_grant()`] takes it and at most
+    /// 16 MiB together, to `{grants: [{token?, valueLength, error?}]}` in their order. A request that fails has an error, and
+    /// keeps no other away. The values, which are told this once, go into `token_values` one behind the other.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `token_values` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_grant_many")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_grant_many(ulong store, IntPtr request, ulong request_length, IntPtr token_values, IntPtr response);
+
+
+    
     /// Lists audit events: `{event?, actor?, subjectKind?, subject?, outcome?, from?, until?, after?, before?, newestFirst?,
     /// limit?}` to `{events, next}`; `next` is the next page's `after`, or `before` when the newest come first, or null on
     /// the last page. An event is `{sequence, at, event, actor, actorKind, subjectKind, subject, outcome, detail, hash}`.
@@ -1116,6 +1129,19 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_grant")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_token_grant(ulong store, ref byte request, ulong request_length, ref Buffer token_value, ref Buffer response);
+
+
+    
+    /// Grants tokens, at most 1,000, in one transaction: `{requests}`, each as [`tessera_token_grant()`] takes it and at most
+    /// 16 MiB together, to `{grants: [{token?, valueLength, error?}]}` in their order. A request that fails has an error, and
+    /// keeps no other away. The values, which are told this once, go into `token_values` one behind the other.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `token_values` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_grant_many")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_grant_many(ulong store, ref byte request, ulong request_length, ref Buffer token_values, ref Buffer response);
 
 
     

@@ -241,6 +241,21 @@ internal static unsafe class NativeCalls
         }
     }
 
+    internal static uint TokenGrantMany(
+        ulong store,
+        ReadOnlySpan<byte> request,
+        out NativeBuffer values,
+        out NativeBuffer response)
+    {
+        values = default;
+        response = default;
+        fixed (byte* requestData = request)
+        fixed (NativeBuffer* granted = &values, answer = &response)
+        {
+            return Interop.tessera_token_grant_many(store, (nint)requestData, Length(request), (nint)granted, (nint)answer);
+        }
+    }
+
     internal static uint TokenGet(ulong store, ReadOnlySpan<byte> request, out NativeBuffer response)
     {
         response = default;

@@ -90,6 +90,10 @@ internal static class NativeResponse
         }
     }
 
+    /// <summary>The failure of one thing of several.</summary>
+    internal static TesseraException Failure(NativeError error) =>
+        Failure(Enum.TryParse(error.Code, out ErrorCode code) ? code : ErrorCode.Internal, error);
+
     private static TesseraException Failure(uint number, ReadOnlySpan<byte> response)
     {
         NativeError? error = null;
@@ -102,7 +106,11 @@ internal static class NativeResponse
             // The number alone tells the kind of failure.
         }
 
-        var code = (ErrorCode)number;
+        return Failure((ErrorCode)number, error);
+    }
+
+    private static TesseraException Failure(ErrorCode code, NativeError? error)
+    {
         string message = error?.Message ?? $"The native library reported {code} and did not say why.";
         string? subject = error?.Subject;
         return code switch

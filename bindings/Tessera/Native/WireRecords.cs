@@ -46,6 +46,12 @@ internal sealed record GrantRequest(
     string? KeyId,
     string? IdempotencyKey);
 
+internal sealed record GrantManyRequest(GrantRequest[] Requests);
+
+internal sealed record GrantEnd(Token? Token, int ValueLength, NativeError? Error);
+
+internal sealed record GrantManyResponse(GrantEnd[] Grants);
+
 internal sealed record TokenListRequest(
     string? Identity,
     string? Name,
@@ -245,6 +251,8 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(NameRequest))]
 [JsonSerializable(typeof(KeyIdRequest))]
 [JsonSerializable(typeof(GrantRequest))]
+[JsonSerializable(typeof(GrantManyRequest))]
+[JsonSerializable(typeof(GrantManyResponse))]
 [JsonSerializable(typeof(TokenListRequest))]
 [JsonSerializable(typeof(RevokeTokenRequest))]
 [JsonSerializable(typeof(RevokeSetRequest))]
