@@ -5,7 +5,9 @@
 //! looked at, and the run fails when it is wrong.
 
 mod check;
+mod grant;
 mod measure;
+mod raw;
 mod stores;
 
 use std::path::PathBuf;
@@ -67,19 +69,25 @@ fn main() -> Outcome<()> {
     match command.as_slice() {
         [] => {
             let mut report = Report::new(json.as_deref())?;
-            check::hot(&mut report, &scratch, extent)
+            check::hot(&mut report, &scratch, extent)?;
+            grant::all(&mut report, &scratch, extent)?;
+            grant::import(&mut report, &scratch, extent)
         }
         // For the benchmarks of .NET, which start this program.
         ["prepare", folder, count, known] => {
             let prepared = stores::prepare(folder.as_ref(), count.parse()?, known.parse()?)?;
             stores::prepare_peer(&prepared, count.parse()?)
         }
+        ["insert-batches", count] => grant::insert_batches(&scratch, count.parse()?),
         ["hot-nanoseconds"] => {
             let engine = stores::create(&scratch.folder("hot")?.join("tokens.db"))?;
             let values = stores::grant(&engine, 1_024)?;
             println!("{}", check::nanoseconds(&engine, &values)?);
             Ok(())
         }
+        // For a process that does nothing else.
+        ["import", list, count] => grant::import_list(&scratch, list.as_ref(), count.parse()?),
+        ["import-raw", list, count] => grant::import_raw(&scratch, list.as_ref(), count.parse()?),
         // For instruments.
         ["repeat-check", count] => check::repeat(&scratch, count.parse()?),
         ["repeat-hmac", count] => check::repeat_hmac(&scratch, count.parse()?),

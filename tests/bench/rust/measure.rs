@@ -46,7 +46,6 @@ impl Side {
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Goal {
-    #[expect(dead_code)]
     AtLeast(f64),
     AtMost(f64),
 }
