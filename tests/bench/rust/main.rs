@@ -1,11 +1,12 @@
 //! The benchmarks of the engine. `dotnet run tests/bench/run.cs` builds and runs these and those of the .NET library and
-//! the module; by themselves: `cargo bench --bench speed -- [--quick]`.
+//! the module; by themselves: `cargo bench --bench speed -- [--quick] [hot | grant | imports | growth]`.
 //!
 //! Every figure is a quotient of two measurements that were taken in turns in this one run; whatever is measured is also
 //! looked at, and the run fails when it is wrong.
 
 mod check;
 mod grant;
+mod growth;
 mod measure;
 mod raw;
 mod stores;
@@ -66,13 +67,18 @@ fn main() -> Outcome<()> {
     }
     let scratch = Scratch::new(parent)?;
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let mut report = Report::new(json.as_deref())?;
     match command.as_slice() {
         [] => {
-            let mut report = Report::new(json.as_deref())?;
             check::hot(&mut report, &scratch, extent)?;
             grant::all(&mut report, &scratch, extent)?;
-            grant::import(&mut report, &scratch, extent)
+            grant::import(&mut report, &scratch, extent)?;
+            growth::all(&mut report, &scratch, extent)
         }
+        ["hot"] => check::hot(&mut report, &scratch, extent),
+        ["grant"] => grant::all(&mut report, &scratch, extent),
+        ["imports"] => grant::import(&mut report, &scratch, extent),
+        ["growth"] => growth::all(&mut report, &scratch, extent),
         // For the benchmarks of .NET, which start this program.
         ["prepare", folder, count, known] => {
             let prepared = stores::prepare(folder.as_ref(), count.parse()?, known.parse()?)?;

@@ -26,6 +26,10 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub fn path(&self) -> PathBuf {
         self.folder.join(STORE)
     }
