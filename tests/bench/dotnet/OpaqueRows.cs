@@ -1,10 +1,12 @@
+using System.Diagnostics;
+using System.Globalization;
 using BenchmarkDotNet.Attributes;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Tessera.Benchmarks;
 
-/// <summary>The check of opaque tokens that were checked before.</summary>
+/// <summary>The check of opaque tokens, of those that were checked before and of others.</summary>
 internal static class OpaqueRows
 {
     internal static void Add(Report report, Stage stage)
@@ -35,6 +37,61 @@ internal static class OpaqueRows
             Theirs = Side.Of("ns", byHand.Nanoseconds),
             Notes = [onFile],
         });
+        AddCold(report, stage);
+    }
+
+    /// <summary>Each token can be checked for the first time once in an open store, so the store is opened several times,
+    /// and the two sides take turns, some hundred tokens each.</summary>
+    private static void AddCold(Report report, Stage stage)
+    {
+        const int Turn = 250;
+        string[] values = File.ReadAllLines(Path.Combine(stage.LargeFolder, "values.txt"));
+        List<double> ours = [], theirs = [], ourTurns = [], theirTurns = [];
+        for (int pass = 0; pass < stage.Extent.Pick(3, 2); pass++)
+        {
+            // The tokens lie in the store in another order, so that neighbours here are none there.
+            Random.Shared.Shuffle(values);
+            using var store = TokenStore.Open(Path.Combine(stage.LargeFolder, "tokens.db"));
+            using var byHand = new HandWritten(Path.Combine(stage.LargeFolder, "peer.db"));
+            int next = values.Length / 4;
+            foreach (string value in values[..next])
+            {
+                Rounds.Require(store.Validate(value).IsValid && byHand.Check(value) == "Adam", "a token is refused");
+            }
+
+            for (; next + Turn <= values.Length; next += Turn)
+            {
+                string[] turn = values[next..(next + Turn)];
+                ourTurns.Add(Time(turn, value => store.Validate(value).IsValid, ours));
+                theirTurns.Add(Time(turn, value => byHand.Check(value) is not null, theirs));
+            }
+        }
+
+        static double At(List<double> measured, double share) => measured.Order().ElementAt((int)((measured.Count - 1) * share));
+        report.Add(new Row("cold-by-hand", $".NET: cold check of an opaque token, {stage.LargeCount:N0} tokens on file", "C# by hand: SHA-256 and one indexed look-up with Microsoft.Data.Sqlite", Spread.OfQuotients(theirTurns, ourTurns), "times faster")
+        {
+            Goal = Goal.NotUnder(2),
+            Ours = Side.Of("ns", ours),
+            Theirs = Side.Of("ns", theirs),
+            Notes = [string.Create(CultureInfo.InvariantCulture, $"p99: {At(ours, 0.99) / 1_000:0.0} µs, by hand {At(theirs, 0.99) / 1_000:0.0} µs")],
+        });
+    }
+
+    /// <summary>Notes how long each check took, and gives the mean of all of them, in nanoseconds.</summary>
+    private static double Time(string[] values, Func<string, bool> isValid, List<double> each)
+    {
+        double sum = 0;
+        foreach (string value in values)
+        {
+            long begun = Stopwatch.GetTimestamp();
+            bool isGood = isValid(value);
+            double nanoseconds = Stopwatch.GetElapsedTime(begun).TotalNanoseconds;
+            Rounds.Require(isGood, "a token is refused");
+            each.Add(nanoseconds);
+            sum += nanoseconds;
+        }
+
+        return sum / values.Length;
     }
 }
 
@@ -98,6 +155,8 @@ internal static class IdentityModelPeer
     internal const string Issuer = "urn:example:issuer";
     internal const string Audience = "https://api.example";
 
+    private static readonly string[] Roles = ["Reader"];
+
     internal static (JsonWebTokenHandler Handler, TokenValidationParameters Parameters, string[] Tokens) Create(int count)
     {
         var key = new SymmetricSecurityKey(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32)) { KeyId = "one" };
@@ -123,7 +182,7 @@ internal static class IdentityModelPeer
             ["sub"] = "Adam",
             ["client_id"] = "Adam",
             ["name"] = "nightly",
-            ["roles"] = new[] { "Reader" },
+            ["roles"] = Roles,
         },
     };
 

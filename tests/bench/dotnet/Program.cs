@@ -38,6 +38,8 @@ if (folder is null || rust is null)
 var report = new Report(json);
 var stage = new Stage(extent, folder, rust);
 OpaqueRows.Add(report, stage);
+JsonWebTokenRows.Add(report, stage);
+CrossingRows.Add(report, stage);
 return 0;
 
 /// <summary>How much is measured.</summary>

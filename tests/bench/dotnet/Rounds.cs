@@ -19,10 +19,13 @@ internal static class Rounds
 {
     /// <param name="extent">How much is measured.</param>
     /// <param name="work">The folder for what BenchmarkDotNet writes.</param>
+    /// <param name="count">How often a method is called between two of its preparations. <see langword="null"/>: as often
+    /// as the time allows.</param>
+    /// <param name="rounds">How many rounds there are. <see langword="null"/>: as many as the extent says.</param>
     /// <typeparam name="T">The class.</typeparam>
     /// <returns>By the methods' names.</returns>
     /// <exception cref="InvalidOperationException">A method failed.</exception>
-    internal static IReadOnlyDictionary<string, Method> Run<T>(Extent extent, string work)
+    internal static IReadOnlyDictionary<string, Method> Run<T>(Extent extent, string work, int? count = null, int? rounds = null)
     {
         // In this process, so that a round takes seconds: for each program of its own BenchmarkDotNet calls the compiler.
         Job job = Job.Default
@@ -30,6 +33,11 @@ internal static class Rounds
             .WithWarmupCount(extent.Pick(4, 3))
             .WithIterationCount(extent.Pick(7, 3))
             .WithIterationTime(TimeInterval.FromMilliseconds(extent.Pick(80, 40)));
+        if (count is { } times)
+        {
+            job = job.WithInvocationCount(times).WithUnrollFactor(1);
+        }
+
         ManualConfig config = ManualConfig.CreateEmpty()
             .AddJob(job)
             .AddDiagnoser(MemoryDiagnoser.Default)
@@ -38,7 +46,7 @@ internal static class Rounds
             .WithOption(ConfigOptions.DisableLogFile, value: true)
             .WithArtifactsPath(Path.Combine(work, "benchmarks"));
         Dictionary<string, Method> methods = [];
-        for (int round = 0; round < extent.Pick(5, 2); round++)
+        for (int round = 0; round < (rounds ?? extent.Pick(5, 2)); round++)
         {
             Summary summary = BenchmarkRunner.Run<T>(config);
             if (summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success || report.ResultStatistics is null))
