@@ -23,6 +23,10 @@ for (int next = 0; next < args.Length; next++)
         case "--rust":
             rust = args[++next];
             break;
+        case "--import":
+            // For a process that does nothing else.
+            ModuleRows.Import(args[++next]);
+            return 0;
         default:
             Console.Error.WriteLine($"There is no argument '{args[next]}'.");
             return 2;
@@ -40,6 +44,7 @@ var stage = new Stage(extent, folder, rust);
 OpaqueRows.Add(report, stage);
 JsonWebTokenRows.Add(report, stage);
 CrossingRows.Add(report, stage);
+ModuleRows.Add(report, stage);
 return 0;
 
 /// <summary>How much is measured.</summary>
@@ -83,14 +88,19 @@ internal sealed record Stage(Extent Extent, string Folder, string Rust)
 
     /// <summary>Runs the program of the engine's benchmarks.</summary>
     /// <returns>What it printed.</returns>
-    internal string Start(params string[] command)
+    internal string Start(params string[] command) => Run(Rust, ["--folder", Folder, .. command]);
+
+    /// <summary>Runs a program and waits for it.</summary>
+    /// <returns>What it printed.</returns>
+    /// <exception cref="InvalidOperationException">It failed.</exception>
+    internal static string Run(string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Rust, ["--folder", Folder, .. command]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true };
         using Process process = Process.Start(start)!;
         string printed = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0
             ? printed
-            : throw new InvalidOperationException($"'{string.Join(' ', command)}' of the engine's benchmarks failed.");
+            : throw new InvalidOperationException($"'{Path.GetFileName(program)} {string.Join(' ', arguments)}' failed.");
     }
 }
