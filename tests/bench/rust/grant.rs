@@ -45,6 +45,18 @@ fn grant_at_once(engine: &Engine, count: usize) -> Outcome<f64> {
     Ok(begun.elapsed().as_secs_f64())
 }
 
+/// The same in batches, each of which is one call and one transaction.
+fn grant_in_batches(engine: &Engine, count: usize) -> Outcome<f64> {
+    let requests = vec![(stores::request(), None); BATCH];
+    let begun = Instant::now();
+    for _ in 0..count / BATCH {
+        for grant in engine.owner().grant_many(&requests)? {
+            require(grant?.value.is_some(), "a grant has no value")?;
+        }
+    }
+    Ok(begun.elapsed().as_secs_f64())
+}
+
 /// All rows about grants. One after the other, by threads, and in batches.
 pub fn all(report: &mut Report, scratch: &Scratch, extent: Extent) -> Outcome<()> {
     let folder = scratch.folder("grant")?;
@@ -53,13 +65,13 @@ pub fn all(report: &mut Report, scratch: &Scratch, extent: Extent) -> Outcome<()
     stores::grant(&engine, 1)?;
     let mut raw = Raw::create(&folder)?;
 
-    let count = extent.pick(400, 80);
+    let single = extent.pick(400, 80);
     let rounds = extent.pick(9, 3);
     let (mut one, mut plain, mut threads) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
-        one.push(count as f64 / grant(&engine, count)?);
-        plain.push(count as f64 / raw.insert(count, 1)?);
-        threads.push(count as f64 / grant_at_once(&engine, count)?);
+        one.push(single as f64 / grant(&engine, single)?);
+        plain.push(single as f64 / raw.insert(single, 1)?);
+        threads.push(single as f64 / grant_at_once(&engine, single)?);
     }
     report.add(&Row {
         id: "grant-one",
@@ -83,12 +95,32 @@ pub fn all(report: &mut Report, scratch: &Scratch, extent: Extent) -> Outcome<()
         theirs: Side::of("a second", one),
         notes: Vec::new(),
     })?;
+    let count = extent.pick(4_000, 400);
+    let (mut batches, mut plain) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        batches.push(count as f64 / grant_in_batches(&engine, count)?);
+        plain.push(count as f64 / raw.insert(count, BATCH)?);
+    }
+    report.add(&Row {
+        id: "grant-batches",
+        what: format!("Rust: grant in batches of {BATCH}, durable"),
+        peer: format!("{RAW}, in batches of {BATCH}"),
+        figure: quotients(&batches, &plain),
+        unit: "of the rate",
+        goal: Some(Goal::AtLeast(0.6)),
+        ours: Side::of("a second", batches),
+        theirs: Side::of("a second", plain),
+        notes: Vec::new(),
+    })?;
     // Both have written the same, or one of them has been measured at something else.
     drop(engine);
     let (ours, theirs) = (raw::rows(&Connection::open(&path)?)?, raw.rows()?);
-    let granted = (count * rounds) as i64;
+    let (single, batched) = ((single * rounds) as i64, (count * rounds) as i64);
     require(
-        ours[0] == 1 + 2 * granted && theirs[0] == 1 + granted && ours[1] == ours[0] && theirs[1] == theirs[0],
+        ours[0] == 1 + 2 * single + batched
+            && theirs[0] == 1 + single + batched
+            && ours[1] == ours[0]
+            && theirs[1] == theirs[0],
         "the grants have written other rows than SQLite alone",
     )?;
     require(ours[2] - ours[0] == theirs[2] - theirs[0], "the grants have written other records than SQLite alone")

@@ -1,9 +1,10 @@
 //! The benchmarks of the engine. `dotnet run tests/bench/run.cs` builds and runs these and those of the .NET library and
-//! the module; by themselves: `cargo bench --bench speed -- [--quick] [hot | grant | imports | growth]`.
+//! the module; by themselves: `cargo bench --bench speed -- [--quick] [hot | grant | imports | busy | growth]`.
 //!
 //! Every figure is a quotient of two measurements that were taken in turns in this one run; whatever is measured is also
 //! looked at, and the run fails when it is wrong.
 
+mod busy;
 mod check;
 mod grant;
 mod growth;
@@ -73,11 +74,13 @@ fn main() -> Outcome<()> {
             check::hot(&mut report, &scratch, extent)?;
             grant::all(&mut report, &scratch, extent)?;
             grant::import(&mut report, &scratch, extent)?;
+            busy::all(&mut report, &scratch, extent)?;
             growth::all(&mut report, &scratch, extent)
         }
         ["hot"] => check::hot(&mut report, &scratch, extent),
         ["grant"] => grant::all(&mut report, &scratch, extent),
         ["imports"] => grant::import(&mut report, &scratch, extent),
+        ["busy"] => busy::all(&mut report, &scratch, extent),
         ["growth"] => growth::all(&mut report, &scratch, extent),
         // For the benchmarks of .NET, which start this program.
         ["prepare", folder, count, known] => {
