@@ -15,6 +15,11 @@ impl Secret {
         Self(Zeroizing::new(bytes))
     }
 
+    /// Gives the bytes away: from now on the caller wipes them.
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        std::mem::take(&mut *self.0)
+    }
+
     /// The bytes, for the shortest use possible.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -231,6 +231,12 @@ internal static class Argument
 
     private static void ThrowIfNotText(string value, int maximumCharacters, string subject)
     {
+        // What is in ASCII is well-formed, and has as many characters as units.
+        if (value.Length <= maximumCharacters && Ascii.IsValid(value))
+        {
+            return;
+        }
+
         // A scalar value has at most two UTF-16 units: a bound on the work before anything is counted.
         int count = 0;
         if (value.Length <= maximumCharacters * 2L && !TryCountScalars(value, out count))

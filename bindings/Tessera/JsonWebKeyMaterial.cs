@@ -6,9 +6,11 @@ namespace Tessera;
 
 /// <summary>A caller's own key, to sign or verify a JSON Web Token with, without a store.</summary>
 /// <remarks>
-/// The key lies in memory that the garbage collector does not move, and is cleared by <see cref="Dispose"/>.
-/// <see cref="ToString"/> never shows it. Whether it fits an algorithm is judged when it is used. Safe to use on any
-/// thread.
+/// <para>The key lies in memory that the garbage collector does not move, from its first use on in the native library's,
+/// and is cleared by <see cref="Dispose"/>. <see cref="ToString"/> never shows it. Whether it fits an algorithm is judged
+/// when it is used. Safe to use on any thread.</para>
+/// <para>Keep it for as long as it is used: it is read and made ready at the first use, and later ones cost a fraction of
+/// that.</para>
 /// </remarks>
 [DebuggerDisplay("***")]
 public sealed class JsonWebKeyMaterial : IDisposable
@@ -18,6 +20,9 @@ public sealed class JsonWebKeyMaterial : IDisposable
 
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     private byte[]? _bytes;
+
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    private volatile JsonWebKeyHandle? _handle;
 
     private JsonWebKeyMaterial(JsonWebKeyKind kind, ReadOnlySpan<byte> bytes)
     {
@@ -73,20 +78,37 @@ public sealed class JsonWebKeyMaterial : IDisposable
     {
         lock (_gate)
         {
-            CryptographicOperations.ZeroMemory(_bytes);
-            _bytes = null;
+            Clear();
+            _handle?.Dispose();
         }
     }
 
-    /// <summary>Copies the key for the length of one call, so that a <see cref="Dispose"/> meanwhile cannot change it
-    /// under the call.</summary>
-    internal PooledBuffer Copy()
+    /// <summary>The key in the native library, for the length of a call: a <see cref="Dispose"/> meanwhile waits for its
+    /// end.</summary>
+    internal JsonWebKeyHandle.Lease Borrow() => (_handle ?? Open()).Borrow();
+
+    private JsonWebKeyHandle Open()
     {
         lock (_gate)
         {
+            if (_handle is { } opened)
+            {
+                return opened;
+            }
+
             ObjectDisposedException.ThrowIf(_bytes is null, this);
-            return PooledBuffer.Copy(_bytes);
+            uint code = NativeCalls.JwtKeyOpen((uint)Kind, _bytes, out ulong key, out NativeBuffer response);
+            var handle = new JsonWebKeyHandle(key);
+            NativeResponse.ThrowIfFailed(code, response);
+            Clear();
+            return _handle = handle;
         }
+    }
+
+    private void Clear()
+    {
+        CryptographicOperations.ZeroMemory(_bytes);
+        _bytes = null;
     }
 
     private static JsonWebKeyMaterial FromText(JsonWebKeyKind kind, ReadOnlySpan<char> text, string subject)

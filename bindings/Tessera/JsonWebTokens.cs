@@ -1,3 +1,8 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Unicode;
 using Tessera.Native;
 
 namespace Tessera;
@@ -12,6 +17,17 @@ public static class JsonWebTokens
 {
     // No store: the native library signs and verifies with the key it is given.
     private const ulong NoStore = 0;
+
+    // A key of the store signs or verifies.
+    private const ulong NoKey = 0;
+
+    // What is transcoded on the stack and not in a rented array: enough for most tokens and claims.
+    private const int StackBytes = 1_024;
+
+    private const int MostBytesPerChar = 3;
+
+    // The id of a key comes with every answer, and is nearly always the one that came before.
+    private static volatile string? _lastKeyId;
 
     /// <summary>Makes a token and signs it.</summary>
     /// <param name="request">What to put into it, and how to sign it.</param>
@@ -33,9 +49,29 @@ public static class JsonWebTokens
         }
 
         NativeLibraryLoader.EnsureUsable();
-        using PooledBuffer json = Write(request, key.Kind);
-        using PooledBuffer material = key.Copy();
-        return Mint(NoStore, json.Span, material.Span);
+        using JsonWebKeyHandle.Lease lease = key.Borrow();
+        return Mint(NoStore, lease.Key, request);
+    }
+
+    /// <summary>Checks a token's signature, claims and times.</summary>
+    /// <param name="token">The token in compact form; <see langword="null"/> is no token. One longer than 8,192 bytes is
+    /// <see cref="Outcome.Malformed"/>.</param>
+    /// <param name="key">The key: an HMAC secret or a public key.</param>
+    /// <param name="rules">What the token must be. <see langword="null"/>: an access token (RFC 9068) of any issuer,
+    /// for any audience, now.</param>
+    /// <returns>The verdict. A token that is refused is no exception.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="key"/> is <see langword="null"/>.</exception>
+    /// <exception cref="InvalidRequestException">A member of <paramref name="rules"/> is outside its stated form or
+    /// limits.</exception>
+    /// <exception cref="KeyException">The key may not be used: its form, length, use or algorithm.</exception>
+    /// <exception cref="NativeLibraryException">The native library is missing or of another version.</exception>
+    /// <exception cref="ObjectDisposedException"><paramref name="key"/> was disposed of.</exception>
+    public static JsonWebTokenVerdict Verify(string? token, JsonWebKeyMaterial key, JsonWebTokenRules? rules = null)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        NativeLibraryLoader.EnsureUsable();
+        using JsonWebKeyHandle.Lease lease = key.Borrow();
+        return Verify(NoStore, lease.Key, token, token, rules);
     }
 
     /// <summary>Checks a token's signature, claims and times.</summary>
@@ -58,24 +94,69 @@ public static class JsonWebTokens
     {
         ArgumentNullException.ThrowIfNull(key);
         NativeLibraryLoader.EnsureUsable();
-        using PooledBuffer json = Write(rules ?? new JsonWebTokenRules(), key.Kind);
-        using PooledBuffer material = key.Copy();
-        return Verify(NoStore, token, json.Span, material.Span);
+        using JsonWebKeyHandle.Lease lease = key.Borrow();
+        return Verify(NoStore, lease.Key, token, text: null, rules);
     }
 
-    internal static JsonWebTokenMint Mint(ulong store, ReadOnlySpan<byte> request, ReadOnlySpan<byte> key)
+    /// <summary>Makes a token with a key of the store.</summary>
+    internal static JsonWebTokenMint Mint(ulong store, JsonWebTokenRequest request) => Mint(store, NoKey, request);
+
+    /// <summary>Checks a token with the keys of the store. <paramref name="text"/> is the token, where it is a
+    /// string.</summary>
+    internal static JsonWebTokenVerdict Verify(
+        ulong store,
+        ReadOnlySpan<char> token,
+        string? text,
+        JsonWebTokenRules? rules) => Verify(store, NoKey, token, text, rules);
+
+    [SkipLocalsInit]
+    private static unsafe JsonWebTokenMint Mint(ulong store, ulong key, JsonWebTokenRequest request)
     {
-        uint code = NativeCalls.JwtMint(store, request, key, out NativeBuffer minted, out NativeBuffer response);
+        string claims = Argument.Text(request.Claims, TesseraLimits.TokenValueBytes);
+        string? named = Argument.OptionalText(request.KeyId, TesseraLimits.NameCharacters);
+        var minting = new NativeJwtMinting
+        {
+            Kind = (uint)Argument.Defined(request.Kind),
+            Algorithm = NumberOf(request.Algorithm),
+            Lifetime = Argument.OptionalDurationSeconds(request.ExpiresIn) ?? long.MinValue,
+        };
+        int mostBytes = (claims.Length + (named?.Length ?? 0)) * MostBytesPerChar;
+        byte[]? rented = mostBytes <= StackBytes ? null : ArrayPool<byte>.Shared.Rent(mostBytes);
+        Span<byte> utf8 = rented ?? stackalloc byte[StackBytes];
+        Span<byte> keyId = stackalloc byte[NativeJwtResult.KeyIdBytes];
+        uint code;
+        NativeBuffer minted;
+        NativeBuffer response;
+        NativeJwtResult result;
+
+        // Well-formed, as was seen above, and with room for it.
+        Utf8.FromUtf16(claims, utf8, out _, out int used);
+        int length = used;
+        try
+        {
+            fixed (byte* pinned = utf8)
+            {
+                minting.KeyId = Append(named, utf8, ref used);
+                code = NativeCalls.JwtMint(store, key, utf8[..length], minting, keyId, out minted, out result, out response);
+            }
+        }
+        finally
+        {
+            // Claims may be enough to make the token's value again, where the key is weak.
+            CryptographicOperations.ZeroMemory(utf8[..used]);
+            Return(rented);
+        }
+
         TokenValue value = NativeResponse.ReadValue(minted);
         try
         {
-            MintResponse mint = NativeResponse.Read(code, response, WireContext.Default.MintResponse);
+            JsonWebTokenWords? words = ReadWords(code, response);
             return new JsonWebTokenMint
             {
                 Value = value,
-                KeyId = mint.KeyId,
-                Algorithm = mint.Algorithm,
-                Warnings = mint.Warnings ?? EquatableList<string>.None,
+                KeyId = words?.KeyId ?? KeyIdOf(keyId, result),
+                Algorithm = AlgorithmOf(result).GetValueOrDefault(),
+                Warnings = words?.Warnings ?? EquatableList<string>.None,
             };
         }
         catch
@@ -85,48 +166,125 @@ public static class JsonWebTokens
         }
     }
 
-    internal static JsonWebTokenVerdict Verify(
+    [SkipLocalsInit]
+    private static unsafe JsonWebTokenVerdict Verify(
         ulong store,
+        ulong key,
         ReadOnlySpan<char> token,
-        ReadOnlySpan<byte> request,
-        ReadOnlySpan<byte> key)
+        string? text,
+        JsonWebTokenRules? rules)
     {
-        // A token is judged and not refused as an argument, whatever is wrong with it.
-        if (!Argument.TryEncode(token, TesseraLimits.TokenValueBytes, out PooledBuffer? utf8))
+        rules ??= DefaultRules;
+        string? issuer = Argument.OptionalText(rules.Issuer, TesseraLimits.NameCharacters);
+        string? audience = Argument.OptionalText(rules.Audience, TesseraLimits.NameCharacters);
+        var native = new NativeJwtRules
         {
-            return new JsonWebTokenVerdict
-            {
-                Outcome = Outcome.Malformed,
-                Reason = "The text is longer than 8,192 bytes, or not well-formed Unicode.",
-            };
+            Kind = (uint)Argument.Defined(rules.Kind),
+            Algorithm = NumberOf(rules.Algorithm),
+            At = Argument.SecondsBefore(rules.At) ?? long.MinValue,
+        };
+
+        // A token is judged and not refused as an argument, whatever is wrong with it. A character is at least one byte.
+        if (token.Length > TesseraLimits.TokenValueBytes)
+        {
+            return Unreadable();
         }
 
-        using (utf8)
+        int textBytes = ((issuer?.Length ?? 0) + (audience?.Length ?? 0)) * MostBytesPerChar;
+        bool isAscii = Ascii.IsValid(token);
+        int mostBytes = textBytes + (isAscii ? token.Length : token.Length * MostBytesPerChar);
+        byte[]? rented = mostBytes <= StackBytes ? null : ArrayPool<byte>.Shared.Rent(mostBytes);
+        Span<byte> utf8 = rented ?? stackalloc byte[StackBytes];
+        Span<byte> keyId = stackalloc byte[NativeJwtResult.KeyIdBytes];
+        uint code;
+        NativeBuffer response;
+        NativeJwtResult result;
+        int length = 0;
+        try
         {
-            uint code = NativeCalls.JwtVerify(store, utf8.Span, request, key, out NativeBuffer response);
-            return NativeResponse.Read(code, response, WireContext.Default.JsonWebTokenVerdict);
+            OperationStatus status = Utf8.FromUtf16(token, utf8, out _, out length, replaceInvalidSequences: false);
+            if (status != OperationStatus.Done || length > TesseraLimits.TokenValueBytes)
+            {
+                return Unreadable();
+            }
+
+            int used = length;
+            fixed (byte* pinned = utf8)
+            {
+                native.Issuer = Append(issuer, utf8, ref used);
+                native.Audience = Append(audience, utf8, ref used);
+                code = NativeCalls.JwtVerify(store, key, utf8[..length], native, keyId, out result, out response);
+            }
         }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(utf8[..length]);
+            Return(rented);
+        }
+
+        JsonWebTokenWords? words = ReadWords(code, response);
+        string? parts = result.IsWellFormed == 0 ? null : text ?? token[..token.LastIndexOf('.')].ToString();
+        return new JsonWebTokenVerdict(parts)
+        {
+            Outcome = (Outcome)result.Outcome,
+            Reason = words?.Reason,
+            KeyId = words?.KeyId ?? KeyIdOf(keyId, result),
+            Algorithm = AlgorithmOf(result),
+            Warnings = words?.Warnings ?? EquatableList<string>.None,
+        };
     }
 
-    internal static PooledBuffer Write(JsonWebTokenRequest request, JsonWebKeyKind? keyKind) =>
-        NativeResponse.Write(
-            new MintRequest(
-                Argument.Text(request.Claims, TesseraLimits.TokenValueBytes),
-                Argument.Defined(request.Kind),
-                request.Algorithm is { } algorithm ? Argument.Defined(algorithm) : null,
-                Argument.OptionalText(request.KeyId, TesseraLimits.NameCharacters),
-                keyKind,
-                Argument.OptionalDurationSeconds(request.ExpiresIn)),
-            WireContext.Default.MintRequest);
+    private static readonly JsonWebTokenRules DefaultRules = new();
 
-    internal static PooledBuffer Write(JsonWebTokenRules rules, JsonWebKeyKind? keyKind) =>
-        NativeResponse.Write(
-            new VerifyRequest(
-                Argument.Defined(rules.Kind),
-                Argument.OptionalText(rules.Issuer, TesseraLimits.NameCharacters),
-                Argument.OptionalText(rules.Audience, TesseraLimits.NameCharacters),
-                Argument.SecondsBefore(rules.At),
-                keyKind,
-                rules.Algorithm is { } algorithm ? Argument.Defined(algorithm) : null),
-            WireContext.Default.VerifyRequest);
+    private static JsonWebTokenVerdict Unreadable() => new()
+    {
+        Outcome = Outcome.Malformed,
+        Reason = "The text is longer than 8,192 bytes, or not well-formed Unicode.",
+    };
+
+    /// <summary>Writes a text behind what was used of a buffer that stays where it is. No text stays none.</summary>
+    private static NativeText Append(string? text, Span<byte> pinned, ref int used)
+    {
+        if (text is null)
+        {
+            return default;
+        }
+
+        // Well-formed, as was seen before, and with room for it.
+        Utf8.FromUtf16(text, pinned[used..], out _, out int written);
+        NativeText appended = NativeText.Given(pinned, used, written);
+        used += written;
+        return appended;
+    }
+
+    private static JsonWebTokenWords? ReadWords(uint code, in NativeBuffer response) =>
+        code == 0 && response.Span.IsEmpty
+            ? null
+            : NativeResponse.Read(code, response, WireContext.Default.JsonWebTokenWords);
+
+    private static string? KeyIdOf(ReadOnlySpan<byte> keyId, in NativeJwtResult result)
+    {
+        ReadOnlySpan<byte> written = keyId[..(int)result.KeyIdLength];
+        if (written.IsEmpty)
+        {
+            return null;
+        }
+
+        string? last = _lastKeyId;
+        return last is not null && Ascii.Equals(written, last) ? last : _lastKeyId = Encoding.UTF8.GetString(written);
+    }
+
+    private static uint NumberOf(SigningAlgorithm? algorithm) =>
+        algorithm is { } given ? (uint)Argument.Defined(given) + 1 : 0;
+
+    private static SigningAlgorithm? AlgorithmOf(in NativeJwtResult result) =>
+        result.Algorithm == 0 ? null : (SigningAlgorithm)(result.Algorithm - 1);
+
+    private static void Return(byte[]? rented)
+    {
+        if (rented is not null)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
 }

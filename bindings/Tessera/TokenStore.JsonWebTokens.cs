@@ -17,9 +17,25 @@ public sealed partial class TokenStore
     public JsonWebTokenMint MintJsonWebToken(JsonWebTokenRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        using PooledBuffer json = JsonWebTokens.Write(request, keyKind: null);
         using StoreHandle.Lease lease = Borrow();
-        return JsonWebTokens.Mint(lease.Store, json.Span, key: default);
+        return JsonWebTokens.Mint(lease.Store, request);
+    }
+
+    /// <summary>Checks a JSON Web Token's signature, claims and times against the store's keys.</summary>
+    /// <param name="token">The token in compact form; <see langword="null"/> is no token. One longer than 8,192 bytes is
+    /// <see cref="Outcome.Malformed"/>.</param>
+    /// <param name="rules">What the token must be. <see langword="null"/>: an access token (RFC 9068) of the store's
+    /// issuer, for any audience, now.</param>
+    /// <returns>The verdict. A token that is refused is no exception.</returns>
+    /// <remarks>For a token that the store granted, <see cref="Validate(ReadOnlySpan{char}, in AccessContext)"/> also
+    /// says for whom it speaks, and what it may do now.</remarks>
+    /// <exception cref="InvalidRequestException">A member of <paramref name="rules"/> is outside its stated form or
+    /// limits.</exception>
+    /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    public JsonWebTokenVerdict VerifyJsonWebToken(string? token, JsonWebTokenRules? rules = null)
+    {
+        using StoreHandle.Lease lease = Borrow();
+        return JsonWebTokens.Verify(lease.Store, token, token, rules);
     }
 
     /// <summary>Checks a JSON Web Token's signature, claims and times against the store's keys.</summary>
@@ -35,8 +51,7 @@ public sealed partial class TokenStore
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public JsonWebTokenVerdict VerifyJsonWebToken(ReadOnlySpan<char> token, JsonWebTokenRules? rules = null)
     {
-        using PooledBuffer json = JsonWebTokens.Write(rules ?? new JsonWebTokenRules(), keyKind: null);
         using StoreHandle.Lease lease = Borrow();
-        return JsonWebTokens.Verify(lease.Store, token, json.Span, key: default);
+        return JsonWebTokens.Verify(lease.Store, token, text: null, rules);
     }
 }

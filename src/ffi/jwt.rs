@@ -1,179 +1,329 @@
 //! Exported functions over JSON Web Tokens that are made, checked and looked at by hand.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use interoptopus::ffi;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::format::jwt;
 use crate::format::key::{self, KeyKind};
-use crate::model::JwtKind;
-use crate::service::{MintRequest, VerifiedJwt, VerifyRequest, mint_with, verify_with};
+use crate::model::{Algorithm, JwtKind};
+use crate::secret::Secret;
+use crate::service::{MintRequest, VerifyRequest, mint_with, verify_with};
 
 use super::buffer::Buffer;
-use super::{guard, handle, input, wire};
+use super::handle::Handles;
+use super::token::Utf8Text;
+use super::{guard, handle, input};
 
 /// The most bytes of a token that are handed on; the format refuses what is over its own limit.
 const MAXIMUM_VALUE_BYTES: u64 = 64 * 1024;
+/// The most bytes of claims; the format refuses what makes too long a token.
+const MAXIMUM_CLAIMS_BYTES: u64 = 64 * 1024;
+/// The most bytes of an issuer, an audience or the id of a key.
+const MAXIMUM_NAME_BYTES: u64 = 1_024;
 /// The most bytes of a caller's key.
 const MAXIMUM_KEY_BYTES: u64 = 64 * 1024;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Minting {
-    claims: String,
-    kind: Option<String>,
-    algorithm: Option<String>,
-    key_id: Option<String>,
-    expires_in_seconds: Option<i64>,
-    key_kind: Option<String>,
+/// The bytes of a key id that a result has room for; a longer one is told in the response.
+const KEY_ID_BYTES: u64 = 64;
+
+/// A key that a caller brought. It is read for what it is used for, at its first use for that, and then kept ready.
+struct OpenKey {
+    kind: KeyKind,
+    bytes: Secret,
+    signing: Readings<SigningKeyMaterial>,
+    verifying: Readings<VerifyingKey>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MintResponse {
-    key_id: Option<String>,
-    algorithm: &'static str,
-    warnings: Vec<&'static str>,
-}
+/// What a key was read as: for the algorithm that was asked for, and with short secrets allowed or not. These are few.
+type Readings<T> = ArcSwap<Vec<(Option<Algorithm>, bool, Arc<T>)>>;
 
-/// Makes a JWT of which no store keeps a row: `{claims, kind?, algorithm?, keyId?, expiresInSeconds?,
-/// keyKind?}` to `{keyId, algorithm, warnings}`, the token itself into `token_value`. If `key` is given, of kind
-/// `Secret`, `Pem` or `Jwk`, it signs and `store` may be zero; otherwise a key of the store signs.
-///
-/// # Safety
-///
-/// The inputs can be read for their lengths; `token_value` and `response` may be written to.
-#[ffi]
-pub unsafe fn tessera_jwt_mint(
-    store: u64,
-    request: *const u8,
-    request_length: u64,
-    key: *const u8,
-    key_length: u64,
-    token_value: *mut Buffer,
-    response: *mut Buffer,
-) -> u32 {
-    let mint = || {
-        if token_value.is_null() {
-            return Err(Error::argument("tokenValue", "There is no place to write the token to."));
-        }
-        // SAFETY: by the contract.
-        let minting: Minting = unsafe { input::request(request, request_length) }?;
-        // SAFETY: by the contract.
-        let key = unsafe { input::optional_bytes(key, key_length, MAXIMUM_KEY_BYTES, "key") }?;
-        let request = MintRequest {
-            claims: &minting.claims,
-            kind: kind(minting.kind.as_deref())?,
-            algorithm: wire::algorithm(minting.algorithm.as_deref())?,
-            key_id: minting.key_id.as_deref(),
-            lifetime_seconds: minting.expires_in_seconds,
-        };
-        let minted = match key {
-            Some(bytes) => {
-                let kind = key_kind(minting.key_kind.as_deref())?;
-                let key: SigningKeyMaterial = key::signing_key(bytes, kind, request.algorithm, request.kind)?;
-                mint_with(&key, &request, SystemClock.now_seconds())?
-            }
-            None => handle::find(store)?.session().mint_jwt(&request)?,
-        };
-        // SAFETY: by the contract; null was refused above.
-        unsafe { token_value.write(Buffer::give(minted.value.as_bytes().to_vec())) };
-        Ok(MintResponse {
-            key_id: minted.key_id.as_deref().map(str::to_owned),
-            algorithm: minted.algorithm.as_str(),
-            warnings: minted.warnings,
-        })
-    };
-    // SAFETY: by the contract.
-    unsafe { guard::answer(response, mint) }
-}
+static KEYS: Handles<OpenKey> = Handles::new("key", 0x7e59);
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Verifying {
-    kind: Option<String>,
-    issuer: Option<String>,
-    audience: Option<String>,
-    at: Option<i64>,
-    key_kind: Option<String>,
-    algorithm: Option<String>,
-}
+impl OpenKey {
+    fn signing(&self, algorithm: Option<Algorithm>, kind: JwtKind) -> Result<Arc<SigningKeyMaterial>> {
+        reading(&self.signing, algorithm, kind, || key::signing_key(self.bytes.as_bytes(), self.kind, algorithm, kind))
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VerifyResponse {
-    outcome: &'static str,
-    reason: Option<String>,
-    key_id: Option<String>,
-    algorithm: Option<&'static str>,
-    warnings: Vec<&'static str>,
-    header: Option<String>,
-    payload: Option<String>,
-}
-
-impl VerifyResponse {
-    fn of(verified: VerifiedJwt, token: &[u8]) -> Self {
-        let (header, payload) = match jwt::inspect(token).ok().filter(|_| verified.is_well_formed) {
-            Some(content) => (Some(content.header), Some(content.payload)),
-            None => (None, None),
-        };
-        Self {
-            outcome: verified.outcome.name(),
-            reason: verified.reason.map(Into::into),
-            key_id: verified.key_id.as_deref().map(str::to_owned),
-            algorithm: verified.algorithm.map(crate::model::Algorithm::as_str),
-            warnings: verified.warnings,
-            header,
-            payload,
-        }
+    fn verifying(&self, algorithm: Option<Algorithm>, kind: JwtKind) -> Result<Arc<VerifyingKey>> {
+        let read = || key::verifying_key(self.bytes.as_bytes(), self.kind, algorithm, kind);
+        reading(&self.verifying, algorithm, kind, read)
     }
 }
 
-/// Checks a JWT: `{kind?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
-/// warnings, header, payload}`. If `key` is given, it verifies and `store` may be zero; otherwise the store's keys do.
+/// The reading that was kept, or else a new one, which is kept. A key that is refused is refused anew each time.
+fn reading<T>(
+    kept: &Readings<T>,
+    algorithm: Option<Algorithm>,
+    kind: JwtKind,
+    read: impl FnOnce() -> Result<T>,
+) -> Result<Arc<T>> {
+    let allows_short = kind.allows_short_secrets();
+    let found = |kept: &[(Option<Algorithm>, bool, Arc<T>)]| {
+        kept.iter()
+            .find(|(asked, short, _)| (*asked, *short) == (algorithm, allows_short))
+            .map(|(.., key)| Arc::clone(key))
+    };
+    if let Some(key) = found(&kept.load()) {
+        return Ok(key);
+    }
+    let key = Arc::new(read()?);
+    kept.rcu(|kept| {
+        let mut kept = Vec::clone(kept);
+        // Two calls at once may both have read it; one reading is enough.
+        if found(&kept).is_none() {
+            kept.push((algorithm, allows_short, Arc::clone(&key)));
+        }
+        kept
+    });
+    Ok(key)
+}
+
+/// Takes a caller's key of the kind 0 (a secret), 1 (PEM) or 2 (JWK), for many uses, and writes its handle to `jwt_key`.
+/// What the key is good for is judged when it is used. It is wiped when the handle is closed.
 ///
 /// # Safety
 ///
-/// The inputs can be read for their lengths; `response` may be written to.
+/// The key can be read for its length; `jwt_key` and `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_jwt_key_open(
+    kind: u32,
+    key: *const u8,
+    key_length: u64,
+    jwt_key: *mut u64,
+    response: *mut Buffer,
+) -> u32 {
+    let open = || {
+        if jwt_key.is_null() {
+            return Err(Error::argument("jwtKey", "There is no place to write the handle to."));
+        }
+        let kind = numbered(&KeyKind::ALL, kind).ok_or_else(|| {
+            Error::argument("keyKind", "The kind of the key is not the number of Secret, Pem or Jwk.")
+        })?;
+        // SAFETY: by the contract.
+        let bytes = unsafe { input::bytes(key, key_length, MAXIMUM_KEY_BYTES, "key") }?;
+        let opened =
+            OpenKey { kind, bytes: Secret::from(bytes), signing: Readings::default(), verifying: Readings::default() };
+        // SAFETY: by the contract; null was refused above.
+        unsafe { jwt_key.write(KEYS.give(opened)) };
+        Ok(Vec::new())
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::raw_answer(response, open) }
+}
+
+/// Takes the handle of a caller's key back. The key is wiped when the calls that use it have ended.
+#[ffi]
+pub fn tessera_jwt_key_close(jwt_key: u64) -> u32 {
+    guard::code(|| KEYS.close(jwt_key))
+}
+
+/// What a JWT is to be made of beside its claims and its key.
+#[ffi]
+#[derive(Debug, Clone, Copy)]
+pub struct JwtMinting {
+    /// The kind: 0 AccessToken, 1 JsonWebToken, 2 PowerShellUniversal, 3 UniversalDashboard.
+    pub kind: u32,
+    /// 0 for the key's own algorithm, or 1 HS256, 2 ES256, 3 ES384, 4 RS256, 5 PS256, 6 EdDSA.
+    pub algorithm: u32,
+    /// How long it is to live; the least number of all for the kind's default.
+    pub lifetime_seconds: i64,
+    /// The store's key to sign with, at most 1,024 bytes.
+    pub key_id: Utf8Text,
+}
+
+/// Which key signed a JWT that was made, or was tried for one that was checked.
+#[ffi]
+#[derive(Debug, Clone, Copy)]
+pub struct JwtResult {
+    /// The number of the outcome of a check; zero of one that was made.
+    pub outcome: u32,
+    /// The algorithm as in [`JwtMinting`]; 0 where no key was tried.
+    pub algorithm: u32,
+    /// 1 where the text is a token in strict form, so that its parts can be read; otherwise zero.
+    pub is_well_formed: u32,
+    /// How many bytes of a key id were written; 0 for none, or where the response has it.
+    pub key_id_length: u32,
+}
+
+/// What there is to say beyond a [`JwtResult`].
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JwtWords<'a> {
+    reason: Option<&'a str>,
+    warnings: &'a [&'static str],
+    key_id: Option<&'a str>,
+}
+
+/// Makes a JWT of which no store keeps a row, from `claims` in JSON. The key with the handle `jwt_key` signs, and `store`
+/// may be zero; where `jwt_key` is zero, a key of the store. The token goes into `token_value`, the rest into `result`,
+/// the id of the key into the 64 bytes at `key_id`. `response` is empty, or `{warnings, keyId}` where there are warnings
+/// or the id is longer.
+///
+/// # Safety
+///
+/// `claims` can be read for its length, `minting` and its texts can be read; `token_value`, `key_id`, `result` and
+/// `response` may be written to.
+#[ffi]
+pub unsafe fn tessera_jwt_mint(
+    store: u64,
+    jwt_key: u64,
+    claims: *const u8,
+    claims_length: u64,
+    minting: *const JwtMinting,
+    token_value: *mut Buffer,
+    key_id: *mut u8,
+    result: *mut JwtResult,
+    response: *mut Buffer,
+) -> u32 {
+    let mint = || {
+        // SAFETY: by the contract.
+        let minting = unsafe { minting.as_ref() };
+        let Some(minting) = minting.filter(|_| !token_value.is_null() && !key_id.is_null() && !result.is_null()) else {
+            return Err(Error::argument("tokenValue", "There is no request, or no place to write the token to."));
+        };
+        // SAFETY: by the contract.
+        let claims = unsafe { input::optional_text(claims, claims_length, MAXIMUM_CLAIMS_BYTES, "claims") }?;
+        let named = minting.key_id;
+        // SAFETY: by the contract.
+        let named = unsafe { input::optional_text(named.data, named.length, MAXIMUM_NAME_BYTES, "keyId") }?;
+        let request = MintRequest {
+            claims: claims.unwrap_or_default(),
+            kind: kind(minting.kind)?,
+            algorithm: algorithm(minting.algorithm)?,
+            key_id: named,
+            lifetime_seconds: (minting.lifetime_seconds != i64::MIN).then_some(minting.lifetime_seconds),
+        };
+        let minted = match jwt_key {
+            0 => handle::find(store)?.session().mint_jwt(&request)?,
+            _ => {
+                let key = KEYS.find(jwt_key)?.signing(request.algorithm, request.kind)?;
+                mint_with(&key, &request, SystemClock.now_seconds())?
+            }
+        };
+        // SAFETY: by the contract; null was refused above.
+        let key_id_length = unsafe { write_key_id(minted.key_id.as_deref(), key_id) };
+        let told = JwtResult {
+            outcome: 0,
+            algorithm: number_of(Some(minted.algorithm)),
+            is_well_formed: 1,
+            key_id_length: key_id_length.unwrap_or(0),
+        };
+        let words = words(None, &minted.warnings, minted.key_id.as_deref().filter(|_| key_id_length.is_none()))?;
+        // SAFETY: by the contract; null was refused above.
+        unsafe {
+            result.write(told);
+            token_value.write(Buffer::give(minted.value.into_bytes()));
+        }
+        Ok(words)
+    };
+    // SAFETY: by the contract.
+    unsafe { guard::raw_answer(response, mint) }
+}
+
+/// What a JWT is checked against.
+#[ffi]
+#[derive(Debug, Clone, Copy)]
+pub struct JwtRules {
+    /// The kind, as in [`JwtMinting`].
+    pub kind: u32,
+    /// The one algorithm that is accepted, as in [`JwtMinting`]; 0: the key's.
+    pub algorithm: u32,
+    /// The time of the check, in seconds since 1970; the least number of all for now.
+    pub at: i64,
+    /// The issuer that must have made it, at most 1,024 bytes.
+    pub issuer: Utf8Text,
+    /// The audience that must be among its audiences, at most 1,024 bytes.
+    pub audience: Utf8Text,
+}
+
+/// Checks a JWT. The key with the handle `jwt_key` verifies, and `store` may be zero; where `jwt_key` is zero, the
+/// store's keys do. What was found goes into `result`, the id of the key that was tried into the 64 bytes at `key_id`.
+/// `response` is empty, or `{reason, warnings, keyId}` where the token is refused, there are warnings, or the id is
+/// longer.
+///
+/// # Safety
+///
+/// `token` can be read for its length, `rules` and its texts can be read; `key_id`, `result` and `response` may be written
+/// to.
 #[ffi]
 pub unsafe fn tessera_jwt_verify(
     store: u64,
+    jwt_key: u64,
     token: *const u8,
     token_length: u64,
-    request: *const u8,
-    request_length: u64,
-    key: *const u8,
-    key_length: u64,
+    rules: *const JwtRules,
+    key_id: *mut u8,
+    result: *mut JwtResult,
     response: *mut Buffer,
 ) -> u32 {
     let verify = || {
         // SAFETY: by the contract.
-        let token = unsafe { input::bytes(token, token_length, MAXIMUM_VALUE_BYTES, "token") }?;
-        // SAFETY: by the contract.
-        let verifying: Verifying = unsafe { input::request(request, request_length) }?;
-        // SAFETY: by the contract.
-        let key = unsafe { input::optional_bytes(key, key_length, MAXIMUM_KEY_BYTES, "key") }?;
-        let request = VerifyRequest {
-            kind: kind(verifying.kind.as_deref())?,
-            issuer: verifying.issuer.as_deref(),
-            audience: verifying.audience.as_deref(),
-            at: verifying.at,
-            algorithm: wire::algorithm(verifying.algorithm.as_deref())?,
+        let Some(rules) = unsafe { rules.as_ref() }.filter(|_| !key_id.is_null() && !result.is_null()) else {
+            return Err(Error::argument("result", "There are no rules, or no place to write the result to."));
         };
-        let verified = match key {
-            Some(bytes) => {
-                let kind = key_kind(verifying.key_kind.as_deref())?;
-                let key: VerifyingKey = key::verifying_key(bytes, kind, request.algorithm, request.kind)?;
+        // SAFETY: by the contract.
+        let token = unsafe { input::bytes(token, token_length, MAXIMUM_VALUE_BYTES, "token") }?;
+        let read = |text: Utf8Text, subject: &'static str| {
+            // SAFETY: by the contract.
+            unsafe { input::optional_text(text.data, text.length, MAXIMUM_NAME_BYTES, subject) }
+        };
+        let request = VerifyRequest {
+            kind: kind(rules.kind)?,
+            issuer: read(rules.issuer, "issuer")?,
+            audience: read(rules.audience, "audience")?,
+            at: (rules.at != i64::MIN).then_some(rules.at),
+            algorithm: algorithm(rules.algorithm)?,
+        };
+        let verified = match jwt_key {
+            0 => handle::find(store)?.engine.verify_jwt(token, &request)?,
+            _ => {
+                let key = KEYS.find(jwt_key)?.verifying(request.algorithm, request.kind)?;
                 verify_with(token, &key, &request, SystemClock.now_seconds())?
             }
-            None => handle::find(store)?.engine.verify_jwt(token, &request)?,
         };
-        Ok(VerifyResponse::of(verified, token))
+        // SAFETY: by the contract; null was refused above.
+        let key_id_length = unsafe { write_key_id(verified.key_id.as_deref(), key_id) };
+        let told = JwtResult {
+            outcome: verified.outcome.number(),
+            algorithm: number_of(verified.algorithm),
+            is_well_formed: verified.is_well_formed.into(),
+            key_id_length: key_id_length.unwrap_or(0),
+        };
+        // SAFETY: by the contract; null was refused above.
+        unsafe { result.write(told) };
+        let long_key_id = verified.key_id.as_deref().filter(|_| key_id_length.is_none());
+        words(verified.reason.as_deref(), &verified.warnings, long_key_id)
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, verify) }
+    unsafe { guard::raw_answer(response, verify) }
+}
+
+/// The words as JSON; nothing where there are none.
+fn words(reason: Option<&str>, warnings: &[&'static str], key_id: Option<&str>) -> Result<Vec<u8>> {
+    if reason.is_none() && warnings.is_empty() && key_id.is_none() {
+        return Ok(Vec::new());
+    }
+    serde_json::to_vec(&JwtWords { reason, warnings, key_id })
+        .map_err(|_| Error::new(ErrorCode::Internal, "The answer could not be encoded."))
+}
+
+/// Writes the id of a key, where there is one, and gives its length; none for one that has no room.
+///
+/// # Safety
+///
+/// 64 bytes can be written at `place`.
+unsafe fn write_key_id(key_id: Option<&str>, place: *mut u8) -> Option<u32> {
+    let bytes = key_id.unwrap_or_default().as_bytes();
+    let length = u32::try_from(bytes.len()).ok().filter(|length| u64::from(*length) <= KEY_ID_BYTES)?;
+    // SAFETY: by the contract, and it is no more than fits.
+    unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    Some(length)
 }
 
 /// Whether a text is a JWT in strict form: `MalformedToken` when it is not. Nothing is checked beyond the form.
@@ -225,17 +375,29 @@ pub unsafe fn tessera_jws_verify(
     unsafe { guard::answer(response, verify) }
 }
 
-fn kind(name: Option<&str>) -> Result<JwtKind> {
-    let Some(name) = name else { return Ok(JwtKind::default()) };
-    JwtKind::parse(name).ok_or_else(|| {
+fn kind(number: u32) -> Result<JwtKind> {
+    numbered(&JwtKind::ALL, number).ok_or_else(|| {
         Error::argument(
             "kind",
-            "The kind is not one of AccessToken, JsonWebToken, PowerShellUniversal and UniversalDashboard.",
+            "The kind is not the number of AccessToken, JsonWebToken, PowerShellUniversal or UniversalDashboard.",
         )
     })
 }
 
-fn key_kind(name: Option<&str>) -> Result<KeyKind> {
-    name.and_then(KeyKind::parse)
-        .ok_or_else(|| Error::argument("keyKind", "The kind of the key is not one of Secret, Pem and Jwk."))
+/// The algorithm of that number, or none for 0.
+fn algorithm(number: u32) -> Result<Option<Algorithm>> {
+    let Some(position) = number.checked_sub(1) else { return Ok(None) };
+    match numbered(&Algorithm::ALL, position) {
+        None => Err(Error::argument("algorithm", "The algorithm is not the number of one that is known.")),
+        known => Ok(known),
+    }
+}
+
+fn number_of(algorithm: Option<Algorithm>) -> u32 {
+    let position = algorithm.and_then(|algorithm| Algorithm::ALL.iter().position(|known| *known == algorithm));
+    position.and_then(|position| u32::try_from(position + 1).ok()).unwrap_or(0)
+}
+
+fn numbered<T: Copy>(all: &[T], number: u32) -> Option<T> {
+    usize::try_from(number).ok().and_then(|position| all.get(position)).copied()
 }

@@ -11,7 +11,7 @@
 //!   they are freed.
 //! - A store is a handle: a number that is refused with `InvalidHandle` when it was never given out or was
 //!   closed. A call that runs while another closes the handle ends as if it had come first.
-//!   So is a search for leaks, with handles of its own.
+//!   So are a search for leaks and a key that a caller brings, with handles of their own.
 //! - No panic leaves: it becomes the error `Internal`.
 //!
 //! The only `unsafe` code of the crate is in this room. To add a function: here, in [`inventory`], then run
@@ -136,6 +136,8 @@ pub fn inventory() -> RustInventory {
         .register(function!(tessera_key_revoke))
         .register(function!(tessera_key_remove))
         .register(function!(tessera_key_export))
+        .register(function!(tessera_jwt_key_open))
+        .register(function!(tessera_jwt_key_close))
         .register(function!(tessera_jwt_mint))
         .register(function!(tessera_jwt_verify))
         .register(function!(tessera_jwt_inspect))

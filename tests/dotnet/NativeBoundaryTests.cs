@@ -45,7 +45,8 @@ public sealed class NativeBoundaryTests
                 Assert.Equal(InvalidArgument, Interop.tessera_token_validate(store, 0, length, 0, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_store_open(0, length, 0, length, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_store_sign_in(store, 0, length, 0, length, 0, 0));
-                Assert.Equal(InvalidArgument, Interop.tessera_jwt_mint(0, 0, length, 0, length, 0, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_jwt_key_open(0, 0, length, 0, 0));
+                WebTokens(0, length);
                 Assert.NotEqual(0u, Interop.tessera_jwt_inspect(0, length, 0));
                 Assert.NotEqual(0u, Interop.tessera_jws_verify(0, length, 0, length, 0));
             }
@@ -55,11 +56,40 @@ public sealed class NativeBoundaryTests
             {
                 Assert.Equal(InvalidArgument, Interop.tessera_token_get(store, 16, length, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_jwt_inspect(16, length, 0));
+                WebTokens(16, length);
             }
         }
         finally
         {
             Assert.Equal(0u, NativeCalls.StoreClose(store));
+        }
+
+        // With no place for the answer, and with every place but a text that cannot be.
+        unsafe void WebTokens(nint text, ulong length)
+        {
+            byte* keyId = stackalloc byte[NativeJwtResult.KeyIdBytes];
+            ulong key;
+            NativeJwtMinting minting = default;
+            NativeJwtRules rules = default;
+            NativeJwtResult result;
+            NativeBuffer value = default;
+            Assert.Equal(InvalidArgument, Interop.tessera_jwt_key_open(0, text, length, (nint)(&key), 0));
+            Assert.Equal(InvalidArgument, Interop.tessera_jwt_mint(store, 0, text, length, 0, 0, 0, 0, 0));
+            Assert.Equal(InvalidArgument, Interop.tessera_jwt_verify(store, 0, text, length, 0, 0, 0, 0));
+            Assert.Equal(InvalidArgument, Interop.tessera_jwt_mint(
+                store, 0, text, length, (nint)(&minting), (nint)(&value), (nint)keyId, (nint)(&result), 0));
+            Assert.Equal(InvalidArgument, Interop.tessera_jwt_verify(
+                store, 0, text, length, (nint)(&rules), (nint)keyId, (nint)(&result), 0));
+            foreach (uint number in new[] { 7u, uint.MaxValue })
+            {
+                var otherKind = new NativeJwtRules { Kind = number };
+                var otherAlgorithm = new NativeJwtRules { Algorithm = number };
+                Assert.Equal(InvalidArgument, Interop.tessera_jwt_key_open(number, 0, 0, (nint)(&key), 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_jwt_verify(
+                    store, 0, 0, 0, (nint)(&otherKind), (nint)keyId, (nint)(&result), 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_jwt_verify(
+                    store, 0, 0, 0, (nint)(&otherAlgorithm), (nint)keyId, (nint)(&result), 0));
+            }
         }
     }
 
@@ -190,8 +220,19 @@ public sealed class NativeBoundaryTests
         Assert.Equal(0UL, search);
         Refused(NativeCalls.LeakNext(handle, 0, out NativeBuffer page), page);
         Assert.Equal(InvalidHandle, NativeCalls.LeakClose(handle));
-        Refused(NativeCalls.JwtMint(handle, """{"claims":"{}"}"""u8, default, out _, out NativeBuffer mint), mint);
-        Refused(NativeCalls.JwtVerify(handle, "x"u8, "{}"u8, default, out NativeBuffer verify), verify);
+
+        // As the handle of a store, and as that of a key.
+        Span<byte> keyId = stackalloc byte[NativeJwtResult.KeyIdBytes];
+        foreach (ulong key in new[] { 0UL, handle })
+        {
+            ulong store = key == 0 ? handle : 0;
+            uint code = NativeCalls.JwtMint(store, key, "{}"u8, default, keyId, out NativeBuffer value, out _, out NativeBuffer mint);
+            Refused(code, mint);
+            Assert.True(value.Span.IsEmpty);
+            Refused(NativeCalls.JwtVerify(store, key, "x"u8, default, keyId, out _, out NativeBuffer verify), verify);
+        }
+
+        Assert.Equal(InvalidHandle, NativeCalls.JwtKeyClose(handle));
     }
 
     private static void Refused(uint code, NativeBuffer response)

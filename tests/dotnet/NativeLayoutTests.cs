@@ -22,6 +22,17 @@ public sealed class NativeLayoutTests
         Assert.Equal(Layout<Native.Buffer.Unmanaged>(), Layout<NativeBuffer>());
     }
 
+    [Fact]
+    public void What_is_asked_and_found_of_a_web_token_lies_in_memory_as_the_engine_has_it()
+    {
+        Assert.Equal(Marshal.SizeOf<JwtMinting.Unmanaged>(), Unsafe.SizeOf<NativeJwtMinting>());
+        Assert.Equal(Layout<JwtMinting.Unmanaged>(), Layout<NativeJwtMinting>());
+        Assert.Equal(Marshal.SizeOf<JwtRules.Unmanaged>(), Unsafe.SizeOf<NativeJwtRules>());
+        Assert.Equal(Layout<JwtRules.Unmanaged>(), Layout<NativeJwtRules>());
+        Assert.Equal(Marshal.SizeOf<JwtResult.Unmanaged>(), Unsafe.SizeOf<NativeJwtResult>());
+        Assert.Equal(Layout<JwtResult.Unmanaged>(), Layout<NativeJwtResult>());
+    }
+
     // Where each field lies. With the same whole size, so are the fields' sizes.
     private static IEnumerable<int> Layout<T>() =>
         typeof(T).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)

@@ -117,15 +117,18 @@ internal static partial class Interop {
 
 
     
-    /// Checks a JWT: `{kind?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
-    /// warnings, header, payload}`. If `key` is given, it verifies and `store` may be zero; otherwise the store's keys do.
+    /// Checks a JWT. The key with the handle `jwt_key` verifies, and `store` may be zero; where `jwt_key` is zero, the
+    /// store's keys do. What was found goes into `result`, the id of the key that was tried into the 64 bytes at `key_id`.
+    /// `response` is empty, or `{reason, warnings, keyId}` where the token is refused, there are warnings, or the id is
+    /// longer.
     /// 
     /// # Safety
     /// 
-    /// The inputs can be read for their lengths; `response` may be written to.
+    /// `token` can be read for its length, `rules` and its texts can be read; `key_id`, `result` and `response` may be written
+    /// to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_verify")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_jwt_verify(ulong store, IntPtr token, ulong token_length, IntPtr request, ulong request_length, IntPtr key, ulong key_length, IntPtr response);
+    public static partial uint tessera_jwt_verify(ulong store, ulong jwt_key, IntPtr token, ulong token_length, IntPtr rules, IntPtr key_id, IntPtr result, IntPtr response);
 
 
     
@@ -423,16 +426,18 @@ internal static partial class Interop {
 
 
     
-    /// Makes a JWT of which no store keeps a row: `{claims, kind?, algorithm?, keyId?, expiresInSeconds?,
-    /// keyKind?}` to `{keyId, algorithm, warnings}`, the token itself into `token_value`. If `key` is given, of kind
-    /// `Secret`, `Pem` or `Jwk`, it signs and `store` may be zero; otherwise a key of the store signs.
+    /// Makes a JWT of which no store keeps a row, from `claims` in JSON. The key with the handle `jwt_key` signs, and `store`
+    /// may be zero; where `jwt_key` is zero, a key of the store. The token goes into `token_value`, the rest into `result`,
+    /// the id of the key into the 64 bytes at `key_id`. `response` is empty, or `{warnings, keyId}` where there are warnings
+    /// or the id is longer.
     /// 
     /// # Safety
     /// 
-    /// The inputs can be read for their lengths; `token_value` and `response` may be written to.
+    /// `claims` can be read for its length, `minting` and its texts can be read; `token_value`, `key_id`, `result` and
+    /// `response` may be written to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_mint")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_jwt_mint(ulong store, IntPtr request, ulong request_length, IntPtr key, ulong key_length, IntPtr token_value, IntPtr response);
+    public static partial uint tessera_jwt_mint(ulong store, ulong jwt_key, IntPtr claims, ulong claims_length, IntPtr minting, IntPtr token_value, IntPtr key_id, IntPtr result, IntPtr response);
 
 
     
@@ -737,6 +742,18 @@ internal static partial class Interop {
 
 
     
+    /// Takes a caller's key of the kind 0 (a secret), 1 (PEM) or 2 (JWK), for many uses, and writes its handle to `jwt_key`.
+    /// What the key is good for is judged when it is used. It is wiped when the handle is closed.
+    /// 
+    /// # Safety
+    /// 
+    /// The key can be read for its length; `jwt_key` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_key_open")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_jwt_key_open(uint kind, IntPtr key, ulong key_length, IntPtr jwt_key, IntPtr response);
+
+
+    
     /// Takes a prepared successor back: `{id}` to `{changed}`.
     /// 
     /// # Safety
@@ -768,6 +785,13 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_optimize")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_optimize(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Takes the handle of a caller's key back. The key is wiped when the calls that use it have ended.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_key_close")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_jwt_key_close(ulong jwt_key);
 
 
     
@@ -957,15 +981,18 @@ internal static partial class Interop {
 
 
     
-    /// Checks a JWT: `{kind?, issuer?, audience?, at?, keyKind?, algorithm?}` to `{outcome, reason, keyId, algorithm,
-    /// warnings, header, payload}`. If `key` is given, it verifies and `store` may be zero; otherwise the store's keys do.
+    /// Checks a JWT. The key with the handle `jwt_key` verifies, and `store` may be zero; where `jwt_key` is zero, the
+    /// store's keys do. What was found goes into `result`, the id of the key that was tried into the 64 bytes at `key_id`.
+    /// `response` is empty, or `{reason, warnings, keyId}` where the token is refused, there are warnings, or the id is
+    /// longer.
     /// 
     /// # Safety
     /// 
-    /// The inputs can be read for their lengths; `response` may be written to.
+    /// `token` can be read for its length, `rules` and its texts can be read; `key_id`, `result` and `response` may be written
+    /// to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_verify")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_jwt_verify(ulong store, ref byte token, ulong token_length, ref byte request, ulong request_length, ref byte key, ulong key_length, ref Buffer response);
+    public static partial uint tessera_jwt_verify(ulong store, ulong jwt_key, ref byte token, ulong token_length, ref JwtRules rules, ref byte key_id, ref JwtResult result, ref Buffer response);
 
 
     
@@ -1228,16 +1255,18 @@ internal static partial class Interop {
 
 
     
-    /// Makes a JWT of which no store keeps a row: `{claims, kind?, algorithm?, keyId?, expiresInSeconds?,
-    /// keyKind?}` to `{keyId, algorithm, warnings}`, the token itself into `token_value`. If `key` is given, of kind
-    /// `Secret`, `Pem` or `Jwk`, it signs and `store` may be zero; otherwise a key of the store signs.
+    /// Makes a JWT of which no store keeps a row, from `claims` in JSON. The key with the handle `jwt_key` signs, and `store`
+    /// may be zero; where `jwt_key` is zero, a key of the store. The token goes into `token_value`, the rest into `result`,
+    /// the id of the key into the 64 bytes at `key_id`. `response` is empty, or `{warnings, keyId}` where there are warnings
+    /// or the id is longer.
     /// 
     /// # Safety
     /// 
-    /// The inputs can be read for their lengths; `token_value` and `response` may be written to.
+    /// `claims` can be read for its length, `minting` and its texts can be read; `token_value`, `key_id`, `result` and
+    /// `response` may be written to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_mint")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_jwt_mint(ulong store, ref byte request, ulong request_length, ref byte key, ulong key_length, ref Buffer token_value, ref Buffer response);
+    public static partial uint tessera_jwt_mint(ulong store, ulong jwt_key, ref byte claims, ulong claims_length, ref JwtMinting minting, ref Buffer token_value, ref byte key_id, ref JwtResult result, ref Buffer response);
 
 
     
@@ -1539,6 +1568,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_enable")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_token_enable(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Takes a caller's key of the kind 0 (a secret), 1 (PEM) or 2 (JWK), for many uses, and writes its handle to `jwt_key`.
+    /// What the key is good for is judged when it is used. It is wiped when the handle is closed.
+    /// 
+    /// # Safety
+    /// 
+    /// The key can be read for its length; `jwt_key` and `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_key_open")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_jwt_key_open(uint kind, ref byte key, ulong key_length, ref ulong jwt_key, ref Buffer response);
 
 
     
@@ -1880,6 +1921,228 @@ internal partial struct Utf8Text
 
 
 
+/// What a JWT is checked against.
+internal partial struct JwtRules
+{
+    /// The kind, as in [`JwtMinting`].
+    public required uint kind;
+    /// The one algorithm that is accepted, as in [`JwtMinting`]; 0: the key's.
+    public required uint algorithm;
+    /// The time of the check, in seconds since 1970; the least number of all for now.
+    public required long at;
+    /// The issuer that must have made it, at most 1,024 bytes.
+    public required Utf8Text issuer;
+    /// The audience that must be among its audiences, at most 1,024 bytes.
+    public required Utf8Text audience;
+}
+
+
+[NativeMarshalling(typeof(MarshallerMeta))]
+internal partial struct JwtRules
+{
+    
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct Unmanaged
+    {
+        internal uint kind;
+        internal uint algorithm;
+        internal long at;
+        internal Utf8Text.Unmanaged issuer;
+        internal Utf8Text.Unmanaged audience;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [Obsolete("This method is intended for use by generated code only.")]
+        [EditorBrowsable(EditorBrowsableState.Never)]
+        internal JwtRules ToManaged()
+        {
+            var _managed = default(JwtRules);
+            _managed.kind = kind;
+            _managed.algorithm = algorithm;
+            _managed.at = at;
+            _managed.issuer = issuer.ToManaged();
+            _managed.audience = audience.ToManaged();
+            return _managed;
+        }
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged ToUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.kind = kind;
+        _unmanaged.algorithm = algorithm;
+        _unmanaged.at = at;
+        _unmanaged.issuer = issuer.ToUnmanaged();
+        _unmanaged.audience = audience.ToUnmanaged();
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged AsUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.kind = kind;
+        _unmanaged.algorithm = algorithm;
+        _unmanaged.at = at;
+        _unmanaged.issuer = issuer.AsUnmanaged();
+        _unmanaged.audience = audience.AsUnmanaged();
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override string ToString()
+    {
+        return "JwtRules { ... }";
+    }
+
+    [CustomMarshaller(typeof(JwtRules), MarshalMode.Default, typeof(Marshaller))]
+    private struct MarshallerMeta { }
+    internal ref struct Marshaller
+    {
+        private JwtRules _managed;
+        private Unmanaged _unmanaged;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(JwtRules managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromManaged(JwtRules managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromUnmanaged(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Unmanaged ToUnmanaged() { return _managed.ToUnmanaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public JwtRules ToManaged() { return _unmanaged.ToManaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Free() {}
+    }
+
+}
+
+
+
+/// What a JWT is to be made of beside its claims and its key.
+internal partial struct JwtMinting
+{
+    /// The kind: 0 AccessToken, 1 JsonWebToken, 2 PowerShellUniversal, 3 UniversalDashboard.
+    public required uint kind;
+    /// 0 for the key's own algorithm, or 1 HS256, 2 ES256, 3 ES384, 4 RS256, 5 PS256, 6 EdDSA.
+    public required uint algorithm;
+    /// How long it is to live; the least number of all for the kind's default.
+    public required long lifetime_seconds;
+    /// The store's key to sign with, at most 1,024 bytes.
+    public required Utf8Text key_id;
+}
+
+
+[NativeMarshalling(typeof(MarshallerMeta))]
+internal partial struct JwtMinting
+{
+    
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct Unmanaged
+    {
+        internal uint kind;
+        internal uint algorithm;
+        internal long lifetime_seconds;
+        internal Utf8Text.Unmanaged key_id;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [Obsolete("This method is intended for use by generated code only.")]
+        [EditorBrowsable(EditorBrowsableState.Never)]
+        internal JwtMinting ToManaged()
+        {
+            var _managed = default(JwtMinting);
+            _managed.kind = kind;
+            _managed.algorithm = algorithm;
+            _managed.lifetime_seconds = lifetime_seconds;
+            _managed.key_id = key_id.ToManaged();
+            return _managed;
+        }
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged ToUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.kind = kind;
+        _unmanaged.algorithm = algorithm;
+        _unmanaged.lifetime_seconds = lifetime_seconds;
+        _unmanaged.key_id = key_id.ToUnmanaged();
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged AsUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.kind = kind;
+        _unmanaged.algorithm = algorithm;
+        _unmanaged.lifetime_seconds = lifetime_seconds;
+        _unmanaged.key_id = key_id.AsUnmanaged();
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override string ToString()
+    {
+        return "JwtMinting { ... }";
+    }
+
+    [CustomMarshaller(typeof(JwtMinting), MarshalMode.Default, typeof(Marshaller))]
+    private struct MarshallerMeta { }
+    internal ref struct Marshaller
+    {
+        private JwtMinting _managed;
+        private Unmanaged _unmanaged;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(JwtMinting managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromManaged(JwtMinting managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromUnmanaged(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Unmanaged ToUnmanaged() { return _managed.ToUnmanaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public JwtMinting ToManaged() { return _unmanaged.ToManaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Free() {}
+    }
+
+}
+
+
+
 /// What a check found, in a form that needs no decoding.
 internal partial struct Validation
 {
@@ -2118,6 +2381,114 @@ internal partial struct AccessRequest
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public AccessRequest ToManaged() { return _unmanaged.ToManaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Free() {}
+    }
+
+}
+
+
+
+/// Which key signed a JWT that was made, or was tried for one that was checked.
+internal partial struct JwtResult
+{
+    /// The number of the outcome of a check; zero of one that was made.
+    public required uint outcome;
+    /// The algorithm as in [`JwtMinting`]; 0 where no key was tried.
+    public required uint algorithm;
+    /// 1 where the text is a token in strict form, so that its parts can be read; otherwise zero.
+    public required uint is_well_formed;
+    /// How many bytes of a key id were written; 0 for none, or where the response has it.
+    public required uint key_id_length;
+}
+
+
+[NativeMarshalling(typeof(MarshallerMeta))]
+internal partial struct JwtResult
+{
+    
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct Unmanaged
+    {
+        internal uint outcome;
+        internal uint algorithm;
+        internal uint is_well_formed;
+        internal uint key_id_length;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [Obsolete("This method is intended for use by generated code only.")]
+        [EditorBrowsable(EditorBrowsableState.Never)]
+        internal JwtResult ToManaged()
+        {
+            var _managed = default(JwtResult);
+            _managed.outcome = outcome;
+            _managed.algorithm = algorithm;
+            _managed.is_well_formed = is_well_formed;
+            _managed.key_id_length = key_id_length;
+            return _managed;
+        }
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged ToUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.outcome = outcome;
+        _unmanaged.algorithm = algorithm;
+        _unmanaged.is_well_formed = is_well_formed;
+        _unmanaged.key_id_length = key_id_length;
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [Obsolete("This method is intended for use by generated code only.")]
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    internal Unmanaged AsUnmanaged()
+    {
+        var _unmanaged = new Unmanaged();
+        _unmanaged.outcome = outcome;
+        _unmanaged.algorithm = algorithm;
+        _unmanaged.is_well_formed = is_well_formed;
+        _unmanaged.key_id_length = key_id_length;
+        return _unmanaged;
+    }
+
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override string ToString()
+    {
+        return "JwtResult { ... }";
+    }
+
+    [CustomMarshaller(typeof(JwtResult), MarshalMode.Default, typeof(Marshaller))]
+    private struct MarshallerMeta { }
+    internal ref struct Marshaller
+    {
+        private JwtResult _managed;
+        private Unmanaged _unmanaged;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(JwtResult managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Marshaller(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromManaged(JwtResult managed) { _managed = managed; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void FromUnmanaged(Unmanaged unmanaged) { _unmanaged = unmanaged; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public Unmanaged ToUnmanaged() { return _managed.ToUnmanaged(); }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public JwtResult ToManaged() { return _unmanaged.ToManaged(); }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Free() {}

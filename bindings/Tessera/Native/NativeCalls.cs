@@ -83,6 +83,17 @@ internal readonly unsafe struct NativeText
             _data = null;
         }
     }
+
+    private NativeText(byte* data, int length)
+    {
+        _data = data;
+        _length = (ulong)length;
+    }
+
+    /// <summary>Points to a part of <paramref name="pinned"/>, which its owner keeps in place; an empty part is an empty
+    /// text, and not none.</summary>
+    internal static NativeText Given(ReadOnlySpan<byte> pinned, int start, int length) =>
+        new((byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(pinned[start..])), pinned.Slice(start, length).Length);
 }
 
 /// <summary>What a request brings to a check, as the native library reads it.</summary>
@@ -97,6 +108,59 @@ internal struct NativeAccessRequest
     internal NativeText RemoteAddress;
     internal NativeText Organization;
     internal NativeText Operation;
+}
+
+/// <summary>What a JSON Web Token is to be made of, as the native library reads it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NativeJwtMinting
+{
+    /// <summary>The number of the <see cref="JsonWebTokenKind"/>.</summary>
+    internal uint Kind;
+
+    /// <summary>One more than the number of the <see cref="SigningAlgorithm"/>; zero for none.</summary>
+    internal uint Algorithm;
+
+    /// <summary>In seconds; <see cref="long.MinValue"/> for the kind's default.</summary>
+    internal long Lifetime;
+
+    internal NativeText KeyId;
+}
+
+/// <summary>What a JSON Web Token is checked against, as the native library reads it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NativeJwtRules
+{
+    /// <summary>As in <see cref="NativeJwtMinting"/>.</summary>
+    internal uint Kind;
+
+    /// <summary>As in <see cref="NativeJwtMinting"/>.</summary>
+    internal uint Algorithm;
+
+    /// <summary>In seconds since 1970; <see cref="long.MinValue"/> for now.</summary>
+    internal long At;
+
+    internal NativeText Issuer;
+    internal NativeText Audience;
+}
+
+/// <summary>What became of a JSON Web Token. Blittable, so that nothing is allocated for it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly struct NativeJwtResult
+{
+    /// <summary>The bytes of a key's id that there has to be room for.</summary>
+    internal const int KeyIdBytes = 64;
+
+    /// <summary>The number of the <see cref="Tessera.Outcome"/> of a check.</summary>
+    internal readonly uint Outcome;
+
+    /// <summary>As in <see cref="NativeJwtMinting"/>.</summary>
+    internal readonly uint Algorithm;
+
+    /// <summary>1 where the text is a token in strict form, otherwise zero.</summary>
+    internal readonly uint IsWellFormed;
+
+    /// <summary>The bytes of the key's id that were written.</summary>
+    internal readonly uint KeyIdLength;
 }
 
 /// <summary>Every call into the native library, with spans for pointers and lengths. Nothing else uses the generated
@@ -884,43 +948,79 @@ internal static unsafe class NativeCalls
         }
     }
 
+    internal static uint JwtKeyOpen(uint kind, ReadOnlySpan<byte> key, out ulong jwtKey, out NativeBuffer response)
+    {
+        jwtKey = default;
+        response = default;
+        fixed (byte* keyData = key)
+        fixed (ulong* handle = &jwtKey)
+        fixed (NativeBuffer* answer = &response)
+        {
+            return Interop.tessera_jwt_key_open(kind, (nint)keyData, Length(key), (nint)handle, (nint)answer);
+        }
+    }
+
+    internal static uint JwtKeyClose(ulong jwtKey) => Interop.tessera_jwt_key_close(jwtKey);
+
+    /// <summary><paramref name="keyId"/> takes the id of the key, <see cref="NativeJwtResult.KeyIdBytes"/> bytes at
+    /// most.</summary>
     internal static uint JwtMint(
         ulong store,
-        ReadOnlySpan<byte> request,
-        ReadOnlySpan<byte> key,
+        ulong jwtKey,
+        ReadOnlySpan<byte> claims,
+        in NativeJwtMinting minting,
+        Span<byte> keyId,
         out NativeBuffer value,
+        out NativeJwtResult result,
         out NativeBuffer response)
     {
         value = default;
+        result = default;
         response = default;
-        fixed (byte* requestData = request, keyData = key)
+        ArgumentOutOfRangeException.ThrowIfLessThan(keyId.Length, NativeJwtResult.KeyIdBytes);
+        fixed (byte* claimsData = claims, keyIdData = keyId)
+        fixed (NativeJwtMinting* mintingData = &minting)
+        fixed (NativeJwtResult* found = &result)
         fixed (NativeBuffer* minted = &value, answer = &response)
         {
             return Interop.tessera_jwt_mint(
                 store,
-                (nint)requestData, Length(request),
-                (nint)keyData, Length(key),
+                jwtKey,
+                (nint)claimsData, Length(claims),
+                (nint)mintingData,
                 (nint)minted,
+                (nint)keyIdData,
+                (nint)found,
                 (nint)answer);
         }
     }
 
+    /// <summary><paramref name="keyId"/> takes the id of the key, <see cref="NativeJwtResult.KeyIdBytes"/> bytes at
+    /// most.</summary>
     internal static uint JwtVerify(
         ulong store,
+        ulong jwtKey,
         ReadOnlySpan<byte> token,
-        ReadOnlySpan<byte> request,
-        ReadOnlySpan<byte> key,
+        in NativeJwtRules rules,
+        Span<byte> keyId,
+        out NativeJwtResult result,
         out NativeBuffer response)
     {
+        result = default;
         response = default;
-        fixed (byte* tokenData = token, requestData = request, keyData = key)
+        ArgumentOutOfRangeException.ThrowIfLessThan(keyId.Length, NativeJwtResult.KeyIdBytes);
+        fixed (byte* tokenData = token, keyIdData = keyId)
+        fixed (NativeJwtRules* rulesData = &rules)
+        fixed (NativeJwtResult* found = &result)
         fixed (NativeBuffer* answer = &response)
         {
             return Interop.tessera_jwt_verify(
                 store,
+                jwtKey,
                 (nint)tokenData, Length(token),
-                (nint)requestData, Length(request),
-                (nint)keyData, Length(key),
+                (nint)rulesData,
+                (nint)keyIdData,
+                (nint)found,
                 (nint)answer);
         }
     }

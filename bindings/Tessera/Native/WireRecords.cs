@@ -157,22 +157,6 @@ internal sealed record RevokeKeyRequest(string KeyId, string? Reason);
 
 internal sealed record ExportKeysRequest(string? KeyId, SigningKeyExport Kind);
 
-internal sealed record MintRequest(
-    string Claims,
-    JsonWebTokenKind Kind,
-    SigningAlgorithm? Algorithm,
-    string? KeyId,
-    JsonWebKeyKind? KeyKind,
-    long? ExpiresInSeconds);
-
-internal sealed record VerifyRequest(
-    JsonWebTokenKind Kind,
-    string? Issuer,
-    string? Audience,
-    long? At,
-    JsonWebKeyKind? KeyKind,
-    SigningAlgorithm? Algorithm);
-
 internal sealed record ChangeResponse(bool Changed);
 
 internal sealed record RemovalResponse(bool Changed, long RevokedTokens);
@@ -213,7 +197,7 @@ internal sealed record KeyListResponse(IReadOnlyList<SigningKey> Keys);
 
 internal sealed record ExportResponse(string Text);
 
-internal sealed record MintResponse(string? KeyId, SigningAlgorithm Algorithm, IReadOnlyList<string>? Warnings);
+internal sealed record JsonWebTokenWords(string? Reason, IReadOnlyList<string>? Warnings, string? KeyId);
 
 internal sealed record SignatureResponse(bool Verified, string? Reason);
 
@@ -277,8 +261,6 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(ImportTokensResponse))]
 [JsonSerializable(typeof(RevokeKeyRequest))]
 [JsonSerializable(typeof(ExportKeysRequest))]
-[JsonSerializable(typeof(MintRequest))]
-[JsonSerializable(typeof(VerifyRequest))]
 [JsonSerializable(typeof(ChangeResponse))]
 [JsonSerializable(typeof(RemovalResponse))]
 [JsonSerializable(typeof(CheckResponse))]
@@ -303,8 +285,7 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(SigningKey))]
 [JsonSerializable(typeof(KeyListResponse))]
 [JsonSerializable(typeof(ExportResponse))]
-[JsonSerializable(typeof(MintResponse))]
-[JsonSerializable(typeof(JsonWebTokenVerdict))]
+[JsonSerializable(typeof(JsonWebTokenWords))]
 [JsonSerializable(typeof(SignatureResponse))]
 [JsonSerializable(typeof(LeakSearchRequest))]
 [JsonSerializable(typeof(LeakPageResponse))]
