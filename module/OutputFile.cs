@@ -6,7 +6,7 @@ namespace Tessera.PowerShell;
 internal static class OutputFile
 {
     // What a store keeps beside its database: its key, and SQLite's own files.
-    private static readonly string[] StoreFileSuffixes = ["", ".key", "-wal", "-shm", "-journal"];
+    private static readonly string[] StoreFileSuffixes = ["", ".key", "-wal", "-shm", "-journal", "-counter"];
 
     /// <summary>Writes a file.</summary>
     /// <param name="path">The full path of the file.</param>

@@ -61,6 +61,7 @@ public sealed class ModuleKeyExportTests : IDisposable
     [InlineData("tokens.db-wal")]
     [InlineData("tokens.db-shm")]
     [InlineData("tokens.db-journal")]
+    [InlineData("tokens.db-counter")]
     [InlineData("x/../TOKENS.db")]
     [InlineData("link-to-folder/tokens.db")]
     [InlineData("link-to-store")]

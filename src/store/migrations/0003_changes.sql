@@ -11,6 +11,15 @@ CREATE TABLE change (
     scope TEXT NOT NULL CHECK (scope IN ('all', 'token', 'identity', 'profile', 'key')),
     subject ANY
 ) STRICT;
+-- The file beside the store with the counter of changes; none: there is none. `is_retired`: one was given up and is
+-- perhaps still trusted.
+CREATE TABLE counter_file (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    file_id BLOB CHECK (length(file_id) = 16),
+    is_retired INTEGER NOT NULL CHECK (is_retired IN (0, 1))
+) STRICT;
+INSERT INTO counter_file VALUES (1, NULL, 0);
+
 CREATE TRIGGER change_trimmed AFTER INSERT ON change WHEN NEW.change_number % 1024 = 0 BEGIN
     DELETE FROM change WHERE change_number <= NEW.change_number - 10240;
 END;

@@ -102,6 +102,7 @@ fn is_refusal(code: ErrorCode) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::writer::tests::writer;
     use super::*;
     use crate::error::Error;
 
@@ -117,9 +118,7 @@ mod tests {
     }
 
     fn numbers(items: &[i64], stops: bool) -> (Vec<Option<usize>>, Vec<i64>) {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE)").unwrap();
-        let writer = Writer::new(connection, || Ok(()));
+        let writer = writer();
         let items = items.to_vec();
         let done = write(&writer, move |connection, care| each(connection, &items, stops, care, insert)).unwrap();
         let kept = writer.write(|connection| {
@@ -140,9 +139,7 @@ mod tests {
 
     #[test]
     fn a_store_that_fails_keeps_nothing_of_the_batch() {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE)").unwrap();
-        let writer = Writer::new(connection, || Ok(()));
+        let writer = writer();
         // Twice the same number is an error of the table's, which is nobody's refusal here.
         assert!(write(&writer, |connection, care| each(connection, &[2, 2], false, care, insert)).is_err());
         let count = writer.write(|connection| {

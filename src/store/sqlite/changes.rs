@@ -8,6 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::store::{Changes, Slot};
 
+use super::counter::{self, FileId};
+
 /// The most changes that are taken in one by one. After more of them all counts as changed.
 const MAXIMUM_CHANGES: i64 = 4_096;
 
@@ -16,6 +18,7 @@ pub(super) struct Probe {
     connection: Connection,
     data_version: i64,
     last: Option<Mark>,
+    counter_file: Option<FileId>,
 }
 
 /// The last change that was taken in, by its number and what tells it from another of that number.
@@ -24,18 +27,19 @@ type Mark = (i64, i64);
 impl Probe {
     /// A probe that has taken in nothing yet. `connection` is its own: it does not notice its own commits.
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, data_version: 0, last: None }
+        Self { connection, data_version: 0, last: None, counter_file: None }
     }
 
-    /// Takes every change into `changes` that was committed before this call.
-    pub(super) fn catch_up(&mut self, changes: &Changes) -> rusqlite::Result<()> {
+    /// Takes every change into `changes` that was committed before this call. Gives the file for the counter of changes
+    /// that the store names.
+    pub(super) fn catch_up(&mut self, changes: &Changes) -> rusqlite::Result<Option<FileId>> {
         // Read before the rows are: what is committed between the two makes it another number once more.
         let data_version = self
             .connection
             .prepare_cached("PRAGMA data_version")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)))?;
         if data_version == self.data_version {
-            return Ok(());
+            return Ok(self.counter_file);
         }
         match self.changes_since()? {
             Some((_, slots)) if slots.is_empty() => {}
@@ -48,8 +52,9 @@ impl Probe {
                 changes.take_in([Slot::ALL]);
             }
         }
+        self.counter_file = counter::named_file(&self.connection)?;
         self.data_version = data_version;
-        Ok(())
+        Ok(self.counter_file)
     }
 
     /// The slots of all that changed since the last change that was taken in, and the last one now. None when the rows

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorCode, Result};
 
+use super::counter;
+
 /// Which file a path leads to, whatever the path: two paths to one file have one key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct FileKey {
@@ -157,9 +159,9 @@ pub(super) fn key_of(path: &Path, _found: &fs::Metadata) -> io::Result<FileKey> 
     Ok(FileKey { path: fs::canonicalize(path)? })
 }
 
-/// The keys of the store's file at `path` and of those that SQLite puts beside it, as far as they are there.
+/// The keys of the store's file at `path` and of those that lie beside it while it is open, as far as they are there.
 pub(super) fn keys_of_store(path: &Path) -> impl Iterator<Item = FileKey> {
-    ["", "-wal", "-shm"].into_iter().filter_map(|suffix| {
+    ["", "-wal", "-shm", counter::SUFFIX].into_iter().filter_map(|suffix| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         fs::metadata(&name).and_then(|found| key_of(Path::new(&name), &found)).ok()

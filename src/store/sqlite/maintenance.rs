@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::store::{StoreCounts, StoreFacts, StoredPepper};
 
 use super::tokens::{FROM, state_of};
-use super::{SqliteStore, failure, file, schema};
+use super::{SqliteStore, counter, failure, file, schema};
 
 /// How long a backup tries again when another process holds a lock that it needs.
 const BACKUP_PATIENCE: Duration = Duration::from_secs(10);
@@ -117,7 +117,10 @@ pub(super) fn backup(store: &SqliteStore, path: &Path) -> Result<u64> {
     }
     file::refuse_replaced(&store.path, &store.key)?;
     file::create_private(path)?;
-    let copied = super::connect_reader(&store.path).and_then(|source| failure::context(size(&copy(&source, path)?)));
+    let copied = super::connect_reader(&store.path).and_then(|source| {
+        let copy = copy(&source, path)?;
+        failure::context(counter::forget(&copy).and_then(|()| size(&copy)))
+    });
     if copied.is_err() {
         // A part of a copy is worse than none.
         let _ = fs::remove_file(path);

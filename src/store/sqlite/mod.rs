@@ -7,12 +7,15 @@
 mod audit;
 mod batch;
 mod changes;
+mod counter;
 mod failure;
 mod file;
 mod identities;
 mod keys;
 mod lifecycle;
 mod maintenance;
+#[allow(unsafe_code, reason = "memory that other processes change")]
+mod mapping;
 mod organizations;
 mod profiles;
 mod reading;
@@ -35,7 +38,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorCode, Result};
@@ -47,6 +50,7 @@ use crate::model::{
 pub(crate) use self::reading::{Opened, open_for_reading};
 
 use self::changes::Probe;
+use self::counter::Counter;
 use self::file::FileKey;
 use self::schema::FileKind;
 use self::writer::Writer;
@@ -105,6 +109,7 @@ pub struct SqliteStore {
     readers: Vec<Mutex<Connection>>,
     probe: Mutex<Option<Probe>>,
     changes: Changes,
+    counter: Arc<Counter>,
     next_reader: AtomicUsize,
 }
 
@@ -165,6 +170,9 @@ impl SqliteStore {
         if found != FileKind::Tessera(schema::VERSION) {
             schema::migrate(&mut writing)?;
         }
+        let counter = Arc::new(Counter::of(&path));
+        // Without it checks are slower, and nothing else: whatever keeps it from being made may pass.
+        let _ = counter.prepare(&writing);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let readers = (0..cores).map(|_| connect_reader(&path).map(Mutex::new)).collect::<Result<_>>()?;
         let probe = Probe::new(connect_reader(&path)?);
@@ -176,11 +184,12 @@ impl SqliteStore {
         Ok(Self {
             path,
             key,
-            writer: Some(Writer::new(writing, is_in_place)),
+            writer: Some(Writer::new(writing, Arc::clone(&counter), is_in_place)),
             behind: Mutex::new(Some(behind)),
             readers,
             probe: Mutex::new(Some(probe)),
             changes: Changes::default(),
+            counter,
             next_reader: AtomicUsize::new(0),
         })
     }
@@ -193,6 +202,24 @@ impl SqliteStore {
             .find_map(|offset| self.readers[(first + offset) % self.readers.len()].try_lock().ok());
         let reader = free.unwrap_or_else(|| lock(&self.readers[first % self.readers.len()]));
         failure::context(query(&reader))
+    }
+
+    /// Takes in what changed.
+    #[cold]
+    fn take_in_changes(&self) -> Result<()> {
+        let mut probe = lock(&self.probe);
+        let Some(probe) = probe.as_mut() else {
+            return Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed."));
+        };
+        // Who waited for the lock mostly finds that the work was done.
+        if self.counter.is_unchanged() {
+            return Ok(());
+        }
+        let seen = self.counter.look();
+        file::refuse_replaced(&self.path, &self.key)?;
+        let named = failure::context(probe.catch_up(&self.changes))?;
+        self.counter.taken_in(&seen, named);
+        Ok(())
     }
 
     /// Runs `job` in the writer's next transaction, and appends `event` to the audit log when it says that it changed
@@ -245,12 +272,9 @@ impl Drop for SqliteStore {
 
 impl Store for SqliteStore {
     fn change_number(&self) -> Result<u64> {
-        file::refuse_replaced(&self.path, &self.key)?;
-        let mut probe = lock(&self.probe);
-        let Some(probe) = probe.as_mut() else {
-            return Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed."));
-        };
-        failure::context(probe.catch_up(&self.changes))?;
+        if !self.counter.is_unchanged() {
+            self.take_in_changes()?;
+        }
         Ok(self.changes.number())
     }
 
@@ -600,8 +624,8 @@ impl Store for SqliteStore {
         sign: &dyn Fn(&AuditHead) -> [u8; 32],
     ) -> Result<()> {
         file::refuse_replaced(&self.path, &self.key)?;
-        let mut behind = lock(&self.behind);
-        let Some(connection) = behind.as_mut() else {
+        let behind = lock(&self.behind);
+        let Some(connection) = behind.as_ref() else {
             return Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed."));
         };
         // Asked without a lock, for nearly always there is nothing to do.
@@ -609,18 +633,18 @@ impl Store for SqliteStore {
         if has_nothing && failure::context(audit::unsigned_head(connection, now_seconds))?.is_none() {
             return Ok(());
         }
-        let transaction = failure::context(connection.transaction_with_behavior(TransactionBehavior::Immediate))?;
+        let writing = self.counter.begin(connection)?;
         for (sequence, uses) in uses {
-            usage::add(&transaction, *sequence, uses)?;
+            usage::add(connection, *sequence, uses)?;
         }
         for event in events {
-            audit::append(&transaction, event)?;
+            audit::append(connection, event)?;
         }
-        if let Some(head) = failure::context(audit::unsigned_head(&transaction, now_seconds))? {
-            failure::context(audit::insert_head(&transaction, &head, &sign(&head)))?;
+        if let Some(head) = failure::context(audit::unsigned_head(connection, now_seconds))? {
+            failure::context(audit::insert_head(connection, &head, &sign(&head)))?;
         }
         file::refuse_replaced(&self.path, &self.key)?;
-        failure::context(transaction.commit())?;
+        writing.commit()?;
         file::refuse_replaced(&self.path, &self.key)
     }
 }

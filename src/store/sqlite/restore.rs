@@ -21,7 +21,7 @@ use crate::store::Restoration;
 use super::file::{self, FileKey};
 use super::schema::{self, FileKind};
 use super::tokens::{FROM, IS_REVOKED};
-use super::{CLOSED, FILES, SqliteStore, audit, failure, lock, maintenance};
+use super::{CLOSED, FILES, SqliteStore, audit, counter, failure, lock, maintenance};
 
 /// How long another process is given to close the store.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -114,6 +114,8 @@ fn restore_at(
     }
     // Where the system lets a file that is open be replaced, the old one stays locked until it is.
     let locked = if cfg!(unix) { Some(connection) } else { None };
+    // Whoever could still have the old file open asks at once for the one that has its name.
+    counter::take_away(path);
     draft.take_the_place_of(path)?;
     drop(locked);
     Ok(restoration)
@@ -382,6 +384,7 @@ impl Draft {
         let mut connection = maintenance::copy(source, &self.path)?;
         failure::context(guarded(&connection))?;
         schema::migrate(&mut connection)?;
+        failure::context(counter::forget(&connection))?;
         Ok(connection)
     }
 

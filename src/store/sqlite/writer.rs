@@ -9,14 +9,15 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use crate::error::{Error, ErrorCode, Result};
 
+use super::counter::Counter;
 use super::{failure, lock};
 
 /// The most jobs that share a transaction; the rest wait for the next, so that no caller waits for ever.
@@ -36,6 +37,7 @@ type Job = Box<dyn FnOnce(Result<&Connection>) -> Option<Answer> + Send>;
 pub(super) struct Writer {
     queue: Mutex<Queue>,
     connection: Mutex<Connection>,
+    counter: Arc<Counter>,
     is_in_place: Box<dyn Fn() -> Result<()> + Send + Sync>,
 }
 
@@ -76,9 +78,15 @@ impl Drop for Lead<'_> {
 }
 
 impl Writer {
-    /// Takes `connection` to write with. Before and after each commit `is_in_place` says whether it counts.
-    pub(super) fn new(connection: Connection, is_in_place: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
-        Self { queue: Mutex::default(), connection: Mutex::new(connection), is_in_place: Box::new(is_in_place) }
+    /// Takes `connection` to write with, and tells by `counter` when it changes something. Before and after each commit
+    /// `is_in_place` says whether it counts.
+    pub(super) fn new(
+        connection: Connection,
+        counter: Arc<Counter>,
+        is_in_place: impl Fn() -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let (queue, connection) = (Mutex::default(), Mutex::new(connection));
+        Self { queue, connection, counter, is_in_place: Box::new(is_in_place) }
     }
 
     /// Runs `job` in a transaction and returns what it gives, once that is durable.
@@ -133,7 +141,7 @@ impl Writer {
         };
         let turn = Lead(self);
         let mut jobs = self.gather(gathered);
-        let (answers, ended) = commit_together(&lock(&self.connection), &mut jobs, &*self.is_in_place);
+        let (answers, ended) = commit_together(&lock(&self.connection), &self.counter, &mut jobs, &*self.is_in_place);
         if !jobs.is_empty() {
             // What was not begun when the transaction was lost has the next one.
             let mut queue = lock(&self.queue);
@@ -171,17 +179,20 @@ fn defect(_panic: &(dyn Any + Send)) -> Error {
 /// Runs the jobs in one transaction, until one loses it. Gives the answers that are still to be sent, and how it ended.
 fn commit_together(
     connection: &Connection,
+    counter: &Counter,
     jobs: &mut VecDeque<Waiting>,
     is_in_place: &dyn Fn() -> Result<()>,
 ) -> (Vec<Answer>, Result<()>) {
     let mut answers = Vec::with_capacity(jobs.len());
-    if let Err(error) = failure::run(connection, "BEGIN IMMEDIATE") {
-        for waiting in jobs.drain(..) {
-            (waiting.job)(Err(error.clone()));
+    let open = match counter.begin(connection) {
+        Ok(open) => open,
+        Err(error) => {
+            for waiting in jobs.drain(..) {
+                (waiting.job)(Err(error.clone()));
+            }
+            return (answers, Err(error));
         }
-        return (answers, Err(error));
-    }
-    let open = OpenTransaction(connection);
+    };
     let run_one = if jobs.len() == 1 { run_alone } else { run_in_savepoint };
     let mut kept = Ok(());
     while kept.is_ok() {
@@ -195,24 +206,6 @@ fn commit_together(
     drop(open);
     // And after: nobody must be told of what went into a file that was replaced during the commit.
     (answers, kept.and_then(|()| is_in_place()))
-}
-
-/// A transaction that rolls back unless it is committed.
-struct OpenTransaction<'a>(&'a Connection);
-
-impl OpenTransaction<'_> {
-    fn commit(&self) -> Result<()> {
-        failure::run(self.0, "COMMIT")
-    }
-}
-
-impl Drop for OpenTransaction<'_> {
-    fn drop(&mut self) {
-        if !self.0.is_autocommit() {
-            // Where even this fails, SQLite has no transaction any more, or will have none when the connection closes.
-            let _ = failure::run(self.0, "ROLLBACK");
-        }
-    }
 }
 
 /// Runs the only job of a transaction, which is committed only if this gives an answer.
@@ -249,13 +242,15 @@ fn refuse_lost(connection: &Connection) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn writer() -> Writer {
-        let connection = Connection::open_in_memory().unwrap();
+    /// A writer of a store in memory, which has a table of different numbers beside its own.
+    pub(in super::super) fn writer() -> Writer {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::schema::migrate(&mut connection).unwrap();
         connection.execute_batch("CREATE TABLE number (value INTEGER UNIQUE)").unwrap();
-        Writer::new(connection, || Ok(()))
+        Writer::new(connection, Arc::new(Counter::of(std::path::Path::new("in memory"))), || Ok(()))
     }
 
     fn insert(value: i64) -> impl FnOnce(&Connection) -> Result<()> + Send + 'static {

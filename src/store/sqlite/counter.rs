@@ -1,0 +1,851 @@
+//! How a check learns within nanoseconds that nothing changed: a counter in a file beside the store, which every process
+//! on the store has mapped.
+//!
+//! # What a writer does
+//!
+//! It holds SQLite's write lock, of which there is one for all processes. When its transaction changes anything that a
+//! check rests on (it left rows in the table `change`), it makes the counter odd before it commits, and even and larger
+//! afterwards, whatever came of the commit; only then does anybody hear of it. A counter that is found odd under the write
+//! lock is that of a writer who died in between, or has not come to the second step yet, for the commit gives the lock away. It is
+//! made even and larger before anything else, so each step is taken only from the counter that it was meant for:
+//! who comes late finds that the step was taken.
+//!
+//! # What a check does
+//!
+//! It compares the counter with the one of which its process knows that all changes up to it were taken in
+//! ([`InUse::applied`]). The same: nothing changed. Another, or an odd one: it takes in what changed, as it would if there
+//! were no counter ([`super::changes`]), and writes down the counter that it saw before it began, if that was even.
+//!
+//! Why no revocation is missed: it returned after its commit and after the counter became even, so a check that starts
+//! later sees that counter, or a later one. If the process's `applied` is the same, somebody here loaded that counter
+//! before reading the changes, so the reading was after the commit; the stamps of these changes were written before
+//! `applied` was ([`Ordering::Release`]), and the check loads `applied` ([`Ordering::Acquire`]) before it looks at the
+//! stamps. A writer of this process that is between odd and even is alive and has answered nobody, so its odd counter counts
+//! as the even one before it ([`InUse::changing`]). Another process's may be dead: then the store is asked, each time.
+//! The counter never goes back, so one that was taken in up to does not come again.
+//!
+//! # Which file counts
+//!
+//! The store names the file by a random id in its table `counter_file`; the file holds that id and the number of its
+//! own inode, so that a copy of it is not mistaken for it. All who trust the id therefore have the same memory before them,
+//! also when the file loses its name. Every [`TRUST`] a check compares all the same: the store's path, SQLite's
+//! `data_version`, and the id. That is the slow net for whatever writes without knowing of the counter.
+//!
+//! A writer that cannot map the file which the store names must not change anything while others trust it. It takes the
+//! name away, commits that, and waits for [`RETIREMENT`], which is longer than anybody trusts what was compared before;
+//! then it makes a new file. Whoever finds the name taken away waits the same way. Without a file, each check asks the
+//! store.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::error::{Error, ErrorCode, Result};
+
+use super::mapping::{IS_SUPPORTED, LENGTH, Mapping, PLACE};
+use super::{failure, lock};
+
+/// What follows the store's name in the file's.
+pub(super) const SUFFIX: &str = "-counter";
+/// What the file begins with. The id and the inode follow.
+const MAGIC: [u8; 8] = *b"TsrCnt01";
+/// How long what was compared is trusted, by a clock that may be a hundredth of a second behind.
+const TRUST: Duration = Duration::from_millis(90);
+/// How long nothing is changed after a file was given up.
+const RETIREMENT: Duration = Duration::from_millis(120);
+/// The most files that a process uses one after the other. After them it asks the store each time.
+const MAXIMUM_FILES: usize = 16;
+/// How often a writer begins anew because the file changed.
+const MAXIMUM_ATTEMPTS: usize = 8;
+
+/// The id by which a store names the file.
+pub(super) type FileId = [u8; 16];
+
+/// The counter of a store, for all that this process does with it.
+pub(super) struct Counter {
+    path: PathBuf,
+    /// Every file that was used, until the store closes: a check may still be looking at one that was given up.
+    files: [OnceLock<InUse>; MAXIMUM_FILES],
+    /// Which of them is in use, counted from one; zero: none.
+    current: AtomicUsize,
+    /// Kept by whoever takes up a file.
+    taking_up: std::sync::Mutex<()>,
+    /// When a file was last looked for in vain, in milliseconds.
+    missed_at: AtomicU64,
+}
+
+/// A file in use.
+struct InUse {
+    id: FileId,
+    mapping: Mapping,
+    /// The counter up to which every change was taken in; [`NEVER`] at first, even afterwards.
+    applied: AtomicU64,
+    /// The odd counter that a writer of this process has set and will make even; zero: none has.
+    changing: AtomicU64,
+    /// When the store was last seen to name this file, in milliseconds.
+    compared_at: AtomicU64,
+}
+
+/// No counter that changes were taken in up to: it is odd.
+const NEVER: u64 = u64::MAX;
+
+/// What a check saw of the counter before it read anything.
+pub(super) struct Seen<'a> {
+    file: Option<&'a InUse>,
+    counter: u64,
+    at: u64,
+}
+
+/// What the store says of the file.
+struct Named {
+    file: Option<FileId>,
+    /// Whether a file was given up and is perhaps still trusted.
+    is_retired: bool,
+    /// The number of the last change.
+    last_change: i64,
+}
+
+fn named(connection: &Connection) -> Result<Named> {
+    failure::context(
+        connection
+            .prepare_cached(
+                "SELECT file_id, is_retired, (SELECT max(change_number) FROM change) FROM counter_file WHERE only_row = 1",
+            )
+            .and_then(|mut statement| {
+                statement.query_row([], |row| {
+                    let last_change: Option<i64> = row.get(2)?;
+                    Ok(Named { file: row.get(0)?, is_retired: row.get(1)?, last_change: last_change.unwrap_or(0) })
+                })
+            }),
+    )
+}
+
+/// The id of the file that the store names.
+pub(super) fn named_file(connection: &Connection) -> rusqlite::Result<Option<FileId>> {
+    connection.prepare_cached("SELECT file_id FROM counter_file WHERE only_row = 1")?.query_row([], |row| row.get(0))
+}
+
+/// Lets a store that nobody has open name no file: a copy has none.
+pub(super) fn forget(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("UPDATE counter_file SET file_id = NULL, is_retired = 0")
+}
+
+/// Takes away the file of the store at `store`, which is about to be another one. Who has it mapped asks the store from now
+/// on.
+pub(super) fn take_away(store: &Path) {
+    let path = beside(store);
+    poison(&path);
+    let _ = fs::remove_file(path);
+}
+
+fn beside(store: &Path) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(SUFFIX);
+    PathBuf::from(name)
+}
+
+impl Counter {
+    /// The counter of the store at `store`, without a file as yet.
+    pub(super) fn of(store: &Path) -> Self {
+        Self {
+            path: beside(store),
+            files: [const { OnceLock::new() }; MAXIMUM_FILES],
+            current: AtomicUsize::new(0),
+            taking_up: std::sync::Mutex::new(()),
+            missed_at: AtomicU64::new(0),
+        }
+    }
+
+    // What a check does.
+
+    /// Whether nothing changed since everything was taken in. It waits for nothing.
+    pub(super) fn is_unchanged(&self) -> bool {
+        let Some(file) = self.in_use() else { return false };
+        let counter = file.mapping.load();
+        let applied = file.applied.load(Ordering::Acquire);
+        let is_same = counter == applied
+            || (counter == applied.wrapping_add(1) && file.changing.load(Ordering::Acquire) == counter);
+        // One of this file's own times: it is trusted for as long as it was seen to be the one.
+        applied & 1 == 0
+            && is_same
+            && milliseconds().wrapping_sub(file.compared_at.load(Ordering::Acquire)) < TRUST.as_millis() as u64
+    }
+
+    /// Looks at the counter, before the changes are read.
+    pub(super) fn look(&self) -> Seen<'_> {
+        let at = milliseconds();
+        let file = self.in_use();
+        Seen { file, counter: file.map_or(NEVER, |file| file.mapping.load()), at }
+    }
+
+    /// Writes down that all changes up to what was `seen` were taken in, in a store that names `named` since then. Only one
+    /// thread may be in here at a time.
+    pub(super) fn taken_in(&self, seen: &Seen<'_>, named: Option<FileId>) {
+        match (seen.file, named) {
+            (Some(file), Some(id)) if file.id == id => {
+                if seen.counter & 1 == 0 {
+                    file.applied.store(seen.counter, Ordering::Release);
+                }
+                file.compared_at.store(seen.at, Ordering::Release);
+            }
+            (_, None) => self.current.store(0, Ordering::Release),
+            (_, Some(id)) => {
+                // Who looks in vain looks again after a while.
+                if seen.at.wrapping_sub(self.missed_at.load(Ordering::Relaxed)) >= TRUST.as_millis() as u64
+                    && !self.take_up(id)
+                {
+                    self.missed_at.store(seen.at, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    fn in_use(&self) -> Option<&InUse> {
+        self.files.get(self.current.load(Ordering::Acquire).checked_sub(1)?)?.get()
+    }
+
+    /// Takes the file with this id into use; whether that could be done.
+    fn take_up(&self, id: FileId) -> bool {
+        if self.in_use().is_some_and(|file| file.id == id) {
+            return true;
+        }
+        let _alone = lock(&self.taking_up);
+        let known = self.files.iter().position(|file| file.get().is_some_and(|file| file.id == id));
+        let place = known.or_else(|| self.keep(InUse::open(&self.path, id).ok()?));
+        if let Some(place) = place {
+            self.current.store(place + 1, Ordering::Release);
+        }
+        place.is_some()
+    }
+
+    /// Keeps a file; gives its place, if there is one left.
+    fn keep(&self, mut file: InUse) -> Option<usize> {
+        for (place, kept) in self.files.iter().enumerate() {
+            match kept.set(file) {
+                Ok(()) => return Some(place),
+                Err(again) => file = again,
+            }
+        }
+        None
+    }
+
+    // What a writer does.
+
+    /// Sees to it that the store names a file that this process uses, if one can be had.
+    pub(super) fn prepare(&self, connection: &Connection) -> Result<()> {
+        let named = named(connection)?;
+        match named.file {
+            Some(id) if self.take_up(id) => Ok(()),
+            None if !IS_SUPPORTED => Ok(()),
+            _ => self.renew(connection),
+        }
+    }
+
+    /// Begins a transaction that writes.
+    pub(super) fn begin<'a>(&'a self, connection: &'a Connection) -> Result<Writing<'a>> {
+        for _ in 0..MAXIMUM_ATTEMPTS {
+            let mut writing = Writing::begin(connection)?;
+            let named = named(connection)?;
+            writing.file = match named.file {
+                None if !named.is_retired => None,
+                Some(id) if self.take_up(id) => self.in_use().filter(|file| file.id == id),
+                _ => {
+                    drop(writing);
+                    self.renew(connection)?;
+                    continue;
+                }
+            };
+            if let Some(file) = writing.file {
+                file.make_even();
+            }
+            writing.last_change = named.last_change;
+            return Ok(writing);
+        }
+        Err(unwritable())
+    }
+
+    /// Gives up a file that cannot be used, and makes another.
+    fn renew(&self, connection: &Connection) -> Result<()> {
+        let writing = Writing::begin(connection)?;
+        let found = named(connection)?;
+        let is_retired = match found.file {
+            Some(id) if self.take_up(id) => return Ok(()),
+            Some(_) => {
+                failure::run(connection, "UPDATE counter_file SET file_id = NULL, is_retired = 1")?;
+                poison(&self.path);
+                writing.commit()?;
+                true
+            }
+            None => {
+                drop(writing);
+                found.is_retired
+            }
+        };
+        if is_retired {
+            // By now nobody who starts to trust the file can have compared before the commit.
+            std::thread::sleep(RETIREMENT);
+        }
+        let writing = Writing::begin(connection)?;
+        let found = named(connection)?;
+        if found.file.is_some() {
+            return Ok(());
+        }
+        let has_place = self.files.iter().any(|file| file.get().is_none());
+        let made = if has_place { InUse::make(&self.path).ok() } else { None };
+        if made.is_some() || found.is_retired {
+            let id = made.as_ref().map(|file| file.id);
+            failure::context(connection.execute("UPDATE counter_file SET file_id = ?1, is_retired = 0", [id]))?;
+            writing.commit()?;
+        }
+        if let Some(made) = made {
+            let _alone = lock(&self.taking_up);
+            let place = self.keep(made);
+            self.current.store(place.map_or(0, |place| place + 1), Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
+/// A transaction of a writer, under the write lock. It rolls back unless it is committed.
+pub(super) struct Writing<'a> {
+    connection: &'a Connection,
+    file: Option<&'a InUse>,
+    last_change: i64,
+}
+
+impl<'a> Writing<'a> {
+    fn begin(connection: &'a Connection) -> Result<Self> {
+        failure::run(connection, "BEGIN IMMEDIATE")?;
+        Ok(Self { connection, file: None, last_change: 0 })
+    }
+
+    /// Commits, and lets every check in every process know if anything changed that it rests on.
+    pub(super) fn commit(&self) -> Result<()> {
+        let change = match self.file {
+            Some(file) if named(self.connection)?.last_change != self.last_change => Some(file.change()?),
+            _ => None,
+        };
+        let committed = failure::run(self.connection, "COMMIT");
+        // Also when the commit failed, and when it panicked.
+        drop(change);
+        committed
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if !self.connection.is_autocommit() {
+            // Where even this fails, SQLite has no transaction any more, or will have none when the connection closes.
+            let _ = failure::run(self.connection, "ROLLBACK");
+        }
+    }
+}
+
+/// Between odd and even.
+struct Change<'a> {
+    file: &'a InUse,
+    odd: u64,
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        // Somebody with the write lock may have done it by now.
+        let _ = self.file.mapping.replace(self.odd, self.odd.wrapping_add(1));
+        let _ = self.file.changing.compare_exchange(self.odd, 0, Ordering::Release, Ordering::Relaxed);
+    }
+}
+
+impl InUse {
+    fn new(id: FileId, mapping: Mapping) -> Self {
+        Self {
+            id,
+            mapping,
+            applied: AtomicU64::new(NEVER),
+            changing: AtomicU64::new(0),
+            compared_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Opens the file at `path`, if it is the one with this id.
+    fn open(path: &Path, id: FileId) -> io::Result<Self> {
+        let file = open_own(path)?;
+        let mut found = [0; HEADER];
+        read_at(&file, &mut found)?;
+        if found != header(id, inode(&file)?) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(Self::new(id, Mapping::of(&file)?))
+    }
+
+    /// Makes a file at `path` in place of whatever is there. Only under the write lock, in a store that names none.
+    fn make(path: &Path) -> io::Result<Self> {
+        poison(path);
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
+        let id = Uuid::new_v4().into_bytes();
+        // Written out in full: what is mapped must have its place on the disk.
+        let mut content = [0; LENGTH];
+        content[..HEADER].copy_from_slice(&header(id, inode(&file)?));
+        content[PLACE..PLACE + 8].copy_from_slice(&FIRST.to_ne_bytes());
+        io::Write::write_all(&mut &file, &content)?;
+        Ok(Self::new(id, Mapping::of(&file)?))
+    }
+
+    /// Makes the counter even that a writer left odd, or has not made even yet. Only under the write lock.
+    fn make_even(&self) {
+        let counter = self.mapping.load();
+        if counter & 1 != 0 {
+            let _ = self.mapping.replace(counter, counter.wrapping_add(1));
+        }
+    }
+
+    /// Makes the counter odd, which is even by now. Only under the write lock.
+    fn change(&self) -> Result<Change<'_>> {
+        let counter = self.mapping.load();
+        let odd = counter | 1;
+        // Said first, so that no check of this process takes it for another's.
+        self.changing.store(odd, Ordering::Release);
+        if counter == odd || !self.mapping.replace(counter, odd) {
+            self.changing.store(0, Ordering::Release);
+            // Somebody without the write lock has changed it: a restore, which ends the use of this file.
+            return Err(unwritable());
+        }
+        Ok(Change { file: self, odd })
+    }
+}
+
+/// The first counter of a file.
+const FIRST: u64 = 2;
+/// The bytes by which a file is known.
+const HEADER: usize = 32;
+
+fn header(id: FileId, inode: u64) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[..8].copy_from_slice(&MAGIC);
+    header[8..24].copy_from_slice(&id);
+    header[24..].copy_from_slice(&inode.to_ne_bytes());
+    header
+}
+
+/// Makes the counter in the file at `path` odd, if it is such a file: whoever has it mapped asks the store from now on.
+fn poison(path: &Path) {
+    let Ok(file) = open_own(path) else { return };
+    let mut found = [0; HEADER];
+    if read_at(&file, &mut found).is_ok()
+        && found[..8] == MAGIC
+        && let Ok(mapping) = Mapping::of(&file)
+    {
+        // An odd one that no writer has made, so that none makes it even who comes late.
+        let mut found = mapping.load();
+        while !mapping.replace(found, (found | 1).wrapping_add(2)) {
+            found = mapping.load();
+        }
+    }
+}
+
+/// Opens what is at `path` for reading and writing, if it is a file of the right length with one name, and no link.
+#[cfg(unix)]
+fn open_own(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::MetadataExt;
+
+    use rustix::fs::{Mode, OFlags};
+    let is_own = |found: &fs::Metadata| found.is_file() && found.len() == LENGTH as u64 && found.nlink() == 1;
+    // Looked at before it is opened: it might be a database, whose locks go when a descriptor of it is closed.
+    if !is_own(&fs::symlink_metadata(path)?) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file: File = rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?.into();
+    if is_own(&file.metadata()?) { Ok(file) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+#[cfg(not(unix))]
+fn open_own(_path: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, into: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, into, 0)
+}
+
+#[cfg(not(unix))]
+fn read_at(_file: &File, _into: &mut [u8]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(unix)]
+fn inode(file: &File) -> io::Result<u64> {
+    file.metadata().map(|found| std::os::unix::fs::MetadataExt::ino(&found))
+}
+
+#[cfg(not(unix))]
+fn inode(_file: &File) -> io::Result<u64> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A clock that never goes back, in milliseconds. On Linux the one that costs a few nanoseconds, and is behind by one
+/// of the kernel's ticks at most: a hundredth of a second.
+#[cfg(target_os = "linux")]
+fn milliseconds() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+    now.tv_sec.cast_unsigned() * 1_000 + now.tv_nsec.cast_unsigned() / 1_000_000
+}
+
+#[cfg(not(target_os = "linux"))]
+fn milliseconds() -> u64 {
+    static BEGIN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    u64::try_from(BEGIN.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn unwritable() -> Error {
+    Error::new(
+        ErrorCode::StoreUnavailable,
+        "The file beside the store that tells checks of changes was given up while it was in use, so nothing was changed. \
+         Try again.",
+    )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicBool;
+    use std::time::Instant;
+
+    use super::super::{SqliteStore, file};
+    use super::*;
+    use crate::model::{AuditSubject, NewAuditEvent};
+    use crate::store::{Slot, Store};
+
+    /// A store as another process has it: with its own connections, and its own mapping of the counter.
+    fn open(path: &Path) -> SqliteStore {
+        let (path, key) = file::find_or_create(path, true).unwrap();
+        SqliteStore::connect(path, key, true).unwrap()
+    }
+
+    fn folder() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.db");
+        (folder, path)
+    }
+
+    fn change(store: &SqliteStore, sequence: i64) {
+        let sql = format!("INSERT INTO change (scope, subject) VALUES ('token', {sequence})");
+        store.write(move |connection| failure::context(connection.execute_batch(&sql))).unwrap();
+    }
+
+    /// Brings the store to where it asks nobody, and gives the number.
+    fn settle(store: &SqliteStore) -> u64 {
+        for _ in 0..3 {
+            store.change_number().unwrap();
+        }
+        store.change_number().unwrap()
+    }
+
+    /// Whether what `one` changes is seen by `other` at its next look, both ways.
+    fn assert_no_change_is_missed(one: &SqliteStore, other: &SqliteStore, what: &str) {
+        for (changing, looking) in [(one, other), (other, one), (one, one)] {
+            for round in 0..20 {
+                let before = settle(looking);
+                change(changing, round);
+                assert!(looking.change_number().unwrap() > before, "{what}, round {round}");
+                assert!(!looking.changes().is_current(&[Slot::token(round)], before), "{what}, round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn while_nothing_changes_nobody_is_asked_and_what_changes_is_seen_at_once() {
+        let (_folder, path) = folder();
+        let (one, other) = (open(&path), open(&path));
+        settle(&one);
+        assert!(one.counter.is_unchanged());
+        settle(&other);
+        let event = NewAuditEvent {
+            at: 0,
+            event: "identity.create".to_owned(),
+            actor: "local owner".to_owned(),
+            actor_kind: "owner".to_owned(),
+            subject_kind: AuditSubject::Identity,
+            subject: None,
+            outcome: NewAuditEvent::SUCCESS.to_owned(),
+            detail: None,
+        };
+        other.note_event(event.clone()).unwrap();
+        other.write_behind(&[], &[event], 0, &|_| [0; 32]).unwrap();
+        let is_late = Instant::now();
+        settle(&one);
+        assert!(one.counter.is_unchanged(), "no check rests on the audit log");
+        change(&other, 1);
+        assert!(!one.counter.is_unchanged());
+        assert_no_change_is_missed(&one, &other, "two stores");
+        // However busy the machine is, at some time two looks lie close enough together.
+        while !one.counter.is_unchanged() {
+            assert!(is_late.elapsed() < Duration::from_secs(60));
+            settle(&one);
+        }
+    }
+
+    #[test]
+    fn what_does_not_know_of_the_counter_is_seen_all_the_same() {
+        let (_folder, path) = folder();
+        let store = open(&path);
+        let before = settle(&store);
+        let elsewhere = Connection::open(&path).unwrap();
+        elsewhere.execute_batch("INSERT INTO change (scope, subject) VALUES ('token', 7)").unwrap();
+        std::thread::sleep(TRUST);
+        std::thread::sleep(Duration::from_millis(10));
+        assert!(!store.counter.is_unchanged(), "what was compared is trusted for a while only");
+        assert!(store.change_number().unwrap() > before);
+    }
+
+    #[test]
+    fn after_a_writer_that_died_the_store_is_asked_until_the_next_one_writes() {
+        let (_folder, path) = folder();
+        let (one, other) = (open(&path), open(&path));
+        settle(&one);
+        settle(&other);
+        let dead = other.counter.in_use().unwrap().change().unwrap();
+        assert!(!one.counter.is_unchanged(), "another's writer may be dead");
+        settle(&other);
+        assert!(other.counter.is_unchanged(), "one's own is alive");
+        // It died after its commit.
+        let before = settle(&one);
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("INSERT INTO change (scope, subject) VALUES ('token', 7)")
+            .unwrap();
+        assert!(one.change_number().unwrap() > before);
+        settle(&one);
+        assert!(!one.counter.is_unchanged());
+        std::mem::forget(dead);
+        other.counter.in_use().unwrap().changing.store(0, Ordering::SeqCst);
+        settle(&other);
+        assert!(!other.counter.is_unchanged(), "as in a process that was opened since");
+
+        // Any transaction puts it right, also one that changes nothing.
+        one.write(|_| Ok(())).unwrap();
+        assert_eq!(one.counter.in_use().unwrap().mapping.load() & 1, 0);
+        assert_no_change_is_missed(&one, &other, "after the writer died");
+    }
+
+    /// The lock goes with the commit, so the next writer may be at work before the last one's second step.
+    #[test]
+    fn a_late_second_step_never_takes_the_counter_back() {
+        let (_folder, path) = folder();
+        let (one, other) = (open(&path), open(&path));
+        let late = one.counter.in_use().unwrap().change().unwrap();
+        settle(&other);
+        change(&other, 1);
+        let number = settle(&other);
+        let counter = other.counter.in_use().unwrap().mapping.load();
+        drop(late);
+        assert_eq!(other.counter.in_use().unwrap().mapping.load(), counter);
+        assert_eq!(settle(&other), number);
+        assert_eq!(one.counter.in_use().unwrap().changing.load(Ordering::SeqCst), 0);
+        assert_no_change_is_missed(&one, &other, "after the late step");
+    }
+
+    #[test]
+    fn a_commit_that_fails_or_panics_leaves_the_counter_even() {
+        let (_folder, path) = folder();
+        let store = open(&path);
+        let even = |store: &SqliteStore| assert_eq!(store.counter.in_use().unwrap().mapping.load() & 1, 0);
+        // What is only looked at when it is committed.
+        let failed = store.write(|connection| {
+            failure::context(connection.execute_batch(
+                "PRAGMA defer_foreign_keys = ON; INSERT INTO token_tag VALUES (77, 'x');
+                 INSERT INTO change (scope, subject) VALUES ('token', 1)",
+            ))
+        });
+        assert!(failed.is_err());
+        even(&store);
+        let panicked: Result<()> = store.write(|connection| {
+            failure::context(connection.execute_batch("INSERT INTO change (scope) VALUES ('all')"))?;
+            panic!("on purpose")
+        });
+        assert!(panicked.is_err());
+        even(&store);
+        let before = settle(&store);
+        change(&store, 2);
+        assert!(store.change_number().unwrap() > before);
+    }
+
+    #[test]
+    fn whatever_lies_where_the_file_should_be_no_change_is_missed() {
+        type Spoil = fn(&Path, &Path);
+        const CASES: &[(&str, Spoil)] = &[
+            ("nothing", |own, _| fs::remove_file(own).unwrap()),
+            ("an empty file", |own, _| fs::write(own, b"").unwrap()),
+            ("half a file", |own, _| fs::write(own, &fs::read(own).unwrap()[..LENGTH / 2]).unwrap()),
+            ("too long a file", |own, _| fs::write(own, [fs::read(own).unwrap(), vec![0]].concat()).unwrap()),
+            ("garbage", |own, _| fs::write(own, [0xA5; LENGTH]).unwrap()),
+            ("another store's file", |own, other| fs::copy(other, own).map(|_| ()).unwrap()),
+            ("another store's own file", |own, other| fs::rename(other, own).unwrap()),
+            ("a copy", |own, _| {
+                let copy = fs::read(own).unwrap();
+                fs::remove_file(own).unwrap();
+                fs::write(own, copy).unwrap();
+            }),
+            ("a link", |own, other| {
+                fs::remove_file(own).unwrap();
+                std::os::unix::fs::symlink(other, own).unwrap();
+            }),
+            ("a second name", |own, other| {
+                fs::remove_file(own).unwrap();
+                fs::hard_link(other, own).unwrap();
+            }),
+            ("the store itself", |own, _| {
+                let store = own.with_file_name("tokens.db");
+                fs::remove_file(own).unwrap();
+                std::os::unix::fs::symlink(store, own).unwrap();
+            }),
+            ("a folder", |own, _| {
+                fs::remove_file(own).unwrap();
+                fs::create_dir(own).unwrap();
+                fs::write(own.join("file"), b"").unwrap();
+            }),
+        ];
+        for (what, spoil) in CASES {
+            let (_folder, path) = folder();
+            let (_other_folder, other_path) = folder();
+            drop(open(&other_path));
+            drop(open(&path));
+            let other_content = fs::read(beside(&other_path)).unwrap();
+            spoil(&beside(&path), &beside(&other_path));
+            let (one, other) = (open(&path), open(&path));
+            assert_no_change_is_missed(&one, &other, what);
+            let is_usable = *what != "a folder";
+            assert_eq!(one.counter.in_use().is_some(), is_usable, "{what}");
+            assert_eq!(other.counter.in_use().is_some(), is_usable, "{what}");
+            if let Ok(now) = fs::read(beside(&other_path)) {
+                assert!(now == other_content, "{what}: another store's file is left alone");
+            }
+        }
+    }
+
+    /// Who has the file mapped sees the same memory as before; who comes later gives it up for all.
+    #[test]
+    fn a_file_that_is_taken_away_while_it_is_used_makes_nobody_miss_a_change() {
+        let (_folder, path) = folder();
+        let (one, other) = (open(&path), open(&path));
+        settle(&one);
+        settle(&other);
+        fs::remove_file(beside(&path)).unwrap();
+        assert_no_change_is_missed(&one, &other, "without a name");
+        let before = settle(&one);
+        assert!(one.counter.is_unchanged());
+        let third = open(&path);
+        change(&third, 3);
+        assert!(one.change_number().unwrap() > before, "the first change of a later one");
+        assert_no_change_is_missed(&one, &third, "the later one");
+        assert_no_change_is_missed(&other, &third, "the later one");
+        let ids = [&one, &other, &third].map(|store| store.counter.in_use().unwrap().id);
+        assert!(ids[0] == ids[1] && ids[1] == ids[2], "all use the new file");
+
+        // And once more, by a writer that began before.
+        fs::remove_file(beside(&path)).unwrap();
+        drop(third);
+        one.counter.current.store(0, Ordering::SeqCst);
+        assert_no_change_is_missed(&one, &other, "a file that one has in hand is found again");
+    }
+
+    /// A process that uses one file after the other asks the store when it has no place for more.
+    #[test]
+    fn files_without_end_end_in_asking_the_store() {
+        let (_folder, path) = folder();
+        let mut stores = vec![open(&path)];
+        for round in 0..MAXIMUM_FILES + 1 {
+            fs::remove_file(beside(&path)).unwrap_or_default();
+            stores.truncate(1);
+            stores.push(open(&path));
+            let before = settle(&stores[0]);
+            change(&stores[1], 1);
+            assert!(stores[0].change_number().unwrap() > before, "round {round}");
+        }
+        assert!(stores[0].counter.files.iter().all(|file| file.get().is_some()));
+        assert_no_change_is_missed(&stores[0], &stores[1], "after all files");
+    }
+
+    #[test]
+    fn a_restore_makes_all_who_still_have_the_old_file_ask() {
+        let (_folder, path) = folder();
+        let (one, other) = (open(&path), open(&path));
+        settle(&one);
+        take_away(&path);
+        assert!(!one.counter.is_unchanged());
+        settle(&one);
+        assert!(!one.counter.is_unchanged(), "it stays so");
+        assert!(!beside(&path).exists());
+        assert_no_change_is_missed(&one, &other, "after it was taken away");
+    }
+
+    #[test]
+    fn a_copy_names_no_file() {
+        let (folder, path) = folder();
+        let store = open(&path);
+        let copy = folder.path().join("copy.db");
+        store.backup(&copy).unwrap();
+        assert_eq!(named_file(&Connection::open(&copy).unwrap()).unwrap(), None);
+        assert!(named_file(&Connection::open(&path).unwrap()).unwrap().is_some());
+        let of_copy = open(&copy);
+        assert_ne!(of_copy.counter.in_use().unwrap().id, store.counter.in_use().unwrap().id);
+    }
+
+    /// Threads that look while others change, each with a store of its own: whoever looks after a change returned has it.
+    #[test]
+    fn no_change_is_missed_in_the_thick_of_it() {
+        const CHANGES: i64 = 150;
+        let (_folder, path) = folder();
+        let stores: Vec<_> = (0..3).map(|_| open(&path)).collect();
+        let returned: Vec<AtomicBool> = (0..CHANGES * 2).map(|_| AtomicBool::new(false)).collect();
+        let (is_over, begin) = (AtomicBool::new(false), Barrier::new(5));
+        std::thread::scope(|scope| {
+            let changing: Vec<_> = (0..2)
+                .map(|half| {
+                    let (stores, returned, begin) = (&stores, &returned, &begin);
+                    scope.spawn(move || {
+                        begin.wait();
+                        for sequence in half * CHANGES..(half + 1) * CHANGES {
+                            change(&stores[sequence as usize % 2], sequence);
+                            returned[sequence as usize].store(true, Ordering::Release);
+                        }
+                    })
+                })
+                .collect();
+            for looking in &stores {
+                let (returned, is_over, begin) = (&returned, &is_over, &begin);
+                scope.spawn(move || {
+                    let before = looking.change_number().unwrap();
+                    begin.wait();
+                    while !is_over.load(Ordering::Acquire) {
+                        for (sequence, one) in returned.iter().enumerate().rev() {
+                            if one.load(Ordering::Acquire) {
+                                looking.change_number().unwrap();
+                                // What was read before it is seen to be old.
+                                assert!(!looking.changes().is_current(&[Slot::token(sequence as i64)], before));
+                            }
+                        }
+                    }
+                });
+            }
+            for thread in changing {
+                thread.join().unwrap();
+            }
+            is_over.store(true, Ordering::Release);
+        });
+    }
+}
