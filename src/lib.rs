@@ -41,7 +41,7 @@
 //! | [`policy`] | the rules, as pure functions: who may do what, what a profile grants, what a token admits, what may be rotated | I/O: every input is an argument |
 //! | [`store`] | persistence behind one trait; `sqlite/` and its `migrations/` | decisions |
 //! | [`service`] | the use cases, a file for each subject, and the cache of the check path | how a caller reached it |
-//! | [`ffi`] | the C ABI, from whose inventory the C# bindings are generated; the only `unsafe` code | logic |
+//! | [`ffi`] | the C ABI, from whose inventory the C# bindings are generated; `unsafe`, as the mapping of one number in `store/sqlite/mapping.rs` and nothing else | logic |
 //!
 //! Around the crate: `bindings/Tessera` (the .NET library: generated calls in `Native/`, the API by hand),
 //! `module` (the PowerShell module: a cmdlet a file in `Commands/`, its views and help), `tests`.
@@ -101,6 +101,9 @@
 //! 3. A revocation is durable before the call that makes it returns, and every check that starts after that, in
 //!    any process on the store, refuses the token. What the check path keeps in memory is believed only as long as nothing
 //!    that it rests on is among the changes that [`store::Store::change_number`] takes in, which triggers of the store write.
+//!    That there are none is told by a counter in a file beside the store, which every process has mapped
+//!    (`store/sqlite/counter.rs` says why no change is missed); whatever writes to the store without it, or replaces the
+//!    store's file, is noticed within a tenth of a second.
 //! 4. A check writes nothing on the caller's path, but for four durable conditional updates that happen once or that the
 //!    token asks for: a use that is counted, the first use of a value that awaits it (a successor's that waits, or one that a
 //!    repeat could replace), a retired value or a decoy that is presented,
