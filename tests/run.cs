@@ -28,7 +28,7 @@ bool passed =
     && RunTests("rust", Patterns.Cargo(), "cargo", "test", "--locked")
     && Run("dotnet", "build", Solution, "-warnaserror")
     && Run("dotnet", "format", Solution, "--verify-no-changes", "--no-restore")
-    && Run("dotnet", "format", "whitespace", ".", "--folder", "--include", "tests/run.cs", "tests/bench/run.cs", "--verify-no-changes")
+    && Run("dotnet", "format", "whitespace", ".", "--folder", "--include", "tests/run.cs", "tests/bench/run.cs", "tests/bench/report.cs", "--verify-no-changes")
     && RunTests("dotnet", Patterns.Xunit(), "dotnet", "run", "--no-build", "--project", "tests/dotnet", "--", "-noColor")
     && RunScript("dotnet", "run", "--no-build", "--project", "tests/powershell/Host", "--", "tests/powershell/main-job.ps1")
     && SearchStores()

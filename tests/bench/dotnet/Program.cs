@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Runtime.Loader;
 using Tessera.Benchmarks;
+using Tessera.ScriptHost;
 
 // Runs the benchmarks of the .NET library and of the module: [--quick] [--json file] --folder folder --rust program.
 // `dotnet run tests/bench/run.cs` builds everything and gives the arguments.
@@ -38,6 +40,11 @@ if (folder is null || rust is null)
     Console.Error.WriteLine("Give --folder, where stores may lie, and --rust, the program of the engine's benchmarks. tests/bench/run.cs does.");
     return 2;
 }
+
+// BenchmarkDotNet looks at all that this program refers to; the module's assembly is the one that is imported later.
+AssemblyLoadContext.Default.Resolving += (context, name) => name.Name == "Tessera.PowerShell"
+    ? context.LoadFromAssemblyPath(Path.Combine(HostedEngine.FindModulePath(), "Tessera", $"{name.Name}.dll"))
+    : null;
 
 var report = new Report(json);
 var stage = new Stage(extent, folder, rust);
