@@ -8,7 +8,7 @@ use tessera_native::model::{
     AuditFilter, Conditions, OrganizationMember, Outcome, RateLimit, TokenFilter, TokenFormat,
 };
 use tessera_native::policy::Lifetime;
-use tessera_native::service::{GrantRequest, KeyedGrant};
+use tessera_native::service::{Engine, GrantRequest, KeyedGrant};
 
 fn plain(name: &str) -> (GrantRequest, Option<String>) {
     (GrantRequest { name: Some(name.to_owned()), ..request() }, None)
@@ -132,6 +132,30 @@ fn what_the_store_refuses_after_it_wrote_leaves_the_others_as_they_are() {
     assert!(is_good(&fixture, granted[0].as_ref().unwrap()));
     assert_eq!(names(&fixture), ["first", "before", "new"]);
     assert!(owner.check_audit().unwrap().broken.is_none());
+}
+
+/// A grant keeps identities in memory; what this and another process change of them is felt by the very next one.
+#[test]
+fn a_grant_feels_what_became_of_its_identity() {
+    let fixture = fixture();
+    let here = fixture.engine.owner();
+    let elsewhere = open_at(fixture.path(), &fixture.clock);
+    let there = elsewhere.owner();
+    let roles = |engine: &Engine| engine.owner().grant(&request()).unwrap().token.roles;
+    for (one, other) in [(&fixture.engine, &elsewhere), (&elsewhere, &fixture.engine)] {
+        one.owner().update_identity("Adam", Some(&["Operator".to_owned()]), None).unwrap();
+        assert_eq!(roles(other), ["Operator"]);
+        one.owner().update_identity("Adam", Some(&["Reader".to_owned()]), None).unwrap();
+        assert_eq!(roles(other), ["Reader"]);
+    }
+    let removed = here.grant(&request()).unwrap().token;
+    there.remove_identity("Adam").unwrap();
+    assert_eq!(here.grant(&request()).unwrap_err().code(), ErrorCode::NotFound);
+    // Another one of the same name is not taken for it.
+    there.create_identity("adam", &["Administrator".to_owned()], None).unwrap();
+    let new = here.grant(&request()).unwrap().token;
+    assert_eq!((new.identity.as_str(), new.roles.as_slice()), ("adam", &["Administrator".to_owned()][..]));
+    assert!(here.token(removed.id.as_str()).unwrap().revocation.is_some());
 }
 
 #[test]

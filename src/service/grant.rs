@@ -1,6 +1,5 @@
 //! Granting tokens.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -84,8 +83,6 @@ impl From<Grant> for KeyedGrant {
 struct Granting {
     rules: Arc<Rules>,
     acting: Acting,
-    /// The identities that were asked for, by their names as they were given.
-    identities: HashMap<String, Arc<Identity>>,
 }
 
 /// A grant that is yet to be put into the store.
@@ -107,7 +104,7 @@ impl Session<'_> {
     /// Errors: `NotFound` for the identity, a profile, a role, an organisation or a key; `NotPermitted` for what the
     /// profile or the rights of the one who acts do not allow; `InvalidArgument` for what is outside its limits.
     pub fn grant(&self, request: &GrantRequest) -> Result<Grant> {
-        self.grant_new(&mut self.granting()?, request, None)
+        self.grant_new(&self.granting()?, request, None)
     }
 
     /// As [`Session::grant`], under a key of 1 to 256 characters: however often this actor makes the request within a
@@ -120,12 +117,12 @@ impl Session<'_> {
         let idempotency = self.idempotency(idempotency_key, &operation, request)?;
         let mut tries = 0;
         loop {
-            let mut granting = self.granting()?;
-            if let Some(found) = self.repeated_grant(&mut granting, request, &idempotency)? {
+            let granting = self.granting()?;
+            if let Some(found) = self.repeated_grant(&granting, request, &idempotency)? {
                 return Ok(found);
             }
             tries += 1;
-            match self.grant_new(&mut granting, request, Some(idempotency.clone())) {
+            match self.grant_new(&granting, request, Some(idempotency.clone())) {
                 Err(error) if error.code() == ErrorCode::AlreadyExists && tries < TRIES => {}
                 granted => return granted.map(KeyedGrant::from),
             }
@@ -143,11 +140,11 @@ impl Session<'_> {
         if requests.len() > MAXIMUM_REQUESTS {
             return Err(Error::argument("requests", "At most 1,000 tokens are granted at once."));
         }
-        let mut granting = self.granting()?;
+        let granting = self.granting()?;
         let mut ends: Vec<Option<Result<KeyedGrant>>> = Vec::with_capacity(requests.len());
         let (mut new, mut values) = (Vec::new(), Vec::new());
         for (request, key) in requests {
-            match self.prepared(&mut granting, request, key.as_deref()) {
+            match self.prepared(&granting, request, key.as_deref()) {
                 Ok(Prepared::New(prepared)) => {
                     values.push((ends.len(), prepared.value));
                     new.push((prepared.token, prepared.event));
@@ -171,7 +168,7 @@ impl Session<'_> {
         Ok(ends.into_iter().flatten().collect())
     }
 
-    fn prepared(&self, granting: &mut Granting, request: &GrantRequest, key: Option<&str>) -> Result<Prepared> {
+    fn prepared(&self, granting: &Granting, request: &GrantRequest, key: Option<&str>) -> Result<Prepared> {
         let idempotency = key.map(|key| self.idempotency(key, &Operation::TOKEN_GRANT, request)).transpose()?;
         if let Some(idempotency) = &idempotency
             && let Some(found) = self.repeated_grant(granting, request, idempotency)?
@@ -184,13 +181,13 @@ impl Session<'_> {
     /// The rules and who acts, when that one may grant anything.
     fn granting(&self) -> Result<Granting> {
         let (rules, acting) = self.permit(&Operation::TOKEN_GRANT)?;
-        Ok(Granting { rules, acting, identities: HashMap::new() })
+        Ok(Granting { rules, acting })
     }
 
     /// What a repeat of a request leads to; none when this is the first under its key.
     fn repeated_grant(
         &self,
-        granting: &mut Granting,
+        granting: &Granting,
         request: &GrantRequest,
         idempotency: &Idempotency,
     ) -> Result<Option<KeyedGrant>> {
@@ -202,14 +199,11 @@ impl Session<'_> {
     }
 
     /// The profile and the identity that the token is to speak for, when this actor may grant it one.
-    fn grantee(&self, granting: &mut Granting, request: &GrantRequest) -> Result<(Arc<Profile>, Arc<Identity>)> {
+    fn grantee(&self, granting: &Granting, request: &GrantRequest) -> Result<(Arc<Profile>, Arc<Identity>)> {
         let rules = &granting.rules;
         let profile = rules.profile(request.profile.as_deref().unwrap_or("Default"), "profile")?;
         let name = policy::name(&request.identity, "identity")?;
-        let found = match granting.identities.get(name.as_str()) {
-            Some(identity) => Some(Arc::clone(identity)),
-            None => self.store.identity(&name)?.map(|(identity, _)| Arc::new(identity)),
-        };
+        let found = self.grantee_identity(&name)?;
         // Before an identity that is not there is told from one that is.
         let permitted = policy::may_grant(&granting.acting, &profile, found.as_ref().map(|identity| identity.id));
         self.note_denial(permitted, &Operation::TOKEN_GRANT, None)?;
@@ -218,13 +212,12 @@ impl Session<'_> {
             return Err(no_such_identity(name.as_str()));
         };
         rules.refuse_foreign_in(request.name.as_deref(), &request.tags, request.remark.as_deref())?;
-        granting.identities.insert(name.as_str().to_owned(), Arc::clone(&identity));
         Ok((profile, identity))
     }
 
     fn grant_new(
         &self,
-        granting: &mut Granting,
+        granting: &Granting,
         request: &GrantRequest,
         idempotency: Option<Idempotency>,
     ) -> Result<Grant> {
@@ -236,7 +229,7 @@ impl Session<'_> {
     /// What is to be put into the store for a request, when the rules allow the grant.
     fn prepare(
         &self,
-        granting: &mut Granting,
+        granting: &Granting,
         request: &GrantRequest,
         idempotency: Option<Idempotency>,
     ) -> Result<NewGrant> {
@@ -247,7 +240,7 @@ impl Session<'_> {
 
     fn prepare_for(
         &self,
-        Granting { rules, acting, .. }: &Granting,
+        Granting { rules, acting }: &Granting,
         profile: &Profile,
         identity: &Identity,
         request: &GrantRequest,

@@ -1,15 +1,56 @@
 //! Identities, their roles and their passwords.
 
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use crate::crypto::password::{self, PasswordCheck};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{AuditSubject, Identity, IdentityFilter, Name};
 use crate::policy::{self, Operation};
-use crate::store::{IdentityChange, NewIdentity};
+use crate::store::{IdentityChange, NewIdentity, Slot};
 
 use super::{Engine, Session};
 
 /// The most entries of a page.
 pub(super) const MAXIMUM_PAGE: u32 = 1_000;
+
+/// The most identities that are kept in memory.
+const MAXIMUM_KEPT: usize = 1_024;
+
+/// Identities to which tokens were granted, by their names as they were given, each with the number of the change as of
+/// which it was read.
+#[derive(Default)]
+pub(super) struct KeptIdentities {
+    kept: RwLock<HashMap<String, (u64, Arc<Identity>)>>,
+}
+
+impl Engine {
+    /// The identity of this name with its roles and organisations, as of the last change that this thread was told of
+    /// ([`crate::store::Store::change_number`]). Whether it has a password may be older.
+    pub(super) fn grantee_identity(&self, name: &Name) -> Result<Option<Arc<Identity>>> {
+        // Read before the identity is, so that what is kept is at least as new as its number.
+        let number = self.store.changes().number();
+        let is_current = |(number, identity): &&(u64, Arc<Identity>)| {
+            self.store.changes().is_current(&[Slot::identity(identity.id)], *number)
+        };
+        let kept = &self.identities.kept;
+        let found = {
+            let kept = kept.read().unwrap_or_else(PoisonError::into_inner);
+            kept.get(name.as_str()).filter(is_current).map(|(_, identity)| Arc::clone(identity))
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+        let Some((identity, _)) = self.store.identity(name)? else { return Ok(None) };
+        let identity = Arc::new(identity);
+        let mut kept = kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAXIMUM_KEPT {
+            kept.clear();
+        }
+        kept.insert(name.as_str().to_owned(), (number, Arc::clone(&identity)));
+        Ok(Some(identity))
+    }
+}
 
 impl Session<'_> {
     /// Makes an identity. `password`: 1 to 1,024 bytes of UTF-8.

@@ -49,6 +49,7 @@ use crate::crypto::keyring::Keyring;
 use crate::store::{Store, StoreFacts};
 
 use self::cache::VerdictCache;
+use self::identity::KeptIdentities;
 use self::key::KeySet;
 use self::pepper::ImportedPeppers;
 use self::rate::Rates;
@@ -67,6 +68,7 @@ pub struct Engine {
     keys: KeySet,
     imported_peppers: ImportedPeppers,
     rules: KeptRules,
+    identities: KeptIdentities,
     rates: Rates,
     usage: Usage,
 }

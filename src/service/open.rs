@@ -15,6 +15,7 @@ use crate::secret::Secret;
 use crate::store::{SqliteStore, Store, StoreFacts, StoredPepper};
 
 use super::cache::VerdictCache;
+use super::identity::KeptIdentities;
 use super::key::KeySet;
 use super::pepper::ImportedPeppers;
 use super::rate::Rates;
@@ -110,6 +111,7 @@ impl Engine {
             keys: KeySet::default(),
             imported_peppers: ImportedPeppers::default(),
             rules: KeptRules::default(),
+            identities: KeptIdentities::default(),
             rates: Rates::default(),
             usage,
         })

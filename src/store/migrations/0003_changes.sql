@@ -24,10 +24,9 @@ CREATE TRIGGER change_trimmed AFTER INSERT ON change WHEN NEW.change_number % 10
     DELETE FROM change WHERE change_number <= NEW.change_number - 10240;
 END;
 
--- A token is shown with what it took over from, and with what takes over from it.
-CREATE TRIGGER token_succeeded AFTER INSERT ON token WHEN NEW.predecessor IS NOT NULL BEGIN
-    INSERT INTO change (scope, subject) VALUES ('token', NEW.predecessor);
-END;
+-- A token is shown with what it took over from, and with what takes over from it. There is no trigger for a new token,
+-- because SQLite would keep a copy of every page that a grant changes, in case the trigger fails: a rotation, which is
+-- what gives a token its predecessor, sets that by an update.
 CREATE TRIGGER token_changed AFTER UPDATE ON token BEGIN
     INSERT INTO change (scope, subject) VALUES ('token', OLD.sequence);
 END;

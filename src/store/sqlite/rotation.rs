@@ -178,12 +178,12 @@ fn insert(connection: &Connection, predecessor: &Token, new: &NewSuccessor) -> R
         connection
             .prepare_cached(
                 "INSERT INTO token (id, digest, digest_kind, pepper_id, value_sealed, key_id, created_at, expires_at,
-                                    warn_after, rotation_stage, awaits_first_use, not_before, parent, predecessor,
+                                    warn_after, rotation_stage, awaits_first_use, not_before, parent,
                                     is_self_rotated, family,
                                     format, profile_id, identity_id, name, name_key, remark, audiences, conditions,
                                     has_organization_list, created_by, creator_id, uses_left)
                  SELECT :id, :digest, :kind, :pepper, :sealed, :key, :now, :expires_at, :warn_after, :stage, :awaits,
-                        iif(not_before > :now, not_before, NULL), parent, sequence, :is_self_rotated,
+                        iif(not_before > :now, not_before, NULL), parent, :is_self_rotated,
                         coalesce(family, sequence), format, profile_id, identity_id, name, name_key, remark, audiences,
                         conditions, has_organization_list, created_by, creator_id, uses_left
                  FROM token WHERE sequence = :predecessor",
@@ -204,6 +204,10 @@ fn insert(connection: &Connection, predecessor: &Token, new: &NewSuccessor) -> R
                 ":awaits": new.idempotency.is_some() || stage == Some(RotationStage::Waiting),
             })?;
         let sequence = connection.last_insert_rowid();
+        // By itself: this, and not the insertion, is known as a change of both.
+        connection
+            .prepare_cached("UPDATE token SET predecessor = ?1 WHERE sequence = ?2")?
+            .execute([predecessor.sequence, sequence])?;
         for copy in [
             "INSERT INTO token_role SELECT ?2, role_id FROM token_role WHERE sequence = ?1",
             "INSERT INTO token_tag SELECT ?2, tag FROM token_tag WHERE sequence = ?1",
