@@ -1,8 +1,7 @@
 //! The only clock. Time is whole seconds since 1970-01-01T00:00:00Z in 64 bits, everywhere.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-
-use chrono::Utc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The last second that a time may name: 9999-12-31T23:59:59Z.
 pub const MAXIMUM_SECONDS: i64 = 253_402_300_799;
@@ -25,7 +24,7 @@ static LATEST_SECONDS: AtomicI64 = AtomicI64::new(0);
 
 impl Clock for SystemClock {
     fn now_seconds(&self) -> i64 {
-        let now = Utc::now().timestamp().clamp(0, MAXIMUM_SECONDS);
+        let now = coarse_seconds().unwrap_or_else(exact_seconds).clamp(0, MAXIMUM_SECONDS);
         let latest = LATEST_SECONDS.load(Ordering::Relaxed);
         if now > latest {
             // Written about once a second, so that checks on many threads do not fight for the line.
@@ -33,6 +32,26 @@ impl Clock for SystemClock {
         }
         now.max(latest)
     }
+}
+
+/// The second, from the time as of the kernel's last tick: 2 nanoseconds instead of some 50. That time is late by up to a
+/// tick (1 to 10 milliseconds), so near the end of a second it does not say which second it is.
+#[cfg(target_os = "linux")]
+fn coarse_seconds() -> Option<i64> {
+    const SURE: rustix::time::Nsecs = 900_000_000;
+    let tick = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    (tick.tv_nsec < SURE).then_some(tick.tv_sec)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn coarse_seconds() -> Option<i64> {
+    None
+}
+
+fn exact_seconds() -> i64 {
+    // A clock before 1970 shows its beginning.
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since_1970.as_secs()).unwrap_or(MAXIMUM_SECONDS)
 }
 
 /// A clock that stands still until it is set, in either direction: for tests, and for hosts that bring
@@ -69,6 +88,21 @@ mod tests {
         let now = SystemClock.now_seconds();
         LATEST_SECONDS.fetch_max(now + 3_600, Ordering::Relaxed);
         assert_eq!(SystemClock.now_seconds(), now + 3_600);
+    }
+
+    #[test]
+    fn system_clock_shows_the_second_that_it_is() {
+        // Across the ends of two seconds at least, where a clock that is late would show it.
+        let end = exact_seconds() + 3;
+        loop {
+            let before = exact_seconds();
+            let shown = coarse_seconds().unwrap_or_else(exact_seconds);
+            let after = exact_seconds();
+            assert!((before..=after).contains(&shown), "{before} {shown} {after}");
+            if after >= end {
+                break;
+            }
+        }
     }
 
     #[test]

@@ -107,8 +107,9 @@
 //! 4. A check writes nothing on the caller's path, but for four durable conditional updates that happen once or that the
 //!    token asks for: a use that is counted, the first use of a value that awaits it (a successor's that waits, or one that a
 //!    repeat could replace), a retired value or a decoy that is presented,
-//!    and an imported token's digest made anew at its first use. A guess fills no cache. What it notes of uses and refusals is
-//!    written down in batches by a thread of the engine's ([`service::Engine::flush`]), and no time of last use goes back.
+//!    and an imported token's digest made anew at its first use. A guess pushes nothing out of memory that is known of a
+//!    token, and what is kept there is found by a fingerprint that opens nothing ([`crypto::fingerprint`]). What a check
+//!    notes of uses and refusals is written down in batches by a thread of the engine's ([`service::Engine::flush`]), and no time of last use goes back.
 //! 5. Unknown and wrong tokens get one answer for the same work. No secret is compared but in constant time.
 //! 6. Time is 64 bits of seconds from one [`clock::Clock`], which a test can set. A point in time is seconds since
 //!    1970; a length of time has its unit in its name.

@@ -138,7 +138,7 @@ fn a_decoy_is_answered_as_a_guess() {
     let grant = fixture.engine.owner().grant(&GrantRequest { is_decoy: true, ..request() }).unwrap();
     let verdict = fixture.engine.validate(grant.value.as_bytes(), AccessContext::default());
     assert_eq!(verdict.outcome, Outcome::Unknown);
-    assert!(verdict.token.is_none() && fixture.engine.describe(grant.value.as_bytes()).is_none());
+    assert!(verdict.token().is_none() && fixture.engine.describe(grant.value.as_bytes()).is_none());
     assert!(fixture.engine.owner().token(grant.token.id.as_str()).unwrap().is_decoy, "its owner sees what it is");
 }
 

@@ -556,7 +556,7 @@ fn app_tokens_migrate_under_the_same_signing_key_with_the_role_of_the_line() {
         "the role of the line, not of the claims, and not cut to the identity's"
     );
     assert_eq!(check(&fixture.engine, other.as_bytes()), Outcome::Unknown);
-    let token = verdict.token.unwrap();
+    let token = verdict.token().unwrap();
     assert_eq!(
         (token.identity.as_str(), token.expires_at, token.key_id.as_deref()),
         ("Admin", Some(expires), Some(key.key_id.as_str()))

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Unicode;
 using Tessera.Native;
@@ -27,6 +28,7 @@ public sealed partial class TokenStore
     /// <exception cref="InvalidRequestException">A member of <paramref name="context"/> is empty or outside its
     /// limits.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
+    [SkipLocalsInit]
     public Verdict Validate(ReadOnlySpan<char> value, in AccessContext context = default)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
@@ -74,7 +76,7 @@ public sealed partial class TokenStore
     /// <exception cref="InvalidRequestException">A member of <paramref name="context"/> is empty or outside its
     /// limits.</exception>
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
-    public Verdict Validate(ReadOnlySpan<byte> utf8Value, in AccessContext context = default)
+    public unsafe Verdict Validate(ReadOnlySpan<byte> utf8Value, in AccessContext context = default)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (utf8Value.Length > TesseraLimits.TokenValueBytes)
@@ -82,15 +84,38 @@ public sealed partial class TokenStore
             return new Verdict { Outcome = Outcome.Malformed };
         }
 
+        return context.IsEmpty ? Check(utf8Value, null) : ValidateFor(utf8Value, context);
+    }
+
+    [SkipLocalsInit]
+    private unsafe Verdict ValidateFor(ReadOnlySpan<byte> utf8Value, in AccessContext context)
+    {
         // What a request brings is laid end to end in one buffer that does not move while it is read.
         byte[]? rented = null;
         int mostBytes = MostBytes(context);
         Span<byte> texts = mostBytes <= StackBytes
-            ? stackalloc byte[context.IsEmpty ? 0 : StackBytes]
+            ? stackalloc byte[StackBytes]
             : (rented = ArrayPool<byte>.Shared.Rent(mostBytes));
         try
         {
-            return Validate(utf8Value, context, texts);
+            fixed (byte* pinned = texts)
+            {
+                int used = 0;
+                var request = new NativeAccessRequest
+                {
+                    Role = Encode(context.Role, TesseraLimits.NameCharacters, "role", texts, ref used),
+                    Audience = Encode(context.Audience, TesseraLimits.NameCharacters, "audience", texts, ref used),
+                    Uri = Encode(context.Uri, TesseraLimits.UriCharacters, "uri", texts, ref used),
+                    Method = Encode(context.Method, TesseraLimits.NameCharacters, "method", texts, ref used),
+                    Referrer = Encode(context.Referrer, TesseraLimits.UriCharacters, "referrer", texts, ref used),
+                    RemoteAddress =
+                        Encode(context.RemoteAddress, TesseraLimits.NameCharacters, "remoteAddress", texts, ref used),
+                    Organization =
+                        Encode(context.Organization, TesseraLimits.NameCharacters, "organization", texts, ref used),
+                    Operation = Encode(context.Operation, TesseraLimits.NameCharacters, "operation", texts, ref used),
+                };
+                return Check(utf8Value, &request);
+            }
         }
         finally
         {
@@ -101,38 +126,67 @@ public sealed partial class TokenStore
         }
     }
 
-    private unsafe Verdict Validate(ReadOnlySpan<byte> utf8Value, in AccessContext context, Span<byte> texts)
+    private unsafe Verdict Check(ReadOnlySpan<byte> utf8Value, NativeAccessRequest* request)
     {
-        fixed (byte* pinned = texts)
+        if (_clock is not null)
         {
-            int used = 0;
-            var request = new NativeAccessRequest
-            {
-                Role = Encode(context.Role, TesseraLimits.NameCharacters, "role", texts, ref used),
-                Audience = Encode(context.Audience, TesseraLimits.NameCharacters, "audience", texts, ref used),
-                Uri = Encode(context.Uri, TesseraLimits.UriCharacters, "uri", texts, ref used),
-                Method = Encode(context.Method, TesseraLimits.NameCharacters, "method", texts, ref used),
-                Referrer = Encode(context.Referrer, TesseraLimits.UriCharacters, "referrer", texts, ref used),
-                RemoteAddress =
-                    Encode(context.RemoteAddress, TesseraLimits.NameCharacters, "remoteAddress", texts, ref used),
-                Organization =
-                    Encode(context.Organization, TesseraLimits.NameCharacters, "organization", texts, ref used),
-                Operation = Encode(context.Operation, TesseraLimits.NameCharacters, "operation", texts, ref used),
-            };
             using StoreHandle.Lease lease = Borrow();
-            uint code = NativeCalls.TokenValidate(
-                lease.Store,
-                utf8Value,
-                request,
-                out NativeValidation answer,
-                out NativeBuffer response);
-            if (code != 0)
-            {
-                NativeResponse.ThrowIfFailed(code, response);
-            }
-
-            return Describe(lease.Store, utf8Value, answer);
+            return Check(lease.Store, utf8Value, request);
         }
+
+        // No lease: the native library keeps the store open for the length of a call, and knows a number that it took
+        // back. Counting here too would make threads wait for each other at each check.
+        Verdict verdict = Check(_handle.Number, utf8Value, request);
+        GC.KeepAlive(_handle);
+        return verdict;
+    }
+
+    [SkipLocalsInit]
+    private unsafe Verdict Check(ulong store, ReadOnlySpan<byte> utf8Value, NativeAccessRequest* request)
+    {
+        Span<byte> record = stackalloc byte[StackBytes];
+        uint code = NativeCalls.TokenValidate(
+            store,
+            utf8Value,
+            request,
+            record,
+            out NativeValidation answer,
+            out NativeBuffer response);
+        if (code != 0)
+        {
+            ThrowIfClosed(code, response);
+            NativeResponse.ThrowIfFailed(code, response);
+        }
+
+        var outcome = (Outcome)answer.Outcome;
+        if (answer.RowKey == 0)
+        {
+            return new Verdict { Outcome = outcome, EvidenceAge = EvidenceAge(answer.EvidenceAgeMilliseconds) };
+        }
+
+        TokenState state = StateOf(outcome);
+        VerdictRecord? found = answer.RecordLength == 0
+            ? _records.Find(answer.RowKey, answer.Version, state) ?? Describe(store, utf8Value, state)
+            : Keep(FoundTokenReader.Read(record[..(int)answer.RecordLength], state));
+        if (found is null)
+        {
+            // It was there a moment ago and is gone: what nobody can be named for is not valid.
+            return new Verdict
+            {
+                Outcome = outcome == Outcome.Valid ? Outcome.Unknown : outcome,
+                EvidenceAge = EvidenceAge(answer.EvidenceAgeMilliseconds),
+            };
+        }
+
+        return new Verdict
+        {
+            Outcome = outcome,
+            Token = found.Token,
+            Identity = found.Token.Identity,
+            Roles = found.Roles,
+            IsExpiring = answer.IsExpiring != 0,
+            EvidenceAge = EvidenceAge(answer.EvidenceAgeMilliseconds),
+        };
     }
 
     private static int MostBytes(in AccessContext context)
@@ -166,56 +220,44 @@ public sealed partial class TokenStore
         return encoded;
     }
 
-    /// <summary>The verdict of a check that was made, with the token's record where there is one.</summary>
-    private Verdict Describe(ulong store, ReadOnlySpan<byte> value, in NativeValidation answer)
+    // What is found by now, which need not be what the check found a moment ago: so it is kept under its own version.
+    private VerdictRecord? Describe(ulong store, ReadOnlySpan<byte> utf8Value, TokenState state)
     {
-        var outcome = (Outcome)answer.Outcome;
-        TimeSpan age = EvidenceAge(answer.EvidenceAgeMilliseconds);
-        if (answer.RowKey == 0)
+        uint code = NativeCalls.TokenDescribe(store, utf8Value, out NativeBuffer response);
+        try
         {
-            return new Verdict { Outcome = outcome, EvidenceAge = age };
+            if (code == 0)
+            {
+                return response.Span.IsEmpty ? null : Keep(FoundTokenReader.Read(response.Span, state));
+            }
+        }
+        finally
+        {
+            if (code == 0)
+            {
+                NativeCalls.BufferFree(response);
+            }
         }
 
-        TokenState state = StateOf(outcome);
-        if (_records.Find(answer.RowKey, answer.Version, state) is not { } record)
+        ThrowIfClosed(code, response);
+        NativeResponse.ThrowIfFailed(code, response);
+        return null;
+    }
+
+    private VerdictRecord Keep(VerdictRecord record)
+    {
+        _records.Keep(record);
+        return record;
+    }
+
+    /// <summary>Tells a store that was disposed of while the call began like one that was disposed of before it.</summary>
+    private void ThrowIfClosed(uint code, in NativeBuffer response)
+    {
+        if (code == (uint)ErrorCode.InvalidHandle)
         {
-            uint code = NativeCalls.TokenDescribe(store, value, out NativeBuffer response);
-            DescribeResponse description;
-            try
-            {
-                description = NativeResponse.Read(code, response, Wire.DescribeResponse);
-            }
-            catch (StoreException)
-            {
-                return new Verdict { Outcome = Outcome.StoreUnavailable };
-            }
-
-            if (description.Token is not { } token)
-            {
-                // It was there a moment ago and is gone: what nobody can be named for is not valid.
-                return new Verdict { Outcome = outcome == Outcome.Valid ? Outcome.Unknown : outcome, EvidenceAge = age };
-            }
-
-            // A check allows for other machines' clocks and a list does not: here the state is the check's.
-            record = new VerdictRecord(
-                token.Sequence,
-                description.Version,
-                state,
-                token with { State = state },
-                token.Identity,
-                description.Roles ?? EquatableList<string>.None);
-            _records.Keep(record);
+            NativeCalls.BufferFree(response);
+            throw new ObjectDisposedException(GetType().FullName);
         }
-
-        return new Verdict
-        {
-            Outcome = outcome,
-            Token = record.Token,
-            Identity = record.Identity,
-            Roles = record.Roles,
-            IsExpiring = answer.IsExpiring != 0,
-            EvidenceAge = age,
-        };
     }
 
     // The checks run in a fixed order: whatever comes after the checks of state and time was asked of an active token.

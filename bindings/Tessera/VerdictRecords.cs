@@ -4,41 +4,61 @@ namespace Tessera;
 /// nothing.</summary>
 /// <remarks>
 /// Only what is shown is kept here, never the answer: every check asks the native library, which names the token's row
-/// and the state of the store that its answer rests on. A record is used again only for that very row and state.
+/// and what it read there that its answer rests on. A record is used again only for that very row and reading.
 /// </remarks>
 internal sealed class VerdictRecords
 {
-    // Rows are numbered one after another, so that many tokens in use at the same time share the places evenly.
-    private const int Places = 4_096;
+    // Rows are numbered one after another: many tokens in use at the same time share the places evenly, and few lie on
+    // few pages.
+    private const int Pages = 64;
+    private const int PlacesOfPage = 1_024;
 
-    private readonly VerdictRecord?[] _records = new VerdictRecord?[Places];
+    private readonly VerdictRecord?[]?[] _pages = new VerdictRecord?[Pages][];
 
-    /// <summary>The record of a row in a state of the store, where it is kept; else <see langword="null"/>.</summary>
+    /// <summary>How many records can be kept. Rows that lie a multiple of it apart share a place.</summary>
+    internal const int Places = Pages * PlacesOfPage;
+
+    /// <summary>The record of a row as it was read at <paramref name="version"/>, where it is kept; else
+    /// <see langword="null"/>.</summary>
     internal VerdictRecord? Find(long rowKey, ulong version, TokenState state)
     {
-        VerdictRecord? record = Volatile.Read(ref Place(rowKey));
+        ulong place = (ulong)rowKey % Places;
+        if (Volatile.Read(ref _pages[place / PlacesOfPage]) is not { } page)
+        {
+            return null;
+        }
+
+        VerdictRecord? record = Volatile.Read(ref page[place % PlacesOfPage]);
         return record is not null && record.RowKey == rowKey && record.Version == version && record.State == state
             ? record
             : null;
     }
 
     /// <summary>Keeps a record in place of whatever has its place.</summary>
-    internal void Keep(VerdictRecord record) => Volatile.Write(ref Place(record.RowKey), record);
+    internal void Keep(VerdictRecord record)
+    {
+        ulong place = (ulong)record.RowKey % Places;
+        ref VerdictRecord?[]? kept = ref _pages[place / PlacesOfPage];
+        VerdictRecord?[]? page = Volatile.Read(ref kept);
+        if (page is null)
+        {
+            page = new VerdictRecord?[PlacesOfPage];
+            page = Interlocked.CompareExchange(ref kept, page, null) ?? page;
+        }
 
-    private ref VerdictRecord? Place(long rowKey) => ref _records[(int)((ulong)rowKey % Places)];
+        Volatile.Write(ref page[place % PlacesOfPage], record);
+    }
 }
 
-/// <summary>What a verdict shows of the token in a row, in one state of the store.</summary>
+/// <summary>What a verdict shows of the token in a row, as it was read once.</summary>
 /// <param name="RowKey">The row; never given to another token.</param>
-/// <param name="Version">The state of the store.</param>
-/// <param name="State">The state of the token. It changes with the clock, while the store's does not.</param>
+/// <param name="Version">Names the reading.</param>
+/// <param name="State">The state of the token. It changes with the clock, without another reading.</param>
 /// <param name="Token">The token.</param>
-/// <param name="Identity">The identity that it speaks for.</param>
 /// <param name="Roles">The roles that it has now.</param>
 internal sealed record VerdictRecord(
     long RowKey,
     ulong Version,
     TokenState State,
     Token Token,
-    string? Identity,
     IReadOnlyList<string> Roles);

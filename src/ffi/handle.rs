@@ -3,11 +3,11 @@
 //! A tag for each kind of thing refuses numbers from elsewhere, and those of another kind. Numbers are never used again,
 //! so a closed handle is refused too. Finding a thing by its handle takes no lock.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
+use foldhash::fast::RandomState;
 
 use crate::clock::{Clock, FixedClock, SystemClock};
 use crate::error::{Error, ErrorCode, Result};
@@ -20,10 +20,10 @@ pub(super) struct Handles<T> {
     name: &'static str,
     /// The bits on top of every handle.
     tag: u64,
-    /// Calls hold on to an earlier table for as long as they look something up in it, whatever they look up. So a thing
-    /// lies in a place of its own, from which it is taken when it closes: by the caller who closes it, not by some other
-    /// call later.
-    open: LazyLock<ArcSwap<HashMap<u64, Place<T>>>>,
+    /// What is taken out of the table stays in memory for as long as calls look something up in it, whatever they look
+    /// up. So a thing lies in a place of its own, from which it is taken when it closes: by the caller who closes it, not
+    /// by some other call later.
+    open: LazyLock<papaya::HashMap<u64, Place<T>, RandomState>>,
     given: AtomicU64,
 }
 
@@ -32,34 +32,35 @@ type Place<T> = Arc<ArcSwapOption<T>>;
 impl<T> Handles<T> {
     /// No handle yet of what is called `name`. Each kind needs a `tag` of its own, not 0.
     pub(super) const fn new(name: &'static str, tag: u16) -> Self {
-        Self { name, tag: (tag as u64) << 48, open: LazyLock::new(ArcSwap::default), given: AtomicU64::new(0) }
+        Self { name, tag: (tag as u64) << 48, open: LazyLock::new(papaya::HashMap::default), given: AtomicU64::new(0) }
     }
 
     /// A new handle for `thing`.
     pub(super) fn give(&self, thing: T) -> u64 {
         let handle = self.tag | (self.given.fetch_add(1, Ordering::Relaxed) + 1);
-        let place = Arc::new(ArcSwapOption::from_pointee(thing));
-        self.open.rcu(|open| {
-            let mut open = HashMap::clone(open);
-            open.insert(handle, Arc::clone(&place));
-            open
-        });
+        self.open.pin().insert(handle, Arc::new(ArcSwapOption::from_pointee(thing)));
         handle
     }
 
     /// What `handle` stands for; it stays open for as long as the caller keeps it.
     pub(super) fn find(&self, handle: u64) -> Result<Arc<T>> {
-        self.open.load().get(&handle).and_then(|place| place.load_full()).ok_or_else(|| self.invalid())
+        self.open.pin().get(&handle).and_then(|place| place.load_full()).ok_or_else(|| self.invalid())
+    }
+
+    /// Lends what `handle` stands for to `body`, and keeps it open that long. Unlike [`Handles::find`] this changes nothing
+    /// that other threads look at, so that calls on several do not slow each other down.
+    pub(super) fn with<R>(&self, handle: u64, body: impl FnOnce(&T) -> Result<R>) -> Result<R> {
+        let place = self.open.pin().get(&handle).map(|place| place.load());
+        match place.as_deref() {
+            Some(Some(thing)) => body(thing),
+            _ => Err(self.invalid()),
+        }
     }
 
     /// Takes `handle` back. What it stood for closes when the calls that use it have ended.
     pub(super) fn close(&self, handle: u64) -> Result<()> {
-        let before = self.open.rcu(|open| {
-            let mut open = HashMap::clone(open);
-            open.remove(&handle);
-            open
-        });
-        before.get(&handle).and_then(|place| place.swap(None)).map(|_| ()).ok_or_else(|| self.invalid())
+        let open = self.open.pin();
+        open.remove(&handle).and_then(|place| place.swap(None)).map(|_| ()).ok_or_else(|| self.invalid())
     }
 
     fn invalid(&self) -> Error {
@@ -94,6 +95,11 @@ pub(super) fn give(store: OpenStore) -> u64 {
 /// The store that `handle` stands for; it stays open for as long as the caller keeps it.
 pub(super) fn find(handle: u64) -> Result<Arc<OpenStore>> {
     STORES.find(handle)
+}
+
+/// Lends the store that `handle` stands for to `body`. See [`Handles::with`].
+pub(super) fn with<R>(handle: u64, body: impl FnOnce(&OpenStore) -> Result<R>) -> Result<R> {
+    STORES.with(handle, body)
 }
 
 /// Takes the handle of a store back. The store closes when the calls that use it have ended.
@@ -135,6 +141,7 @@ mod tests {
         let kept = texts.find(handle).unwrap();
         texts.close(handle).unwrap();
         assert_eq!((*kept, texts.find(handle).is_err()), ("one", true));
+        assert_eq!(texts.with(handle, |_| Ok(())).unwrap_err().code(), ErrorCode::InvalidHandle);
     }
 
     #[test]
@@ -142,9 +149,25 @@ mod tests {
         let texts = Handles::new("text", 0x0001);
         let handle = texts.give("one");
         let thing = Arc::downgrade(&texts.find(handle).unwrap());
-        let elsewhere = texts.open.load_full();
+        let elsewhere = texts.open.pin();
+        let kept = elsewhere.get(&handle);
         texts.close(handle).unwrap();
-        assert!(thing.upgrade().is_none(), "although {} is still held", elsewhere.len());
+        assert!(thing.upgrade().is_none(), "although {} is still held", kept.iter().len());
+    }
+
+    #[test]
+    fn a_thing_stays_open_for_the_call_that_it_is_lent_to() {
+        let texts = Handles::new("text", 0x0001);
+        let handle = texts.give("one".to_owned());
+        let thing = Arc::downgrade(&texts.find(handle).unwrap());
+        let called = texts.with(handle, |text| {
+            texts.close(handle).unwrap();
+            assert!(texts.find(handle).is_err());
+            assert!(thing.upgrade().is_some());
+            Ok(text.clone())
+        });
+        assert_eq!(called.unwrap(), "one");
+        assert!(thing.upgrade().is_none());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Rules of the boundary, which every function here keeps:
 //!
 //! - It answers with an error code, zero for success ([`crate::error::ErrorCode::number`]). What it has to
-//!   say goes into `response`: on success the answer as JSON in UTF-8 (nothing when there is none), on an
+//!   say goes into `response`: on success the answer as JSON in UTF-8 (nothing when there is none; what a check found is in
+//!   a form of its own), on an
 //!   error `{"code", "message", "subject"}`. The caller frees it with [`tessera_buffer_free()`].
 //! - Input is a pointer and a length in bytes; a null pointer goes with length 0. Lengths are checked before
 //!   anything is read. The callee keeps nothing of it.
@@ -26,6 +27,7 @@
 mod audit;
 mod buffer;
 mod call;
+mod found;
 mod guard;
 mod handle;
 mod identity;

@@ -7,13 +7,13 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::model::{Conditions, TokenFilter, TokenFormat, TokenState, Verdict};
 use crate::policy::{AccessContext, Lifetime};
 use crate::secret::Secret;
-use crate::service::{GrantRequest, KeyedGrant, Session};
+use crate::service::{Engine, Finding, GrantRequest, KeyedGrant, Session};
 
 use super::buffer::Buffer;
 use super::call::call;
 use super::guard::Described;
 use super::wire::TokenRecord;
-use super::{guard, handle, input};
+use super::{found, guard, handle, input};
 
 /// The most bytes of a token's value that are handed to the engine, which refuses what is over its own limit.
 pub(super) const MAXIMUM_VALUE_BYTES: u64 = 64 * 1024;
@@ -389,20 +389,24 @@ pub struct Validation {
     pub is_expiring: u32,
     /// The token's sequence, or zero where there is none.
     pub row_key: i64,
-    /// Names the state of the store that this rests on: with `row_key`, a record fetched at the same version
-    /// is still the right one.
+    /// Names what was read of the token: with `row_key`, a record fetched at the same version is still the right one.
     pub version: u64,
     /// How old the evidence may be.
     pub evidence_age_milliseconds: u64,
+    /// The length of the record that was written to the caller's buffer, or zero where none was.
+    pub record_length: u64,
 }
 
 /// Checks a token's value for a request, and writes what it found into `result`. A null `request` asks for nothing but
 /// a good token. `response` gets words only for an error. It is a use of the token, where its uses are counted.
 ///
+/// Where the token had to be read from the store, and its record has room in the `found_capacity` bytes at `found_record`, it is
+/// written there: the one that [`tessera_token_describe()`] gives.
+///
 /// # Safety
 ///
 /// The token can be read for its length; `request` is null or can be read, and each of its texts for its length;
-/// `result` and `response` may be written to.
+/// `found_record` is null or may be written to for its capacity; `result` and `response` may be written to.
 #[ffi]
 pub unsafe fn tessera_token_validate(
     store: u64,
@@ -410,43 +414,64 @@ pub unsafe fn tessera_token_validate(
     token_length: u64,
     request: *const AccessRequest,
     result: *mut Validation,
+    found_record: *mut u8,
+    found_capacity: u64,
     response: *mut Buffer,
 ) -> u32 {
     let validate = || {
         if result.is_null() {
             return Err(Error::argument("result", "There is no place to write the result to."));
         }
-        let store = handle::find(store)?;
         // SAFETY: by the contract.
         let token = unsafe { input::bytes(token, token_length, MAXIMUM_VALUE_BYTES, "token") }?;
         // SAFETY: by the contract.
         let context = unsafe { access_context(request) }?;
-        let verdict = store.engine.validate(token, context);
-        let now_seconds = store.engine.now_seconds();
-        let validation = Validation {
-            outcome: verdict.outcome.number(),
-            is_expiring: verdict.token.as_ref().is_some_and(|token| token.is_expiring(now_seconds)).into(),
-            row_key: verdict.token.as_ref().map_or(0, |token| token.sequence),
-            version: verdict.version,
-            evidence_age_milliseconds: Verdict::EVIDENCE_AGE_MILLISECONDS,
-        };
-        // SAFETY: by the contract; null was refused above.
-        unsafe { result.write(validation) };
-        Ok(Vec::new())
+        handle::with(store, |store| {
+            let validation = store.engine.validate_with(token, context, |finding| {
+                // SAFETY: by the contract.
+                let record_length = unsafe { write_record(&finding, &store.engine, found_record, found_capacity) };
+                Validation {
+                    outcome: finding.outcome.number(),
+                    is_expiring: finding.is_expiring.into(),
+                    row_key: finding.found.map_or(0, |found| found.token.sequence),
+                    version: finding.version,
+                    evidence_age_milliseconds: Verdict::EVIDENCE_AGE_MILLISECONDS,
+                    record_length,
+                }
+            });
+            // SAFETY: by the contract; null was refused above.
+            unsafe { result.write(validation) };
+            Ok(Vec::new())
+        })
     };
     // SAFETY: by the contract.
     unsafe { guard::raw_answer(response, validate) }
 }
 
-#[derive(Serialize)]
-struct DescribeResponse {
-    token: Option<TokenRecord>,
-    roles: Vec<String>,
-    version: u64,
+/// Writes the record of a token that was read anew to the caller's buffer, and says its length; zero where there is no
+/// such token, or no room.
+///
+/// # Safety
+///
+/// `record` is null or may be written to for `capacity` bytes.
+unsafe fn write_record(finding: &Finding<'_>, engine: &Engine, record: *mut u8, capacity: u64) -> u64 {
+    let (Some(found), false, Ok(capacity)) = (finding.found, record.is_null(), usize::try_from(capacity)) else {
+        return 0;
+    };
+    if !finding.is_new {
+        return 0;
+    }
+    let mut written = Vec::with_capacity(512);
+    if found::write(found, finding.version, engine.now_seconds(), &mut written).is_err() || written.len() > capacity {
+        return 0;
+    }
+    // SAFETY: by the contract there is room for so many bytes, and what was written lies elsewhere.
+    unsafe { record.copy_from_nonoverlapping(written.as_ptr(), written.len()) };
+    written.len() as u64
 }
 
-/// Describes the token with a value that was checked, without another check: `{token, roles, version}`. The token is
-/// null where the value is no token's.
+/// Gives the record of the token with a value that was checked, without another check; nothing where the value is no
+/// token's. Its form is that of `src/ffi/found.rs`.
 ///
 /// # Safety
 ///
@@ -454,21 +479,21 @@ struct DescribeResponse {
 #[ffi]
 pub unsafe fn tessera_token_describe(store: u64, token: *const u8, token_length: u64, response: *mut Buffer) -> u32 {
     let describe = || {
-        let store = handle::find(store)?;
         // SAFETY: by the contract.
         let token = unsafe { input::bytes(token, token_length, MAXIMUM_VALUE_BYTES, "token") }?;
-        let Some(verdict) = store.engine.describe(token) else {
-            return Ok(DescribeResponse { token: None, roles: Vec::new(), version: 0 });
-        };
-        let now_seconds = store.engine.now_seconds();
-        Ok(DescribeResponse {
-            token: verdict.token.map(|token| TokenRecord::of((*token).clone(), now_seconds)),
-            roles: verdict.roles.to_vec(),
-            version: verdict.version,
+        handle::with(store, |store| {
+            let mut record = Vec::new();
+            if let Some(verdict) = store.engine.describe(token)
+                && let Some(found) = &verdict.found
+            {
+                found::write(found, verdict.version, store.engine.now_seconds(), &mut record)
+                    .map_err(|_| Error::new(ErrorCode::Internal, "The record of a token could not be written."))?;
+            }
+            Ok(record)
         })
     };
     // SAFETY: by the contract.
-    unsafe { guard::answer(response, describe) }
+    unsafe { guard::raw_answer(response, describe) }
 }
 
 /// # Safety

@@ -65,9 +65,32 @@ pub fn fold_name(text: &str) -> String {
         .collect()
 }
 
+/// Hands `read` what [`fold_name`] makes of `text`, without allocating anything where that is ASCII of at most 256
+/// characters, as most names are.
+pub fn with_folded<R>(text: &str, read: impl FnOnce(&str) -> R) -> R {
+    let mut buffer = [0; 256];
+    match buffer.get_mut(..text.len()).filter(|_| text.is_ascii()) {
+        Some(ascii) => {
+            ascii.copy_from_slice(text.as_bytes());
+            ascii.make_ascii_uppercase();
+            read(std::str::from_utf8(ascii).unwrap_or_default())
+        }
+        None => read(&fold_name(text)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_folded_the_same_with_and_without_memory_for_it() {
+        let long = "a".repeat(256);
+        let longer = "a".repeat(257);
+        for text in ["", "Adam", "b\u{fc}cher", "e\u{301}va", "uſer", "a b-c_1", &long, &longer] {
+            assert_eq!(with_folded(text, str::to_owned), fold_name(text), "{text}");
+        }
+    }
 
     #[test]
     fn names_compare_without_case_after_normal_form_c() {

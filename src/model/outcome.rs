@@ -47,16 +47,24 @@ numbered! {
     }
 }
 
+/// A token as a check found it.
+#[derive(Debug, Clone)]
+pub struct FoundToken {
+    /// The token.
+    pub token: Token,
+    /// The roles that it has now: what it holds, cut to what bounds it. Sorted by name.
+    pub roles: Vec<String>,
+}
+
 /// What a check found, and on what evidence.
 #[derive(Debug, Clone)]
 pub struct Verdict {
     /// The outcome.
     pub outcome: Outcome,
-    /// The token, where one was found. A refused token is given too: the caller owns the store.
-    pub token: Option<Arc<Token>>,
-    /// The roles that the token has now: what it holds, cut to what its identity has. Sorted by name.
-    pub roles: Arc<[String]>,
-    /// Names the state of the store that the verdict rests on; another number, another state.
+    /// What was found, where there is such a token. A refused token is given too: the caller owns the store.
+    pub found: Option<Arc<FoundToken>>,
+    /// Names what was read of the token: with its sequence and the same number, it is the same. Zero where there is
+    /// none.
     pub version: u64,
 }
 
@@ -64,9 +72,9 @@ impl Verdict {
     /// How old the evidence may be, in milliseconds. On the store itself it is never older than the check.
     pub const EVIDENCE_AGE_MILLISECONDS: u64 = 0;
 
-    /// A verdict about no token in particular.
-    pub(crate) fn without_token(outcome: Outcome) -> Self {
-        Self { outcome, token: None, roles: Arc::new([]), version: 0 }
+    /// The token, where one was found.
+    pub fn token(&self) -> Option<&Token> {
+        self.found.as_deref().map(|found| &found.token)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{BoundedBy, Role, fold_name};
+use crate::model::{BoundedBy, Role, fold_name, with_folded};
 
 use super::Rights;
 
@@ -78,7 +78,7 @@ impl Organizations {
     pub fn include(&self, name: &str) -> bool {
         match self {
             Self::Every => true,
-            Self::These(these) => these.contains_key(&fold_name(name)),
+            Self::These(these) => with_folded(name, |folded| these.contains_key(folded)),
         }
     }
 

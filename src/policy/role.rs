@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::model::{Name, Role, fold_name};
+use crate::model::{Name, Role, fold_name, with_folded};
 
 use super::grant;
 
@@ -57,7 +57,7 @@ impl Rights {
 
     /// Whether the role of this name is in the set.
     pub fn include(&self, name: &str) -> bool {
-        self.roles.contains_key(&fold_name(name))
+        with_folded(name, |folded| self.roles.contains_key(folded))
     }
 
     /// Whether every role of the set is in `other`.

@@ -41,6 +41,7 @@ pub use rotate::{Rotation, RotationRequest};
 pub use session::Session;
 pub use transfer::{BadLine, Export, ExportOptions, ImportCounts, ImportEvent, ImportOptions, ImportReport};
 pub use usage::FlushCounts;
+pub use validate::Finding;
 
 use std::sync::Arc;
 

@@ -107,7 +107,7 @@ impl Engine {
             clock,
             facts,
             path,
-            verdicts: VerdictCache::default(),
+            verdicts: VerdictCache::new()?,
             keys: KeySet::default(),
             imported_peppers: ImportedPeppers::default(),
             rules: KeptRules::default(),

@@ -205,18 +205,18 @@ impl Engine {
     ///
     /// Only where this says yes does the use count. Otherwise somebody else wrote it down, another value took its
     /// place, or the token was revoked meanwhile: look it up anew.
-    pub(super) fn confirm_first_use(&self, known: &Known) -> Result<bool> {
-        let event = by_bearer(Some(&known.token), "token.confirm", self.now_seconds());
-        self.store.confirm_first_use(known.token.sequence, known.digest, event)
+    pub(super) fn confirm_first_use(&self, known: &Known, value: &[u8]) -> Result<bool> {
+        let token = &known.found.token;
+        let event = by_bearer(Some(token), "token.confirm", self.now_seconds());
+        self.store.confirm_first_use(token.sequence, self.stored_digest(known, value)?, event)
     }
 
     /// Writes down, once, that a value was presented although it was retired or is a decoy. What else that ends, the
     /// token's profile says. Whether this was the first time.
-    pub(super) fn report_presented(&self, known: &Known) -> Result<bool> {
-        let (event, outcome) =
-            if known.token.is_decoy { ("token.decoy", "Unknown") } else { ("token.reuse", "Revoked") };
-        let event = by_bearer(Some(&known.token), event, self.now_seconds());
+    pub(super) fn report_presented(&self, token: &Token) -> Result<bool> {
+        let (event, outcome) = if token.is_decoy { ("token.decoy", "Unknown") } else { ("token.reuse", "Revoked") };
+        let event = by_bearer(Some(token), event, self.now_seconds());
         let event = NewAuditEvent { outcome: outcome.to_owned(), ..event };
-        self.store.report_presented(known.token.sequence, event)
+        self.store.report_presented(token.sequence, event)
     }
 }

@@ -53,7 +53,7 @@ impl Engine {
     /// `NotPermitted` for a token that a check refuses, with the outcome's name.
     pub fn sign_in_with_token(&self, value: &[u8], context: AccessContext<'_>) -> Result<Actor> {
         let verdict = self.validate(value, context);
-        match (verdict.outcome, verdict.token) {
+        match (verdict.outcome, verdict.token()) {
             (Outcome::Valid, Some(token)) => {
                 self.signed_in(Actor::Token { id: token.id.clone(), identity: token.identity.clone() })
             }

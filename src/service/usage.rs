@@ -1,17 +1,18 @@
 //! What checks leave behind: uses, warnings and refusals. A check only notes them in memory; a thread of the engine's
 //! writes them down in batches, so that a crash loses at most what came since the last time.
 //!
-//! Notes are kept in parts, one a thread as far as there are enough, so that checks neither wait for each other nor,
-//! once a token has its note, allocate anything. Their memory is bounded: beyond [`MAXIMUM_NOTES`] notes the uses of
-//! further tokens are counted as lost until the next flush, which is begun at half of that; of refusals the first
-//! [`MAXIMUM_REFUSALS`] of each outcome are recorded, and the rest as one number. What a session may not do is a refusal
-//! too.
+//! A use of which no more is to be said than when it was is counted in the token's [`UseCount`], which lies beside what
+//! the check knows of the token: a few nanoseconds, and nobody waits. The others, from an address for one, are noted in
+//! parts, one a thread as far as there are enough. So checks neither wait for each other nor, once a token has its note,
+//! allocate anything. The memory of both is bounded: beyond [`MAXIMUM_NOTES`] notes the uses of further tokens are counted
+//! as lost until the next flush, which is begun at half of that; of refusals the first [`MAXIMUM_REFUSALS`] of each
+//! outcome are recorded, and the rest as one number. What a session may not do is a refusal too.
 
 use std::cell::Cell;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -48,14 +49,75 @@ const SESSION_REFUSE: &str = "session.refuse";
 
 /// What a check tells when it is over.
 pub(super) struct Checked<'a> {
-    /// The token that was found, if one was.
-    pub(super) token: Option<&'a Token>,
+    /// The token that was found, if one was, and where its uses are counted.
+    pub(super) token: Option<(&'a Token, &'a Arc<UseCount>)>,
     /// What the check came to.
     pub(super) outcome: Outcome,
-    /// The address that the request came from, where the caller gave one that is an address.
-    pub(super) address: Option<IpAddr>,
+    /// The address that the request came from, as the caller gave it, who may have given anything.
+    pub(super) address: Option<&'a str>,
     /// The time of the check, in seconds since 1970.
     pub(super) now_seconds: i64,
+}
+
+impl Checked<'_> {
+    fn address(&self) -> Option<IpAddr> {
+        self.address.and_then(|address| address.parse::<IpAddr>().ok()).map(|address| address.to_canonical())
+    }
+}
+
+/// The uses of one token on one day since the last flush. A token may have several of these, one after another.
+#[derive(Debug)]
+pub(super) struct UseCount {
+    sequence: i64,
+    /// In seconds since 1970; it stays when the count is taken.
+    last_used_at: AtomicI64,
+    /// The day, in days since 1970, above the uses on it: in one number, so that both are taken at one stroke. Zero
+    /// where there is none.
+    day_and_uses: AtomicU64,
+    /// Whether the next flush will look here.
+    is_listed: AtomicBool,
+}
+
+/// The bits of [`UseCount::day_and_uses`] that hold the uses: four million million of them. The last day of all has 22.
+const USES_BITS: u32 = 42;
+
+impl UseCount {
+    /// Of the token with this sequence; nothing counted yet.
+    pub(super) fn new(sequence: i64) -> Self {
+        Self {
+            sequence,
+            last_used_at: AtomicI64::new(i64::MIN),
+            day_and_uses: AtomicU64::new(0),
+            is_listed: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts a use. Not where uses of another day are counted and not taken yet.
+    fn add(&self, now_seconds: i64) -> bool {
+        if self.last_used_at.load(Ordering::Relaxed) < now_seconds {
+            self.last_used_at.fetch_max(now_seconds, Ordering::Relaxed);
+        }
+        let day = TokenUsage::day_of(now_seconds).unsigned_abs() << USES_BITS;
+        let more =
+            |counted: u64| (counted == 0 || counted >> USES_BITS == day >> USES_BITS).then_some((counted | day) + 1);
+        // It orders the time of last use before the count: whoever takes a use finds its time. And with the swap in
+        // `take`: whoever counts after that finds `is_listed` as the one who took it left it, or listed again.
+        self.day_and_uses.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// What was counted, which counts no more here; none where nothing was.
+    fn take(&self) -> Option<TokenUses> {
+        // Before the count is taken: a use that comes after it is on the list again.
+        self.is_listed.store(false, Ordering::Relaxed);
+        let counted = self.day_and_uses.swap(0, Ordering::AcqRel);
+        let day = i64::try_from(counted >> USES_BITS).unwrap_or_default();
+        let uses = counted & ((1 << USES_BITS) - 1);
+        (uses > 0).then(|| TokenUses {
+            last_used_at: self.last_used_at.load(Ordering::Relaxed),
+            days: vec![(day, uses)],
+            ..TokenUses::default()
+        })
+    }
 }
 
 /// The notes of an engine and the thread that writes them down.
@@ -89,6 +151,7 @@ impl Usage {
             clock,
             store_id: store_id.to_owned(),
             parts: (0..parts).map(|_| Part::default()).collect(),
+            counted: Mutex::default(),
             kept: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
             refusals: Outcome::ALL.iter().map(|_| Refusals::default()).collect(),
@@ -113,7 +176,7 @@ impl Usage {
     pub(super) fn record(&self, checked: &Checked<'_>) {
         match (checked.outcome, checked.token) {
             (Outcome::Valid, None) => {}
-            (Outcome::Valid, Some(token)) => self.notes.use_of(token, checked),
+            (Outcome::Valid, Some((token, count))) => self.notes.use_of(token, count, checked),
             _ => self.notes.refusal(checked),
         }
     }
@@ -196,7 +259,9 @@ struct Notes {
     clock: Arc<dyn Clock>,
     store_id: String,
     parts: Box<[Part]>,
-    /// How many notes there are in all parts and in `unwritten`.
+    /// Where uses were counted since the last flush.
+    counted: Mutex<Vec<Arc<UseCount>>>,
+    /// How many notes there are in all parts, in `counted` and in `unwritten`.
     kept: AtomicUsize,
     lost: AtomicU64,
     /// By the number of the outcome.
@@ -237,19 +302,25 @@ struct Unwritten {
 }
 
 impl Notes {
-    fn use_of(&self, token: &Token, checked: &Checked<'_>) {
+    fn use_of(&self, token: &Token, count: &Arc<UseCount>, checked: &Checked<'_>) {
+        let is_plain = checked.address.is_none() && !token.is_expiring(checked.now_seconds);
+        if is_plain && count.add(checked.now_seconds) {
+            if !count.is_listed.load(Ordering::Relaxed) && !count.is_listed.swap(true, Ordering::Relaxed) {
+                if self.admit_note() {
+                    lock(&self.counted).push(Arc::clone(count));
+                } else if let Some(uses) = count.take() {
+                    self.lost.fetch_add(uses.days.iter().map(|(_, uses)| uses).sum(), Ordering::Relaxed);
+                }
+            }
+            return;
+        }
         let mut part = lock(&self.parts[part_of_thread() % self.parts.len()].0);
         let uses = match part.entry(token.sequence) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let before = self.kept.fetch_add(1, Ordering::Relaxed);
-                if before >= MAXIMUM_NOTES {
-                    self.kept.fetch_sub(1, Ordering::Relaxed);
+                if !self.admit_note() {
                     self.lost.fetch_add(1, Ordering::Relaxed);
                     return;
-                }
-                if before == MAXIMUM_NOTES / 2 {
-                    self.wish(|wish| wish.flush = true);
                 }
                 entry.insert(TokenUses::default())
             }
@@ -257,13 +328,26 @@ impl Notes {
         uses.add(token, checked);
     }
 
+    /// Whether there is room for one more note, which counts from now on.
+    fn admit_note(&self) -> bool {
+        let before = self.kept.fetch_add(1, Ordering::Relaxed);
+        if before >= MAXIMUM_NOTES {
+            self.kept.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        if before == MAXIMUM_NOTES / 2 {
+            self.wish(|wish| wish.flush = true);
+        }
+        true
+    }
+
     fn refusal(&self, checked: &Checked<'_>) {
         // There is one for each outcome.
         let Some(refusals) = self.refusals.get(checked.outcome.number() as usize) else { return };
         refusals.note(|| {
-            let mut event = by_bearer(checked.token, TOKEN_REFUSE, checked.now_seconds);
+            let mut event = by_bearer(checked.token.map(|(token, _)| token), TOKEN_REFUSE, checked.now_seconds);
             event.outcome = checked.outcome.name().to_owned();
-            event.detail = checked.address.map(|address| format!(r#"{{"address":"{}"}}"#, address.to_canonical()));
+            event.detail = checked.address().map(|address| format!(r#"{{"address":"{address}"}}"#));
             event
         });
     }
@@ -303,20 +387,21 @@ impl Notes {
     }
 
     fn take_notes(&self, unwritten: &mut Unwritten) {
+        let mut keep = |sequence: i64, uses: Option<TokenUses>| match (unwritten.uses.entry(sequence), uses) {
+            (std::collections::btree_map::Entry::Vacant(entry), Some(uses)) => {
+                entry.insert(uses);
+            }
+            (entry, uses) => {
+                entry.and_modify(|kept| kept.merge(uses.unwrap_or_default()));
+                self.kept.fetch_sub(1, Ordering::Relaxed);
+            }
+        };
         for part in &self.parts {
             let taken = std::mem::take(&mut *lock(&part.0));
-            for (sequence, uses) in taken {
-                match unwritten.uses.entry(sequence) {
-                    std::collections::btree_map::Entry::Vacant(entry) => {
-                        entry.insert(uses);
-                    }
-                    std::collections::btree_map::Entry::Occupied(mut entry) => {
-                        entry.get_mut().merge(uses);
-                        self.kept.fetch_sub(1, Ordering::Relaxed);
-                    }
-                }
-            }
+            taken.into_iter().for_each(|(sequence, uses)| keep(sequence, Some(uses)));
         }
+        let counted = std::mem::take(&mut *lock(&self.counted));
+        counted.iter().for_each(|count| keep(count.sequence, count.take()));
         // Those that wait for another try go first; meanwhile the others are bounded where they are.
         if unwritten.events.is_empty() {
             let now_seconds = self.clock.now_seconds();
@@ -391,8 +476,8 @@ impl TokenUses {
         let day = TokenUsage::day_of(checked.now_seconds);
         self.last_used_at = self.last_used_at.max(checked.now_seconds);
         self.count(day, 1);
-        if let Some(address) = checked.address {
-            self.note_address(address.to_canonical(), checked.now_seconds);
+        if let Some(address) = checked.address() {
+            self.note_address(address, checked.now_seconds);
         }
         if token.is_expiring(checked.now_seconds) && !self.warnings.iter().any(|(warned, _)| *warned == day) {
             let mut event = by_bearer(Some(token), "token.expiring", checked.now_seconds);
@@ -546,13 +631,14 @@ mod tests {
         Engine::open_with_clock(options, Box::new(Shared(Arc::clone(clock)))).unwrap()
     }
 
+    /// A use that finds the token in no cache.
     fn used(engine: &Engine, token: &Token, at: i64, address: Option<&str>) {
-        engine.usage.record(&Checked {
-            token: Some(token),
-            outcome: Outcome::Valid,
-            address: address.map(|address| address.parse().unwrap()),
-            now_seconds: at,
-        });
+        used_again(engine, token, &Arc::new(UseCount::new(token.sequence)), at, address);
+    }
+
+    fn used_again(engine: &Engine, token: &Token, count: &Arc<UseCount>, at: i64, address: Option<&str>) {
+        let checked = Checked { token: Some((token, count)), outcome: Outcome::Valid, address, now_seconds: at };
+        engine.usage.record(&checked);
     }
 
     fn days(usage: &TokenUsage) -> Vec<(i64, u64)> {
@@ -614,6 +700,51 @@ mod tests {
     }
 
     #[test]
+    fn uses_that_are_counted_in_place_add_up_whatever_comes_between() {
+        let fixture = Fixture::new();
+        let token = fixture.token();
+        let count = Arc::new(UseCount::new(token.sequence));
+        let usage = || fixture.engine.owner().token_usage(token.id.as_str()).unwrap();
+        let today = NOW / 86_400;
+        // Two days at once, so that one of them is noted elsewhere; a clock that was set back; one from an address.
+        used_again(&fixture.engine, &token, &count, NOW + 3, None);
+        used_again(&fixture.engine, &token, &count, NOW + 5, Some("10.0.0.1"));
+        used_again(&fixture.engine, &token, &count, NOW - 1, None);
+        used_again(&fixture.engine, &token, &count, NOW + 4, None);
+        assert_eq!((usage().last_used_at, usage().uses, usage().addresses.len()), (Some(NOW + 5), 4, 1));
+        assert_eq!(days(&usage()), [(today, 3), (today - 1, 1)]);
+        used_again(&fixture.engine, &token, &count, NOW - 2, None);
+        assert_eq!((usage().last_used_at, usage().uses), (Some(NOW + 5), 5), "it does not go back");
+
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    fixture.engine.flush().unwrap();
+                }
+            });
+            let users: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        // Two that follow each other, as when what is known of the token is read anew.
+                        let other = Arc::new(UseCount::new(token.sequence));
+                        for number in 0..20_000 {
+                            let count = if number % 3 == 0 { &other } else { &count };
+                            used_again(&fixture.engine, &token, count, NOW + 10 + number % 2 * 86_400, None);
+                        }
+                    })
+                })
+                .collect();
+            users.into_iter().for_each(|user| user.join().unwrap());
+            is_over.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(days(&usage()), [(today + 1, 40_000), (today, 40_003), (today - 1, 2)]);
+        assert_eq!((usage().last_used_at, usage().uses), (Some(NOW + 10 + 86_400), 80_005));
+        assert_eq!(fixture.engine.usage.notes.kept.load(Ordering::Relaxed), 0);
+        assert_eq!(fixture.engine.flush_counts(), FlushCounts::default());
+    }
+
+    #[test]
     fn the_last_five_addresses_are_kept() {
         let fixture = Fixture::new();
         let token = fixture.token();
@@ -672,13 +803,10 @@ mod tests {
     fn refusals_are_recorded_and_a_flood_of_them_is_counted() {
         let fixture = Fixture::new();
         let token = fixture.token();
-        let refused = |outcome, token, address: Option<&str>| {
-            fixture.engine.usage.record(&Checked {
-                token,
-                outcome,
-                address: address.map(|address| address.parse().unwrap()),
-                now_seconds: NOW + 3,
-            });
+        let count = Arc::new(UseCount::new(token.sequence));
+        let refused = |outcome, token: Option<&Token>, address| {
+            let token = token.map(|token| (token, &count));
+            fixture.engine.usage.record(&Checked { token, outcome, address, now_seconds: NOW + 3 });
         };
         refused(Outcome::Revoked, Some(&token), Some("::ffff:10.1.2.3"));
         std::thread::scope(|scope| {
@@ -736,20 +864,24 @@ mod tests {
         let known = token.clone();
         // Not to be emptied meanwhile by the thread, which half of this wakes.
         let unwritten = lock(&fixture.engine.usage.notes.unwritten);
-        used(&fixture.engine, &known, NOW, None);
+        let count = Arc::new(UseCount::new(known.sequence));
+        used_again(&fixture.engine, &known, &count, NOW, None);
         for sequence in 1_000_001..1_000_001 + MAXIMUM_NOTES as i64 + 4 {
             token.sequence = sequence;
             used(&fixture.engine, &token, NOW, None);
         }
-        used(&fixture.engine, &known, NOW, None);
+        used_again(&fixture.engine, &known, &count, NOW, None);
         assert_eq!(fixture.engine.flush_counts().lost_uses, 5);
+        // What cannot be counted in place is a note more.
+        used_again(&fixture.engine, &token, &count, NOW, Some("10.0.0.1"));
+        assert_eq!(fixture.engine.flush_counts().lost_uses, 6);
         drop(unwritten);
         fixture.engine.flush().unwrap();
         assert_eq!(fixture.engine.usage.notes.kept.load(Ordering::Relaxed), 0);
         // Those of tokens that are gone are passed over.
         assert_eq!(fixture.engine.owner().token_usage(known.id.as_str()).unwrap().uses, 2);
         used(&fixture.engine, &token, NOW, None);
-        assert_eq!(fixture.engine.flush_counts().lost_uses, 5);
+        assert_eq!(fixture.engine.flush_counts().lost_uses, 6);
     }
 
     #[test]

@@ -4,20 +4,44 @@
 use std::sync::Arc;
 
 use crate::crypto::digest;
+use crate::crypto::fingerprint::Fingerprint;
 use crate::crypto::foreign::ForeignDigest;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::{jwt, opaque};
-use crate::model::{Outcome, RotationStage, TokenFormat, Verdict};
+use crate::model::{FoundToken, Outcome, RotationStage, TokenFormat, Verdict};
 use crate::policy::{self, AccessContext, Evidence, Gate};
 use crate::store::{StoredDigest, TokenRecord};
 
 use super::Engine;
-use super::cache::Known;
+use super::cache::{Digested, Known, Read};
 use super::rules::Rules;
 use super::usage::{Checked, by_bearer};
 
 /// The most bytes that a token's value may have.
 pub(super) const MAXIMUM_VALUE_BYTES: usize = 8_192;
+
+/// What a check found, for as long as it is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Finding<'a> {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// What was found, where there is such a token. A refused token is given too: the caller owns the store.
+    pub found: Option<&'a Arc<FoundToken>>,
+    /// As [`Verdict::version`].
+    pub version: u64,
+    /// Whether the token is about to expire.
+    pub is_expiring: bool,
+    /// Whether the token was read for this check: who keeps what was told of it has not been told this.
+    pub is_new: bool,
+}
+
+/// A check under way.
+struct Check<'a> {
+    value: &'a [u8],
+    context: AccessContext<'a>,
+    now_seconds: i64,
+    fingerprint: Fingerprint,
+}
 
 impl Engine {
     /// Checks a token's value, as its bearer sent it, for a request.
@@ -25,68 +49,93 @@ impl Engine {
     /// A check that starts after a revocation has returned, in whichever process on this store, refuses the
     /// token. What cannot be decided for want of the store is `StoreUnavailable`: never a yes.
     pub fn validate(&self, value: &[u8], context: AccessContext<'_>) -> Verdict {
+        self.validate_with(value, context, |finding| Verdict {
+            outcome: finding.outcome,
+            found: finding.found.cloned(),
+            version: finding.version,
+        })
+    }
+
+    /// As [`Engine::validate`], but lends what was found to `tell`, which makes of it what this returns. So a check of a
+    /// token that is known neither allocates nor shares anything with other threads but the count of the token's uses.
+    /// `tell` is called once, and should be quick: what other threads put aside meanwhile stays in memory.
+    pub fn validate_with<R>(&self, value: &[u8], context: AccessContext<'_>, tell: impl Fn(Finding<'_>) -> R) -> R {
         let now_seconds = self.now_seconds();
-        let verdict = self.decide(value, context, now_seconds);
-        self.usage.record(&Checked {
-            token: verdict.token.as_deref(),
-            outcome: verdict.outcome,
-            address: context.remote_address.and_then(|address| address.parse().ok()),
-            now_seconds,
-        });
-        verdict
-    }
-
-    fn decide(&self, value: &[u8], context: AccessContext<'_>, now_seconds: i64) -> Verdict {
         if value.is_empty() || value.len() > MAXIMUM_VALUE_BYTES {
-            return Verdict::without_token(Outcome::Malformed);
+            let check = Check { value: &[], context, now_seconds, fingerprint: 0 };
+            return self.end(&check, None, Outcome::Malformed, false, &tell);
         }
-        let verdict = self.check(value, context, now_seconds).or_else(|| self.check(value, context, now_seconds));
+        let check = Check { value, context, now_seconds, fingerprint: self.verdicts.fingerprint(value) };
+        let told = self.check(&check, &tell).or_else(|| self.check(&check, &tell));
         // Overtaken twice in a row: nothing is known that still holds.
-        verdict.unwrap_or_else(|| Verdict::without_token(Outcome::StoreUnavailable))
+        told.unwrap_or_else(|| self.end(&check, None, Outcome::StoreUnavailable, false, &tell))
     }
 
-    /// As [`Engine::validate`]; none when something was written meanwhile of which the verdict has to know.
-    fn check(&self, value: &[u8], context: AccessContext<'_>, now_seconds: i64) -> Option<Verdict> {
+    /// Notes what a check came to, and tells it.
+    fn end<R>(
+        &self,
+        check: &Check<'_>,
+        known: Option<&Known>,
+        outcome: Outcome,
+        is_new: bool,
+        tell: &impl Fn(Finding<'_>) -> R,
+    ) -> R {
+        self.usage.record(&Checked {
+            token: known.map(|known| (&known.found.token, &known.uses)),
+            outcome,
+            address: check.context.remote_address,
+            now_seconds: check.now_seconds,
+        });
+        tell(Finding {
+            outcome,
+            found: known.map(|known| &known.found),
+            version: known.map_or(0, |known| known.number),
+            is_expiring: known.is_some_and(|known| known.found.token.is_expiring(check.now_seconds)),
+            is_new,
+        })
+    }
+
+    /// As [`Engine::validate_with`]; none, and nothing told, when something was written meanwhile of which the verdict has
+    /// to know.
+    fn check<R>(&self, check: &Check<'_>, tell: &impl Fn(Finding<'_>) -> R) -> Option<R> {
+        let Check { value, context, now_seconds, fingerprint } = *check;
         // Read first: whatever is read after it is at least as new.
         let Ok(number) = self.store.change_number() else {
             // The form needs no store, and comes before it in the order of checks.
             let is_well_formed =
                 opaque::parse(value).is_some() || jwt::inspect(value).is_ok() || self.was_foreign_form(value);
             let outcome = if is_well_formed { Outcome::StoreUnavailable } else { Outcome::Malformed };
-            return Some(Verdict::without_token(outcome));
+            return Some(self.end(check, None, outcome, false, tell));
         };
-        let digest = self.keyring.current().digest(value);
-        let known = match self.verdicts.find(&digest, self.store.changes()) {
-            Some(known) => known,
-            None => match self.look_up(value, digest, number) {
-                Ok(known) => known,
-                Err(outcome) => return Some(Verdict::without_token(outcome)),
+        let kept = self.verdicts.find(fingerprint, self.store.changes(), number, |known| {
+            if !known.is_plain {
+                return Err(Arc::clone(known));
+            }
+            let outcome = self.within_rate(known, admitted(known, context, now_seconds), now_seconds);
+            Ok(self.end(check, Some(known), outcome, false, tell))
+        });
+        let (known, is_new) = match kept {
+            Some(Ok(told)) => return Some(told),
+            Some(Err(known)) => (known, false),
+            None => match self.look_up(check, number) {
+                Ok(known) => (known, true),
+                Err(outcome) => return Some(self.end(check, None, outcome, false, tell)),
             },
         };
-        if !known.is_alerted && (known.token.is_decoy || known.token.is_retired(now_seconds)) {
+        let token = &known.found.token;
+        if !known.is_alerted && (token.is_decoy || token.is_retired(now_seconds)) {
             // The answer is no already; that the event could not be written must not change it.
-            let _ = self.report_presented(&known);
+            let _ = self.report_presented(token);
         }
-        if known.token.is_decoy {
+        if token.is_decoy {
             // Whoever presents it hears what one hears who guesses.
-            return Some(Verdict::without_token(Outcome::Unknown));
+            return Some(self.end(check, None, Outcome::Unknown, false, tell));
         }
-        let evidence = Evidence {
-            token: &known.token,
-            rights: &known.rights,
-            organizations: &known.organizations,
-            gate: &known.gate,
-        };
-        let outcome = match policy::outcome(evidence, context, now_seconds) {
-            Outcome::Valid => self.charge(&known, now_seconds)?,
+        let outcome = match self.within_rate(&known, admitted(&known, context, now_seconds), now_seconds) {
+            Outcome::Valid => self.charge(&known, value)?,
             refused => refused,
         };
-        Some(Verdict {
-            outcome,
-            token: Some(Arc::clone(&known.token)),
-            roles: Arc::clone(&known.roles),
-            version: known.number,
-        })
+        Some(self.end(check, Some(&known), outcome, is_new, tell))
     }
 
     /// What is known of the token with this value, without a check: nothing is counted, and nothing is refused.
@@ -96,31 +145,36 @@ impl Engine {
         if value.is_empty() || value.len() > MAXIMUM_VALUE_BYTES {
             return None;
         }
+        let now_seconds = self.now_seconds();
+        let fingerprint = self.verdicts.fingerprint(value);
+        let context = AccessContext::default();
         let number = self.store.change_number().ok()?;
-        let digest = self.keyring.current().digest(value);
-        let known = match self.verdicts.find(&digest, self.store.changes()) {
+        let known = match self.verdicts.find(fingerprint, self.store.changes(), number, Arc::clone) {
             Some(known) => known,
-            None => self.look_up(value, digest, number).ok()?,
+            None => self.look_up(&Check { value, context, now_seconds, fingerprint }, number).ok()?,
         };
-        let outcome = policy::standing_outcome(&known.token, self.now_seconds());
-        let is_shown = !known.token.is_decoy;
-        is_shown.then(|| Verdict {
-            outcome,
-            token: Some(Arc::clone(&known.token)),
-            roles: Arc::clone(&known.roles),
-            version: known.number,
-        })
+        let outcome = policy::standing_outcome(&known.found.token, now_seconds);
+        let is_shown = !known.found.token.is_decoy;
+        is_shown.then(|| Verdict { outcome, found: Some(Arc::clone(&known.found)), version: known.number })
     }
 
-    /// The last two checks, of a request that is good otherwise: the rate limit, and the uses, which are charged in the
-    /// store for all processes together. Between them a first use is written down. None when that was overtaken.
-    fn charge(&self, known: &Known, now_seconds: i64) -> Option<Outcome> {
-        let token = &known.token;
-        if token.conditions.rate_limit.is_some_and(|limit| !self.rates.admit(token.sequence, limit, now_seconds)) {
-            return Some(Outcome::RateLimited);
+    /// The check that comes last but one, of a request that is good otherwise: the rate limit.
+    fn within_rate(&self, known: &Known, outcome: Outcome, now_seconds: i64) -> Outcome {
+        let token = &known.found.token;
+        match token.conditions.rate_limit {
+            Some(limit) if outcome == Outcome::Valid && !self.rates.admit(token.sequence, limit, now_seconds) => {
+                Outcome::RateLimited
+            }
+            _ => outcome,
         }
+    }
+
+    /// The last check, of a request that is good otherwise: the uses, which are charged in the store for all processes
+    /// together. Before it a first use is written down. None when that was overtaken.
+    fn charge(&self, known: &Known, value: &[u8]) -> Option<Outcome> {
+        let token = &known.found.token;
         if known.awaits_first_use {
-            match self.confirm_first_use(known) {
+            match self.confirm_first_use(known, value) {
                 Ok(true) => {}
                 // Another check wrote it down, or the value counts no more: what is there now decides.
                 Ok(false) => return None,
@@ -138,14 +192,23 @@ impl Engine {
         })
     }
 
-    /// Reads what is known of a value that the cache does not hold as of the change of this number.
-    fn look_up(&self, value: &[u8], current_digest: [u8; 32], number: u64) -> std::result::Result<Arc<Known>, Outcome> {
-        let mut record = self.find_value(value, &current_digest)?;
+    /// Reads what is known of a value that the cache does not hold as of `number`.
+    fn look_up(&self, check: &Check<'_>, number: u64) -> std::result::Result<Arc<Known>, Outcome> {
+        let Check { value, now_seconds, fingerprint, .. } = *check;
+        if let Some(outcome) = self.verdicts.refusal(fingerprint, number, now_seconds) {
+            return Err(outcome);
+        }
+        let current_digest = self.keyring.current().digest(value);
+        let mut record = self.find_value(value, &current_digest).inspect_err(|outcome| {
+            if *outcome != Outcome::StoreUnavailable {
+                self.verdicts.refuse(fingerprint, number, now_seconds, *outcome);
+            }
+        })?;
         // That it could not be written down must not change the answer; the next check tries again.
         let _ = self.upgrade(&mut record, current_digest);
         let rules = self.rules().map_err(|_| Outcome::StoreUnavailable)?;
         let known = self.known(record, &rules, number).map_err(|_| Outcome::StoreUnavailable)?;
-        self.verdicts.keep(current_digest, Arc::clone(&known));
+        self.verdicts.keep(fingerprint, Arc::clone(&known));
         Ok(known)
     }
 
@@ -269,18 +332,26 @@ impl Engine {
         let reach = self.reach(&record, rules)?;
         let profile = rules.profile(&record.token.profile, "profile")?;
         let gate = Gate::new(&record.conditions, &profile.settings, &rules.rights(&record.identity.roles))?;
-        Ok(Arc::new(Known {
+        Ok(Arc::new(Known::from(Read {
             number,
-            slots: reach.slots.into(),
-            roles: reach.rights.names().into(),
+            slots: reach.slots,
+            found: FoundToken { token: record.token, roles: reach.rights.names() },
             rights: reach.rights,
             organizations: reach.organizations,
             gate,
-            digest: record.digest.map(|digest| digest.bytes),
+            digested: record.digest.map(|digest| Digested { pepper_id: digest.pepper_id }),
             awaits_first_use: record.awaits_first_use,
             is_alerted: record.is_alerted,
-            token: Arc::new(record.token),
-        }))
+        })))
+    }
+
+    /// The digest of a known token's value as the store has it, made anew: none is kept.
+    pub(super) fn stored_digest(&self, known: &Known, value: &[u8]) -> Result<Option<[u8; 32]>> {
+        Ok(match known.digested {
+            None => None,
+            Some(Digested { pepper_id: None }) => Some(digest::sha256(value)),
+            Some(Digested { pepper_id: Some(id) }) => self.pepper(id)?.map(|pepper| pepper.digest(value)),
+        })
     }
 
     /// The row of a value, by its digest under each pepper, the current one first, and those that were imported last.
@@ -300,6 +371,17 @@ impl Engine {
         }
         Ok(None)
     }
+}
+
+/// What the checks of one request come to that need nothing but what is known of the token.
+fn admitted(known: &Known, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
+    let evidence = Evidence {
+        token: &known.found.token,
+        rights: &known.rights,
+        organizations: &known.organizations,
+        gate: &known.gate,
+    };
+    policy::outcome(evidence, context, now_seconds)
 }
 
 /// A row that was found by its digest, if it counts.

@@ -42,7 +42,7 @@ public sealed class NativeBoundaryTests
                 Assert.Equal(InvalidArgument, Interop.tessera_token_grant(store, 0, length, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_token_grant_many(store, 0, length, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_identity_create(store, 0, length, 0, length, 0));
-                Assert.Equal(InvalidArgument, Interop.tessera_token_validate(store, 0, length, 0, 0, 0));
+                Assert.Equal(InvalidArgument, Interop.tessera_token_validate(store, 0, length, 0, 0, 0, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_store_open(0, length, 0, length, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_store_sign_in(store, 0, length, 0, length, 0, 0));
                 Assert.Equal(InvalidArgument, Interop.tessera_jwt_key_open(0, 0, length, 0, 0));
@@ -199,7 +199,7 @@ public sealed class NativeBoundaryTests
         Assert.True(rotated.Span.IsEmpty && prepared.Span.IsEmpty);
         Refused(NativeCalls.TokenRevokeValue(handle, "{}"u8, "x"u8, out NativeBuffer revocation), revocation);
         Refused(NativeCalls.TokenDescribe(handle, "x"u8, out NativeBuffer description), description);
-        Refused(NativeCalls.TokenValidate(handle, "x"u8, default, out _, out NativeBuffer refusal), refusal);
+        Refused(Validate(handle, out NativeBuffer refusal), refusal);
         Refused(NativeCalls.StoreSignIn(handle, "{}"u8, "x"u8, out ulong signedIn, out NativeBuffer signIn), signIn);
         Assert.Equal(0u, signedIn);
         Assert.Equal(InvalidHandle, NativeCalls.StoreSetClock(handle, 0));
@@ -234,6 +234,9 @@ public sealed class NativeBoundaryTests
 
         Assert.Equal(InvalidHandle, NativeCalls.JwtKeyClose(handle));
     }
+
+    private static unsafe uint Validate(ulong handle, out NativeBuffer response) =>
+        NativeCalls.TokenValidate(handle, "x"u8, null, stackalloc byte[16], out _, out response);
 
     private static void Refused(uint code, NativeBuffer response)
     {

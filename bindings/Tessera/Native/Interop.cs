@@ -147,13 +147,16 @@ internal static partial class Interop {
     /// Checks a token's value for a request, and writes what it found into `result`. A null `request` asks for nothing but
     /// a good token. `response` gets words only for an error. It is a use of the token, where its uses are counted.
     /// 
+    /// Where the token had to be read from the store, and its record has room in the `found_capacity` bytes at `found_record`, it is
+    /// written there: the one that [`tessera_token_describe()`] gives.
+    /// 
     /// # Safety
     /// 
     /// The token can be read for its length; `request` is null or can be read, and each of its texts for its length;
-    /// `result` and `response` may be written to.
+    /// `found_record` is null or may be written to for its capacity; `result` and `response` may be written to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_validate")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_token_validate(ulong store, IntPtr token, ulong token_length, IntPtr request, IntPtr result, IntPtr response);
+    public static partial uint tessera_token_validate(ulong store, IntPtr token, ulong token_length, IntPtr request, IntPtr result, IntPtr found_record, ulong found_capacity, IntPtr response);
 
 
     
@@ -184,18 +187,6 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_backup")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_backup(ulong store, IntPtr request, ulong request_length, IntPtr response);
-
-
-    
-    /// Describes the token with a value that was checked, without another check: `{token, roles, version}`. The token is
-    /// null where the value is no token's.
-    /// 
-    /// # Safety
-    /// 
-    /// The input can be read for its length; `response` may be written to.
-    [LibraryImport(NativeLib, EntryPoint = "tessera_token_describe")]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_token_describe(ulong store, IntPtr token, ulong token_length, IntPtr response);
 
 
     
@@ -314,6 +305,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_organization_update")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_organization_update(ulong store, IntPtr request, ulong request_length, IntPtr response);
+
+
+    
+    /// Gives the record of the token with a value that was checked, without another check; nothing where the value is no
+    /// token's. Its form is that of `src/ffi/found.rs`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_describe")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_describe(ulong store, IntPtr token, ulong token_length, IntPtr response);
 
 
     
@@ -1011,13 +1014,16 @@ internal static partial class Interop {
     /// Checks a token's value for a request, and writes what it found into `result`. A null `request` asks for nothing but
     /// a good token. `response` gets words only for an error. It is a use of the token, where its uses are counted.
     /// 
+    /// Where the token had to be read from the store, and its record has room in the `found_capacity` bytes at `found_record`, it is
+    /// written there: the one that [`tessera_token_describe()`] gives.
+    /// 
     /// # Safety
     /// 
     /// The token can be read for its length; `request` is null or can be read, and each of its texts for its length;
-    /// `result` and `response` may be written to.
+    /// `found_record` is null or may be written to for its capacity; `result` and `response` may be written to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_token_validate")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_token_validate(ulong store, ref byte token, ulong token_length, ref AccessRequest request, ref Validation result, ref Buffer response);
+    public static partial uint tessera_token_validate(ulong store, ref byte token, ulong token_length, ref AccessRequest request, ref Validation result, ref byte found_record, ulong found_capacity, ref Buffer response);
 
 
     
@@ -1041,18 +1047,6 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_store_backup")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_store_backup(ulong store, ref byte request, ulong request_length, ref Buffer response);
-
-
-    
-    /// Describes the token with a value that was checked, without another check: `{token, roles, version}`. The token is
-    /// null where the value is no token's.
-    /// 
-    /// # Safety
-    /// 
-    /// The input can be read for its length; `response` may be written to.
-    [LibraryImport(NativeLib, EntryPoint = "tessera_token_describe")]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_token_describe(ulong store, ref byte token, ulong token_length, ref Buffer response);
 
 
     
@@ -1143,6 +1137,18 @@ internal static partial class Interop {
     [LibraryImport(NativeLib, EntryPoint = "tessera_organization_update")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static partial uint tessera_organization_update(ulong store, ref byte request, ulong request_length, ref Buffer response);
+
+
+    
+    /// Gives the record of the token with a value that was checked, without another check; nothing where the value is no
+    /// token's. Its form is that of `src/ffi/found.rs`.
+    /// 
+    /// # Safety
+    /// 
+    /// The input can be read for its length; `response` may be written to.
+    [LibraryImport(NativeLib, EntryPoint = "tessera_token_describe")]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static partial uint tessera_token_describe(ulong store, ref byte token, ulong token_length, ref Buffer response);
 
 
     
@@ -2152,11 +2158,12 @@ internal partial struct Validation
     public required uint is_expiring;
     /// The token's sequence, or zero where there is none.
     public required long row_key;
-    /// Names the state of the store that this rests on: with `row_key`, a record fetched at the same version
-    /// is still the right one.
+    /// Names what was read of the token: with `row_key`, a record fetched at the same version is still the right one.
     public required ulong version;
     /// How old the evidence may be.
     public required ulong evidence_age_milliseconds;
+    /// The length of the record that was written to the caller's buffer, or zero where none was.
+    public required ulong record_length;
 }
 
 
@@ -2172,6 +2179,7 @@ internal partial struct Validation
         internal long row_key;
         internal ulong version;
         internal ulong evidence_age_milliseconds;
+        internal ulong record_length;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         [Obsolete("This method is intended for use by generated code only.")]
@@ -2184,6 +2192,7 @@ internal partial struct Validation
             _managed.row_key = row_key;
             _managed.version = version;
             _managed.evidence_age_milliseconds = evidence_age_milliseconds;
+            _managed.record_length = record_length;
             return _managed;
         }
     }
@@ -2200,6 +2209,7 @@ internal partial struct Validation
         _unmanaged.row_key = row_key;
         _unmanaged.version = version;
         _unmanaged.evidence_age_milliseconds = evidence_age_milliseconds;
+        _unmanaged.record_length = record_length;
         return _unmanaged;
     }
 
@@ -2215,6 +2225,7 @@ internal partial struct Validation
         _unmanaged.row_key = row_key;
         _unmanaged.version = version;
         _unmanaged.evidence_age_milliseconds = evidence_age_milliseconds;
+        _unmanaged.record_length = record_length;
         return _unmanaged;
     }
 

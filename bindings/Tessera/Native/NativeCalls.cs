@@ -59,11 +59,14 @@ internal readonly struct NativeValidation
     /// <summary>Names the token's row; never given to another.</summary>
     internal readonly long RowKey;
 
-    /// <summary>Names the state of the store that the answer rests on; another number, another state.</summary>
+    /// <summary>Names what was read of the row; another number, another reading.</summary>
     internal readonly ulong Version;
 
     /// <summary>How old the evidence may be.</summary>
     internal readonly ulong EvidenceAgeMilliseconds;
+
+    /// <summary>The length of the record that came with the answer, or zero where none did.</summary>
+    internal readonly ulong RecordLength;
 }
 
 /// <summary>Text for the native library, in UTF-8, that stays where it is during the call.</summary>
@@ -506,22 +509,23 @@ internal static unsafe class NativeCalls
     internal static uint TokenValidate(
         ulong store,
         ReadOnlySpan<byte> token,
-        in NativeAccessRequest request,
+        NativeAccessRequest* request,
+        Span<byte> foundRecord,
         out NativeValidation result,
         out NativeBuffer response)
     {
         result = default;
         response = default;
-        fixed (byte* tokenData = token)
-        fixed (NativeAccessRequest* asked = &request)
+        fixed (byte* tokenData = token, foundData = foundRecord)
         fixed (NativeValidation* found = &result)
         fixed (NativeBuffer* answer = &response)
         {
             return Interop.tessera_token_validate(
                 store,
                 (nint)tokenData, Length(token),
-                (nint)asked,
+                (nint)request,
                 (nint)found,
+                (nint)foundData, Length(foundRecord),
                 (nint)answer);
         }
     }

@@ -18,6 +18,10 @@ internal sealed class StoreHandle : SafeHandle
     /// <inheritdoc/>
     public override bool IsInvalid => _store == 0;
 
+    /// <summary>The native library's number for the store, for a call that the native library protects by itself. The
+    /// caller keeps this object alive for the length of it.</summary>
+    internal ulong Number => _store;
+
     /// <summary>Keeps the store open until the lease is disposed of. Allocates nothing.</summary>
     /// <exception cref="ObjectDisposedException">The handle was disposed of.</exception>
     internal Lease Borrow() => new(this);

@@ -171,7 +171,6 @@ internal sealed record CheckResponse(bool Ok, IReadOnlyList<string> Problems);
 
 internal sealed record TokenListResponse(IReadOnlyList<Token> Tokens, long? Next);
 
-internal sealed record DescribeResponse(Token? Token, IReadOnlyList<string>? Roles, ulong Version);
 internal sealed record AuditListResponse(IReadOnlyList<AuditEvent> Events, long? Next);
 
 internal sealed record AuditCheckResponse(
@@ -266,7 +265,6 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(CheckResponse))]
 [JsonSerializable(typeof(Token))]
 [JsonSerializable(typeof(TokenListResponse))]
-[JsonSerializable(typeof(DescribeResponse))]
 [JsonSerializable(typeof(Identity))]
 [JsonSerializable(typeof(IdentityListResponse))]
 [JsonSerializable(typeof(PasswordResponse))]

@@ -74,10 +74,10 @@ public partial class Crossing
     }
 
     [Benchmark]
-    public uint Check()
+    public unsafe uint Check()
     {
         _next = (_next + 1) % Tokens;
-        uint code = NativeCalls.TokenValidate(_handle, _values[_next], default, out NativeValidation answer, out _);
+        uint code = NativeCalls.TokenValidate(_handle, _values[_next], null, default, out NativeValidation answer, out _);
         return code == 0 ? answer.Outcome : throw new InvalidOperationException("The check failed.");
     }
 

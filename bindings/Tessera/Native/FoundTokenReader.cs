@@ -1,0 +1,158 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Tessera.Native;
+
+/// <summary>Reads a token as a check found it, in the native library's own form for that (<c>src/ffi/found.rs</c>): the
+/// members in their order, without names, so that reading costs no more than the texts.</summary>
+internal ref struct FoundTokenReader
+{
+    private const long NoNumber = long.MinValue;
+    private const uint NoLength = uint.MaxValue;
+
+    private static readonly TokenConditions NoConditions = new();
+
+    private ReadOnlySpan<byte> _rest;
+
+    private FoundTokenReader(ReadOnlySpan<byte> record) => _rest = record;
+
+    /// <summary>Reads a record.</summary>
+    /// <param name="record">All of it and no more.</param>
+    /// <param name="state">The token's state, which the check has told.</param>
+    /// <exception cref="TesseraException">It is not in that form.</exception>
+    internal static VerdictRecord Read(ReadOnlySpan<byte> record, TokenState state)
+    {
+        var reader = new FoundTokenReader(record);
+        try
+        {
+            VerdictRecord found = reader.Found(state);
+            return reader._rest.IsEmpty ? found : throw Unreadable(null);
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
+        {
+            throw Unreadable(exception);
+        }
+    }
+
+    private static TesseraException Unreadable(Exception? innerException) =>
+        new(
+            ErrorCode.Internal,
+            "The native library's record of a token could not be read. Are Tessera.dll and the native library of the same build?",
+            innerException: innerException);
+
+    // Initialisers run in the order in which they stand: that of the record.
+    private VerdictRecord Found(TokenState state)
+    {
+        ulong version = unchecked((ulong)RequiredNumber());
+        EquatableList<string> roles = RequiredList();
+        var token = new Token
+        {
+            State = state,
+            Sequence = RequiredNumber(),
+            Id = RequiredText(),
+            Name = Text(),
+            Identity = RequiredText(),
+            Format = IsSet() ? TokenFormat.Jwt : TokenFormat.Opaque,
+            Roles = RequiredList(),
+            Tags = RequiredList(),
+            Remark = Text(),
+            Profile = RequiredText(),
+            KeyId = Text(),
+            Audiences = RequiredList(),
+            Organizations = List(),
+            Conditions = IsSet() ? Conditions() : NoConditions,
+            HasReferrer = IsSet(),
+            UsesLeft = Number(),
+            IsDecoy = IsSet(),
+            CreatedBy = RequiredText(),
+            Parent = Text(),
+            CreatedAt = Time() ?? throw new FormatException(),
+            NotBefore = Time(),
+            ExpiresAt = Time(),
+            WarnAfter = Time(),
+            LastUsedAt = Time(),
+            DisabledAt = Time(),
+            DisabledBy = Text(),
+            DisabledReason = Text(),
+            RevokedAt = Time(),
+            RevokedBy = Text(),
+            RevokedReason = Text(),
+            Predecessor = Text(),
+            Successor = Text(),
+            RotationStage = Text() is { } stage ? Enum.Parse<RotationStage>(stage) : null,
+            RetiresAt = Time(),
+        };
+        return new VerdictRecord(token.Sequence, version, state, token, roles);
+    }
+
+    private TokenConditions Conditions() => new()
+    {
+        Subject = Text(),
+        AllowedAddresses = RequiredList(),
+        DeniedAddresses = RequiredList(),
+        Methods = RequiredList(),
+        Operations = RequiredList(),
+        RequiredRoles = RequiredList(),
+        Uses = Number(),
+        RateLimit = RateLimit(Number(), Number()),
+    };
+
+    private static TokenRateLimit? RateLimit(long? uses, long? periodSeconds) =>
+        uses is { } most && periodSeconds is { } seconds
+            ? new TokenRateLimit { Uses = checked((int)most), Period = TimeSpan.FromSeconds(seconds) }
+            : null;
+
+    private DateTimeOffset? Time() => Number() is { } seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;
+
+    private bool IsSet() => RequiredNumber() != 0;
+
+    private long RequiredNumber() => Number() ?? throw new FormatException();
+
+    private long? Number()
+    {
+        long number = BinaryPrimitives.ReadInt64LittleEndian(Take(sizeof(long)));
+        return number == NoNumber ? null : number;
+    }
+
+    private string RequiredText() => Text() ?? throw new FormatException();
+
+    private string? Text() => Length() is { } length ? Encoding.UTF8.GetString(Take(length)) : null;
+
+    private EquatableList<string> RequiredList() => List() ?? throw new FormatException();
+
+    private EquatableList<string>? List()
+    {
+        if (Length() is not { } length)
+        {
+            return null;
+        }
+
+        if (length == 0)
+        {
+            return EquatableList<string>.None;
+        }
+
+        // Each takes some room, so that a wrong number asks for no memory.
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, _rest.Length);
+        string[] texts = new string[length];
+        for (int place = 0; place < texts.Length; place++)
+        {
+            texts[place] = RequiredText();
+        }
+
+        return new EquatableList<string>(texts);
+    }
+
+    private int? Length()
+    {
+        uint length = BinaryPrimitives.ReadUInt32LittleEndian(Take(sizeof(uint)));
+        return length == NoLength ? null : checked((int)length);
+    }
+
+    private ReadOnlySpan<byte> Take(int length)
+    {
+        ReadOnlySpan<byte> taken = _rest[..length];
+        _rest = _rest[length..];
+        return taken;
+    }
+}
