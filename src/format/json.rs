@@ -23,6 +23,9 @@ pub const MAXIMUM_MEMBERS: usize = 256;
 /// Room for as many members is made at once in the outermost object, which saves growing.
 const USUAL_MEMBERS: usize = 12;
 
+/// Room for as much text is made at once.
+const USUAL_BYTES: usize = 384;
+
 /// A JSON value. Text without escapes is borrowed from the input.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
@@ -108,9 +111,26 @@ impl<'a> Object<'a> {
 
     /// The object as JSON text without white space.
     pub fn to_text(&self) -> String {
+        String::from_utf8(self.to_bytes()).unwrap_or_default()
+    }
+
+    /// As [`Object::to_text`], in UTF-8.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut text = Vec::with_capacity(USUAL_BYTES);
         // Writing to memory fails only for values that cannot be JSON, of which this type has none but a
         // fraction that is not finite, which serde_json writes as null.
-        serde_json::to_string(self).unwrap_or_default()
+        let written = serde_json::to_writer(&mut text, self);
+        debug_assert!(written.is_ok());
+        text
+    }
+}
+
+/// Of members of which no two have the same name.
+impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for Object<'a> {
+    fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Value<'a>)>>(members: I) -> Self {
+        let mut object = Self(Vec::with_capacity(USUAL_MEMBERS));
+        object.0.extend(members);
+        object
     }
 }
 

@@ -259,11 +259,11 @@ fn claims_of<'a>(request: &MintRequest<'a>) -> Result<Object<'a>> {
     Ok(claims)
 }
 
-fn mint(
-    claims: Object<'_>,
+fn mint<'a>(
+    claims: Object<'a>,
     key: &SigningKeyMaterial,
-    request: &MintRequest<'_>,
-    issuer: Option<&str>,
+    request: &MintRequest<'a>,
+    issuer: Option<&'a str>,
     now_seconds: i64,
 ) -> Result<Minted> {
     let options = MintOptions { kind: request.kind, issuer, now_seconds, lifetime_seconds: request.lifetime_seconds };

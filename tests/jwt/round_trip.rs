@@ -10,7 +10,7 @@ use crate::support::*;
 const CLAIMS: &str =
     r#"{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name":"Adam","sub":"Adam","aud":"api"}"#;
 
-fn minted(kind: JwtKind, key: &SigningKeyMaterial) -> tessera_native::format::jwt::Minted {
+fn minted(kind: JwtKind, key: &SigningKeyMaterial) -> tessera_native::format::jwt::Minted<'static> {
     let options = MintOptions { kind, issuer: Some(ISSUER), now_seconds: NOW, lifetime_seconds: Some(3_600) };
     mint(json::parse_object(CLAIMS.as_bytes()).unwrap(), key, &options).unwrap()
 }

@@ -87,9 +87,9 @@ impl<'a> Reader<'a> {
     fn string(&mut self) -> Option<&'a str> {
         self.take(b'"')?;
         let start = self.at;
-        let length = self.text.as_bytes()[start..].iter().position(|byte| *byte == b'"')?;
-        self.at += length + 1;
-        self.text.get(start..start + length)
+        let end = quotation_mark(self.text.as_bytes(), start)?;
+        self.at = end + 1;
+        self.text.get(start..end)
     }
 
     fn number(&mut self) -> Option<Value<'a>> {
@@ -122,4 +122,20 @@ impl<'a> Reader<'a> {
         }
         Some(Value::Array(values))
     }
+}
+
+/// Where the next quotation mark is. Names and texts are mostly short, so eight bytes are looked at in one step.
+fn quotation_mark(bytes: &[u8], start: usize) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let mut at = start;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        // A byte becomes zero where it is the mark; of the bytes from there on, the highest bit of the first is set.
+        let differs = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'"'));
+        let zeros = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    bytes.get(at..)?.iter().position(|byte| *byte == b'"').map(|further| at + further)
 }

@@ -31,11 +31,11 @@ pub struct MintOptions<'a> {
 
 /// A new token.
 #[derive(Debug)]
-pub struct Minted {
+pub struct Minted<'a> {
     /// The token, in ASCII.
     pub value: Secret,
     /// What the token says.
-    pub claims: Claims<'static>,
+    pub claims: Claims<'a>,
     /// What the caller should know although the token was made.
     pub warnings: Vec<&'static str>,
 }
@@ -52,18 +52,18 @@ pub struct Minted {
 /// when both `exp` and a lifetime are given, when the lifetime is not positive, and when the token would be
 /// longer than 8,192 bytes; with [`ErrorCode::KeyRefused`] when the key is too short or of an algorithm that
 /// the kind does not accept.
-pub fn mint(claims: Object<'_>, key: &SigningKeyMaterial, options: &MintOptions<'_>) -> Result<Minted> {
+pub fn mint<'a>(claims: Object<'a>, key: &SigningKeyMaterial, options: &MintOptions<'a>) -> Result<Minted<'a>> {
     let rules = options.kind.rules();
     let warnings = check_key(key, rules)?;
     let header = header(key, rules)?;
 
-    let members = in_order(fill_in(claims, rules, options)?, rules);
+    let members = fill_in(claims, rules, options)?;
     let claims = Claims::read(&members, rules).map_err(|refusal| Error::argument("claims", refusal.reason))?;
     if claims.not_before.is_some_and(|not_before| not_before >= claims.expires_at) {
         return Err(Error::argument("claims", "The claim exp is not after nbf."));
     }
 
-    let payload = members.to_text();
+    let payload = members.to_bytes();
     let parts = [header.len(), payload.len(), key.verifying_key().signature_bytes()];
     let length = parts.into_iter().map(base64url::encoded_length).sum::<usize>() + 2;
     if length > MAXIMUM_TOKEN_BYTES {
@@ -73,11 +73,11 @@ pub fn mint(claims: Object<'_>, key: &SigningKeyMaterial, options: &MintOptions<
     let mut value = Zeroizing::new(Vec::with_capacity(length));
     base64url::encode_onto(header.as_bytes(), &mut value);
     value.push(b'.');
-    base64url::encode_onto(payload.as_bytes(), &mut value);
+    base64url::encode_onto(&payload, &mut value);
     let signature = Zeroizing::new(key.sign_bytes(&value)?);
     value.push(b'.');
     base64url::encode_onto(&signature, &mut value);
-    Ok(Minted { value: Secret::new(std::mem::take(&mut *value)), claims: claims.into_owned(), warnings })
+    Ok(Minted { value: Secret::new(std::mem::take(&mut *value)), claims, warnings })
 }
 
 fn check_key(key: &SigningKeyMaterial, rules: &Rules) -> Result<Vec<&'static str>> {
@@ -94,65 +94,75 @@ fn check_key(key: &SigningKeyMaterial, rules: &Rules) -> Result<Vec<&'static str
 
 fn header(key: &SigningKeyMaterial, rules: &Rules) -> Result<String> {
     let (algorithm, media_type) = (key.algorithm().as_str(), rules.media_types.first().copied().unwrap_or("JWT"));
-    let key_id = key.key_id().map(str::to_owned).or_else(|| key.verifying_key().thumbprint());
-    match key_id.filter(|_| rules.has_key_id) {
-        None => Ok(format!(r#"{{"alg":"{algorithm}","typ":"{media_type}"}}"#)),
-        Some(key_id) if is_key_id(&key_id) => {
-            Ok(format!(r#"{{"alg":"{algorithm}","typ":"{media_type}","kid":"{key_id}"}}"#))
-        }
-        Some(_) => {
+    let mut header = String::with_capacity(USUAL_HEADER_BYTES);
+    for part in [r#"{"alg":""#, algorithm, r#"","typ":""#, media_type, "\""] {
+        header.push_str(part);
+    }
+    if rules.has_key_id
+        && let Some(key_id) =
+            key.key_id().map(Cow::Borrowed).or_else(|| key.verifying_key().thumbprint().map(Cow::Owned))
+    {
+        if !is_key_id(&key_id) {
             let message = "The key's kid must be 1 to 64 characters of A-Z, a-z, 0-9, - and _ to go into a token.";
-            Err(Error::new(ErrorCode::KeyRefused, message).about("key"))
+            return Err(Error::new(ErrorCode::KeyRefused, message).about("key"));
+        }
+        for part in [r#","kid":""#, &key_id, "\""] {
+            header.push_str(part);
         }
     }
+    header.push('}');
+    Ok(header)
 }
 
-fn fill_in<'a>(mut claims: Object<'a>, rules: &Rules, options: &MintOptions<'_>) -> Result<Object<'a>> {
-    let issuer = options.issuer.or(rules.default_issuer);
-    set_absent(&mut claims, Claim::Issuer, issuer.map(text));
-    set_absent(&mut claims, Claim::Subject, rules.default_subject.map(text));
-    set_absent(&mut claims, Claim::Audience, rules.default_audience.map(text));
+/// Room for the header that nearly every key has.
+const USUAL_HEADER_BYTES: usize = 128;
+
+/// The claims with what is absent filled in, in the kind's order; others after them as given.
+fn fill_in<'a>(claims: Object<'a>, rules: &Rules, options: &MintOptions<'a>) -> Result<Object<'a>> {
+    let mut known: [Option<Value<'a>>; Claim::COUNT] = [const { None }; Claim::COUNT];
+    let mut others = Vec::new();
+    for (name, value) in claims {
+        match Claim::parse(&name).filter(|claim| rules.claim_order.contains(claim)) {
+            Some(claim) => known[claim as usize] = Some(value),
+            None => others.push((name, value)),
+        }
+    }
+    fill(&mut known, Claim::Issuer, options.issuer.or(rules.default_issuer).map(text));
+    fill(&mut known, Claim::Subject, rules.default_subject.map(text));
+    fill(&mut known, Claim::Audience, rules.default_audience.map(text));
     if rules.required_claims.contains(&Claim::ClientId) {
-        let subject = claims.get(Claim::Subject.name()).cloned();
-        set_absent(&mut claims, Claim::ClientId, subject);
+        let subject = known[Claim::Subject as usize].clone();
+        fill(&mut known, Claim::ClientId, subject);
     }
     if rules.writes_issued_at {
-        set_absent(&mut claims, Claim::IssuedAt, Some(seconds(options.now_seconds)));
+        fill(&mut known, Claim::IssuedAt, Some(seconds(options.now_seconds)));
     }
-    if !claims.contains(rules.id_claim.name()) {
-        claims.set(rules.id_claim.name(), text(&random_id(rules)?));
+    if known[rules.id_claim as usize].is_none() {
+        fill(&mut known, rules.id_claim, Some(Value::String(Cow::Owned(random_id(rules)?))));
     }
-    set_absent(&mut claims, Claim::NotBefore, Some(seconds(options.now_seconds)));
-    match (claims.contains("exp"), options.lifetime_seconds) {
+    fill(&mut known, Claim::NotBefore, Some(seconds(options.now_seconds)));
+    match (known[Claim::ExpiresAt as usize].is_some(), options.lifetime_seconds) {
         (true, None) => {}
         (true, Some(_)) => return Err(Error::argument("claims", "Give either a lifetime or the claim exp, not both.")),
         (false, Some(..=0)) => return Err(Error::argument("expiresInSeconds", "A lifetime must be positive.")),
         (false, lifetime) => {
             let lifetime = lifetime.unwrap_or(rules.default_lifetime_seconds);
-            claims.set("exp", seconds(options.now_seconds.saturating_add(lifetime)));
+            fill(&mut known, Claim::ExpiresAt, Some(seconds(options.now_seconds.saturating_add(lifetime))));
         }
     }
-    Ok(claims)
+
+    let in_order = rules.claim_order.iter().filter_map(|claim| {
+        let value = known[*claim as usize].take()?;
+        Some((Cow::Borrowed(claim.name()), value))
+    });
+    Ok(in_order.chain(others).collect())
 }
 
-fn in_order<'a>(mut claims: Object<'a>, rules: &Rules) -> Object<'a> {
-    let mut ordered = Object::default();
-    for claim in rules.claim_order {
-        if let Some(value) = claims.remove(claim.name()) {
-            ordered.set(claim.name(), value);
-        }
-    }
-    for (name, value) in claims {
-        ordered.set(name, value);
-    }
-    ordered
-}
-
-fn set_absent<'a>(claims: &mut Object<'a>, claim: Claim, value: Option<Value<'a>>) {
-    if let Some(value) = value
-        && !claims.contains(claim.name())
-    {
-        claims.set(claim.name(), value);
+/// Sets a claim that is absent.
+fn fill<'a>(known: &mut [Option<Value<'a>>; Claim::COUNT], claim: Claim, value: Option<Value<'a>>) {
+    let place = &mut known[claim as usize];
+    if place.is_none() {
+        *place = value;
     }
 }
 
@@ -163,11 +173,11 @@ fn random_id(rules: &Rules) -> Result<String> {
         return Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string());
     }
     // 131 random bits; no two tokens share an id.
-    Ok(random::base62(22)?.as_str().to_owned())
+    random::base62(22).map(|mut id| std::mem::take(&mut *id))
 }
 
-fn text<'a>(text: &str) -> Value<'a> {
-    Value::String(Cow::Owned(text.to_owned()))
+fn text(text: &str) -> Value<'_> {
+    Value::String(Cow::Borrowed(text))
 }
 
 fn seconds<'a>(seconds: i64) -> Value<'a> {

@@ -13,7 +13,7 @@ fn options(kind: JwtKind) -> MintOptions<'static> {
     MintOptions { kind, issuer: Some("https://issuer.example"), now_seconds: NOW, lifetime_seconds: None }
 }
 
-fn minted(claims: &str, key: &SigningKeyMaterial, options: &MintOptions<'_>) -> Result<Minted> {
+fn minted<'a>(claims: &'a str, key: &SigningKeyMaterial, options: &MintOptions<'a>) -> Result<Minted<'a>> {
     mint(json::parse_object(claims.as_bytes()).unwrap(), key, options)
 }
 
@@ -21,7 +21,7 @@ fn key() -> SigningKeyMaterial {
     SigningKeyMaterial::hmac(Secret::from(&[7_u8; 32][..]), Some("k1".to_owned())).unwrap()
 }
 
-fn parts(minted: &Minted) -> (String, String) {
+fn parts(minted: &Minted<'_>) -> (String, String) {
     let inspection = inspect(minted.value.as_bytes()).unwrap();
     (inspection.header, inspection.payload)
 }
