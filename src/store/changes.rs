@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How many slots there are. A stamp is eight bytes.
 const SLOTS: usize = 1 << 16;
 /// The slots with a meaning of their own.
-const RESERVED: u64 = 2;
+const RESERVED: u64 = 3;
 
 /// Where the changes of one thing leave their stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,8 @@ impl Slot {
     pub const ALL: Self = Self(0);
     /// Every signing key: what rests on which keys there are.
     pub const KEYS: Self = Self(1);
+    /// What ends the tokens of an identity, a profile, a key or the store by one row: whether there is any such.
+    pub(super) const EPOCHS: Self = Self(2);
 
     /// A token, by its sequence.
     pub fn token(sequence: i64) -> Self {

@@ -103,9 +103,9 @@ fn slots_of(row: &Row<'_>, slots: &mut Vec<Slot>) -> rusqlite::Result<()> {
     let scope = row.get_ref(2)?.as_str()?;
     match (scope, row.get_ref(3)?) {
         ("token", ValueRef::Integer(sequence)) => slots.push(Slot::token(sequence)),
-        ("identity", ValueRef::Integer(number)) => slots.push(Slot::identity(number)),
-        ("profile", ValueRef::Integer(number)) => slots.push(Slot::profile(number)),
-        ("key", subject @ ValueRef::Text(_)) => slots.extend([Slot::key(subject.as_str()?), Slot::KEYS]),
+        ("identity", ValueRef::Integer(number)) => slots.extend([Slot::identity(number), Slot::EPOCHS]),
+        ("profile", ValueRef::Integer(number)) => slots.extend([Slot::profile(number), Slot::EPOCHS]),
+        ("key", subject @ ValueRef::Text(_)) => slots.extend([Slot::key(subject.as_str()?), Slot::KEYS, Slot::EPOCHS]),
         // Also what this program would not have written.
         _ => slots.push(Slot::ALL),
     }

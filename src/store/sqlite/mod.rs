@@ -7,6 +7,7 @@
 mod audit;
 mod batch;
 mod changes;
+mod checked;
 mod counter;
 mod failure;
 mod file;
@@ -106,11 +107,17 @@ pub struct SqliteStore {
     // Options only so that `drop` can close them before it lets another opener in.
     writer: Option<Writer>,
     behind: Mutex<Option<Connection>>,
-    readers: Vec<Mutex<Connection>>,
+    readers: Vec<Mutex<Reader>>,
     probe: Mutex<Option<Probe>>,
     changes: Changes,
     counter: Arc<Counter>,
     next_reader: AtomicUsize,
+}
+
+/// A connection that reads, and what checks keep of what they read through it.
+struct Reader {
+    connection: Connection,
+    kept: checked::Kept,
 }
 
 impl SqliteStore {
@@ -174,7 +181,11 @@ impl SqliteStore {
         // Without it checks are slower, and nothing else: whatever keeps it from being made may pass.
         let _ = counter.prepare(&writing);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let readers = (0..cores).map(|_| connect_reader(&path).map(Mutex::new)).collect::<Result<_>>()?;
+        let reader = |_| {
+            let connection = connect_reader(&path)?;
+            Ok(Mutex::new(Reader { connection, kept: checked::Kept::default() }))
+        };
+        let readers = (0..cores).map(reader).collect::<Result<_>>()?;
         let probe = Probe::new(connect_reader(&path)?);
         let is_in_place = {
             let (path, key) = (path.clone(), key.clone());
@@ -197,11 +208,15 @@ impl SqliteStore {
     /// Runs `query`, which is one statement and so sees one state of the store, on a connection that reads.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         file::refuse_replaced(&self.path, &self.key)?;
+        failure::context(query(&self.reader().connection))
+    }
+
+    /// A connection that reads, which nobody else has if there is one free.
+    fn reader(&self) -> MutexGuard<'_, Reader> {
         let first = self.next_reader.fetch_add(1, Ordering::Relaxed);
         let free = (0..self.readers.len())
             .find_map(|offset| self.readers[(first + offset) % self.readers.len()].try_lock().ok());
-        let reader = free.unwrap_or_else(|| lock(&self.readers[first % self.readers.len()]));
-        failure::context(query(&reader))
+        free.unwrap_or_else(|| lock(&self.readers[first % self.readers.len()]))
     }
 
     /// Takes in what changed.
@@ -311,7 +326,11 @@ impl Store for SqliteStore {
     }
 
     fn token_by_digest(&self, digest: &[u8; 32]) -> Result<Option<TokenRecord>> {
-        self.read(|connection| tokens::by_digest(connection, digest))
+        // Also sees to it that the file is in its place.
+        self.change_number()?;
+        let mut reader = self.reader();
+        let Reader { connection, kept } = &mut *reader;
+        failure::context(checked::by_digest(connection, kept, &self.changes, digest))
     }
 
     fn token_by_id(&self, id: &TokenId) -> Result<Option<TokenRecord>> {

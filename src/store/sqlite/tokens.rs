@@ -508,7 +508,7 @@ pub(super) fn require(connection: &Connection, id: &TokenId) -> Result<Token> {
         .ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no token with the id {id}.")).about("id"))
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
     // The columns of SELECT_FOR_CHECK follow those of SELECT.
     const FIRST: usize = 35;
     let member = |removed: usize, roles: usize, organizations: usize| -> rusqlite::Result<Member> {
