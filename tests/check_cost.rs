@@ -72,14 +72,12 @@ fn a_known_token_is_checked_without_memory() {
     };
     // Of refusals the first ones are recorded each by itself.
     (0..30).for_each(|_| check());
-    // To ask what changed may take some, which a value that is no token's needs too.
-    let asking = allocations(|| (0..1_000).for_each(|_| drop(fixture.engine.validate(b"tsr_unlike", reader))));
-    assert_eq!(allocations(|| (0..1_000).for_each(|_| check())), asking * (cases.len() as u64 + 1));
+    assert_eq!(allocations(|| (0..1_000).for_each(|_| check())), 0);
 
     // A change of something else is taken in once, and costs the others nothing after that.
     owner.revoke_token(other.token.id.as_str(), None).unwrap();
     check();
-    assert_eq!(allocations(|| (0..1_000).for_each(|_| check())), asking * (cases.len() as u64 + 1));
+    assert_eq!(allocations(|| (0..1_000).for_each(|_| check())), 0);
 }
 
 #[test]

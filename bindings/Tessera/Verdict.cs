@@ -31,7 +31,8 @@ public readonly record struct Verdict
     /// <see cref="Outcome.Valid"/>.</summary>
     public bool IsValid => Outcome == Outcome.Valid;
 
-    /// <summary>The token, where one was found; otherwise <see langword="null"/>.</summary>
+    /// <summary>The token, where one was found; otherwise <see langword="null"/>. It is as it was when the check had to read
+    /// it last, so its <see cref="Token.LastUsedAt"/> may be of some time ago: using a token does not change it.</summary>
     public Token? Token { get; init; }
 
     /// <summary>The name of the identity that the token speaks for, where a token was found; otherwise
