@@ -5,11 +5,21 @@ namespace Tessera.PowerShell;
 /// <summary>What every cmdlet of the module has: one way to report a failure, and paths as PowerShell sees them.</summary>
 public abstract class TesseraCmdlet : PSCmdlet
 {
+    private bool? _isVerbose;
+
     /// <summary>Asks whether to go on, under -WhatIf and -Confirm, without repeating a token that was given for a name or in a path.</summary>
     /// <param name="target">What would be changed.</param>
     /// <param name="action">How.</param>
     private protected new bool ShouldProcess(string target, string action) =>
         base.ShouldProcess(Redaction.Redact(target), Redaction.Redact(action));
+
+    /// <summary>Whether somebody may hear what was done. Asked once a command, as the engine does, so that a long pipeline makes no sentences for nobody.</summary>
+    private protected bool IsVerbose => _isVerbose ??=
+        MyInvocation.BoundParameters.ContainsKey("Debug")
+        || (MyInvocation.BoundParameters.TryGetValue("Verbose", out object? verbose)
+            ? LanguagePrimitives.IsTrue(verbose)
+            : !LanguagePrimitives.TryConvertTo(SessionState.PSVariable.GetValue("VerbosePreference"), out ActionPreference preference)
+                || preference is not (ActionPreference.SilentlyContinue or ActionPreference.Ignore));
 
     /// <summary>Says what was done, likewise.</summary>
     /// <param name="text">A sentence.</param>

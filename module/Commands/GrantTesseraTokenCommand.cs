@@ -318,7 +318,11 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
                     continue;
                 }
 
-                WriteVerbose($"Granted {Text.Describe(result.Grant.Token)}; it {Text.Expiry(result.Grant.Token.ExpiresAt)}.");
+                if (IsVerbose)
+                {
+                    WriteVerbose($"Granted {Text.Describe(result.Grant.Token)}; it {Text.Expiry(result.Grant.Token.ExpiresAt)}.");
+                }
+
                 if (!result.Grant.HasValue)
                 {
                     WriteWarning($"The {Text.Describe(result.Grant.Token)} was granted before with this key. Its value is in use already, or it is of no use any more, so there is no value.");

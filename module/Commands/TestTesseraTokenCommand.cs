@@ -31,6 +31,10 @@ namespace Tessera.PowerShell;
 [OutputType(typeof(bool), typeof(Verdict))]
 public sealed class TestTesseraTokenCommand : StoreCmdlet
 {
+    // Made once for a pipeline, not for each of its records.
+    private Action? _check;
+    private TokenStore? _store;
+
     /// <summary>The token's value, as a string or a SecureString, or an object from <see cref="GrantTesseraTokenCommand"/> or with a property Token. One value: PowerShell's own error repeats what is left over on the command line.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SecretText(nameof(Token))]
@@ -85,15 +89,9 @@ public sealed class TestTesseraTokenCommand : StoreCmdlet
     [Parameter]
     public SwitchParameter Detailed { get; set; }
 
-    /// <summary>Checks each token.</summary>
-    protected override void ProcessRecord()
+    /// <summary>Notes what every token is to be good for.</summary>
+    protected override void BeginProcessing()
     {
-        if (!IsUsable(Token, nameof(Token)))
-        {
-            return;
-        }
-
-        TokenStore store = CurrentStore;
         var context = new AccessContext
         {
             Role = Role,
@@ -105,13 +103,28 @@ public sealed class TestTesseraTokenCommand : StoreCmdlet
             Organization = Organization,
             Operation = Operation,
         };
-        Attempt(target: null, () => Report(Token.Read(value => store.Validate(value, context))));
+        SecretText.Reader<Verdict> validate = value => _store!.Validate(value, context);
+        _check = () => Report(Token.Read(validate));
+    }
+
+    /// <summary>Checks each token.</summary>
+    protected override void ProcessRecord()
+    {
+        if (IsUsable(Token, nameof(Token)))
+        {
+            _store = CurrentStore;
+            Attempt(target: null, _check!);
+        }
     }
 
     private void Report(Verdict verdict)
     {
-        string subject = verdict.Token is { } token ? Text.Describe(token) : "a value that is no token of this store";
-        WriteVerbose($"Checked {subject}: {verdict.Outcome}.");
+        if (IsVerbose)
+        {
+            string subject = verdict.Token is { } token ? Text.Describe(token) : "a value that is no token of this store";
+            WriteVerbose($"Checked {subject}: {verdict.Outcome}.");
+        }
+
         if (verdict is { IsValid: true, IsExpiring: true, Token: { } expiring })
         {
             WriteWarning($"The token {Text.Describe(expiring)} is about to expire. Rotate it with Update-TesseraToken.");
