@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use criterion::Criterion;
-use tessera_native::model::Outcome as Verdict;
+use tessera_native::model::{Algorithm, Outcome as Verdict, TokenFormat};
 use tessera_native::policy::AccessContext;
-use tessera_native::service::Engine;
+use tessera_native::service::{Engine, GrantRequest, MintRequest, VerifyRequest};
 
 use crate::measure::{Goal, Outcome, Report, Row, Side, quotients, require};
 use crate::stores::{self, shuffled};
@@ -96,24 +96,51 @@ pub fn nanoseconds(engine: &Engine, values: &[Vec<u8>]) -> Outcome<f64> {
     Ok(crate::measure::Spread::of(rounds).median)
 }
 
-/// Checks tokens so many times and does nothing else that depends on the number: for instruments that count instructions,
-/// of which the difference of two runs is taken.
-pub fn repeat(scratch: &Scratch, count: u64) -> Outcome<()> {
-    let engine = stores::create(&scratch.folder("repeat")?.join("tokens.db"))?;
-    let values = stores::grant(&engine, 64)?;
-    let values = shuffled(&values);
-    require(values.iter().all(|value| check(&engine, value)), "a granted token is refused")?;
-    let valid = (0..count).filter(|number| check(&engine, values[*number as usize % values.len()])).count();
-    require(valid as u64 == count, "a granted token is refused")
+/// What is repeated for instruments that count instructions. Nothing but the repeating depends on how often it is done, so
+/// the difference of two runs is the repeated alone.
+pub fn repeat(scratch: &Scratch, what: &str, count: usize) -> Outcome<()> {
+    /// The most that can be done for the first time.
+    const NEW: usize = 600;
+    let path = scratch.folder("repeat")?.join("tokens.db");
+    let engine = stores::create(&path)?;
+    let done = match what {
+        "hot" => {
+            let values = stores::grant(&engine, 64)?;
+            let values = shuffled(&values);
+            require(values.iter().all(|value| check(&engine, value)), "a granted token is refused")?;
+            repeated(count, &mut |number| check(&engine, values[number % values.len()]))
+        }
+        "cold" => {
+            require(count <= NEW, "there are not as many tokens")?;
+            let values = stores::grant(&engine, NEW + 64)?;
+            drop(engine);
+            let engine = stores::open(&path)?;
+            require(values[NEW..].iter().all(|value| check(&engine, value)), "a granted token is refused")?;
+            repeated(count, &mut |number| check(&engine, &values[number]))
+        }
+        "jwt-hot" => {
+            engine.owner().create_key(Algorithm::ES256)?;
+            let request = GrantRequest { format: Some(TokenFormat::Jwt), ..stores::request() };
+            let grant = engine.owner().grant(&request)?;
+            require(check(&engine, grant.value.as_bytes()), "a granted token is refused")?;
+            repeated(count, &mut |_| check(&engine, grant.value.as_bytes()))
+        }
+        "jwt-new" => {
+            engine.owner().create_key(Algorithm::HS256)?;
+            let claims = r#"{"aud":"https://api.example","sub":"Adam","client_id":"Adam","roles":["Reader"]}"#;
+            let minted = engine.owner().mint_jwt(&MintRequest { claims, ..MintRequest::default() })?;
+            let request = VerifyRequest { audience: Some("https://api.example"), ..VerifyRequest::default() };
+            let verify = || engine.verify_jwt(black_box(minted.value.as_bytes()), &request);
+            require(verify()?.outcome == Verdict::Valid, "a minted token is refused")?;
+            repeated(count, &mut |_| verify().is_ok_and(|verified| verified.outcome == Verdict::Valid))
+        }
+        other => return require(false, &format!("there is nothing called {other} to repeat")),
+    };
+    require(done == count, "a token is refused")
 }
 
-/// The same with the HMAC of as many values.
-pub fn repeat_hmac(scratch: &Scratch, count: u64) -> Outcome<()> {
-    let engine = stores::create(&scratch.folder("repeat")?.join("tokens.db"))?;
-    let values = stores::grant(&engine, 64)?;
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
-    for number in 0..count {
-        black_box(hmac::sign(&key, black_box(&values[number as usize % values.len()])));
-    }
-    Ok(())
+/// The function by whose name instruments know what is to be counted. Gives how often the answer was yes.
+#[inline(never)]
+fn repeated(count: usize, what: &mut dyn FnMut(usize) -> bool) -> usize {
+    (0..count).filter(|number| what(*number)).count()
 }

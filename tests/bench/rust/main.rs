@@ -98,8 +98,7 @@ fn main() -> Outcome<()> {
         ["import", list, count] => grant::import_list(&scratch, list.as_ref(), count.parse()?),
         ["import-raw", list, count] => grant::import_raw(&scratch, list.as_ref(), count.parse()?),
         // For instruments.
-        ["repeat-check", count] => check::repeat(&scratch, count.parse()?),
-        ["repeat-hmac", count] => check::repeat_hmac(&scratch, count.parse()?),
+        ["repeat", what, count] => check::repeat(&scratch, what, count.parse()?),
         other => require(false, &format!("there is no command {other:?}")),
     }
 }
