@@ -11,7 +11,13 @@ internal sealed record Spread(double Median, double Low, double High)
     internal static Spread Of(IEnumerable<double> measured)
     {
         double[] sorted = [.. measured.Order()];
-        double At(double share) => sorted[(int)Math.Round((sorted.Length - 1) * share, MidpointRounding.AwayFromZero)];
+        double At(double share)
+        {
+            double place = (sorted.Length - 1) * share;
+            double below = sorted[(int)Math.Floor(place)];
+            return below + ((sorted[(int)Math.Ceiling(place)] - below) * (place - Math.Floor(place)));
+        }
+
         return new Spread(At(0.5), At(0.25), At(0.75));
     }
 

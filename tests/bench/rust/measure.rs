@@ -23,7 +23,11 @@ impl Spread {
     pub fn of(measured: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = measured.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
-        let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share).round() as usize];
+        let at = |share: f64| {
+            let place = (sorted.len() - 1) as f64 * share;
+            let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+            below + (above - below) * place.fract()
+        };
         Self { median: at(0.5), low: at(0.25), high: at(0.75) }
     }
 }
