@@ -34,6 +34,8 @@ pub struct AccessContext<'a> {
 pub struct Evidence<'a> {
     /// The token.
     pub token: &'a Token,
+    /// When it is good at all: [`Validity::of`] it.
+    pub validity: Validity,
     /// What it may do now.
     pub rights: &'a Rights,
     /// The organisations that it has access to now.
@@ -50,17 +52,24 @@ pub struct Gate {
     denied_endpoints: Vec<CompiledEndpoint>,
     /// Whether the token's identity has the roles that its conditions ask for.
     has_required_roles: bool,
+    /// Whether nothing of this refuses any request.
+    is_open: bool,
 }
 
 impl Gate {
     /// Reads the conditions of a token and the settings of its profile. `identity` is what the identity that it speaks
     /// for may do now. Fails only on what did not pass the checks with which these are stored.
     pub fn new(conditions: &Conditions, settings: &ProfileSettings, identity: &Rights) -> Result<Self> {
+        // Uses and the rate limit are none of a request's.
+        let of_requests = Conditions { uses: None, rate_limit: None, ..conditions.clone() };
         Ok(Self {
             conditions: Compiled::new(conditions)?,
             denied_operations: settings.denied_operations.clone(),
             denied_endpoints: settings.denied_endpoints.iter().map(CompiledEndpoint::new).collect::<Result<_>>()?,
             has_required_roles: conditions.required_roles.iter().all(|role| identity.include(role)),
+            is_open: of_requests.is_none()
+                && settings.denied_operations.is_empty()
+                && settings.denied_endpoints.is_empty(),
         })
     }
 
@@ -73,24 +82,53 @@ impl Gate {
     }
 }
 
+/// When a token is good at all: what the checks ask that ask the token alone, side by side.
+#[derive(Debug, Clone, Copy)]
+pub struct Validity {
+    is_revoked: bool,
+    is_disabled: bool,
+    retires_at: i64,
+    /// With the skew that is allowed for.
+    begins_at: i64,
+    ends_at: i64,
+}
+
+impl Validity {
+    /// That of a token.
+    pub fn of(token: &Token) -> Self {
+        // Opaque tokens have none: the store that granted them checks them.
+        let skew = if token.format == TokenFormat::Jwt { CLOCK_SKEW_SECONDS } else { 0 };
+        Self {
+            is_revoked: token.revocation.is_some(),
+            is_disabled: token.disabled.is_some(),
+            retires_at: token.retires_at.unwrap_or(i64::MAX),
+            begins_at: token.not_before.map_or(i64::MIN, |not_before| not_before.saturating_sub(skew)),
+            ends_at: token.expires_at.map_or(i64::MAX, |expires_at| expires_at.saturating_add(skew)),
+        }
+    }
+
+    /// What the checks come to at `now_seconds`.
+    pub fn outcome(&self, now_seconds: i64) -> Outcome {
+        // Retirement ends a token as exactly as revocation does; expiry is asked below, where the clocks of others count.
+        if self.is_revoked || self.retires_at <= now_seconds {
+            return Outcome::Revoked;
+        }
+        if self.is_disabled {
+            return Outcome::Disabled;
+        }
+        if now_seconds < self.begins_at {
+            return Outcome::NotYetValid;
+        }
+        if now_seconds >= self.ends_at {
+            return Outcome::Expired;
+        }
+        Outcome::Valid
+    }
+}
+
 /// What the checks come to that ask the token alone, of no request: whether it is good at all at `now_seconds`.
 pub fn standing_outcome(token: &Token, now_seconds: i64) -> Outcome {
-    // Opaque tokens have none: the store that granted them checks them.
-    let skew = if token.format == TokenFormat::Jwt { CLOCK_SKEW_SECONDS } else { 0 };
-    // Retirement ends a token as exactly as revocation does; expiry is asked below, where the clocks of others count.
-    if token.revocation.is_some() || token.is_retired(now_seconds) {
-        return Outcome::Revoked;
-    }
-    if token.disabled.is_some() {
-        return Outcome::Disabled;
-    }
-    if token.not_before.is_some_and(|not_before| now_seconds.saturating_add(skew) < not_before) {
-        return Outcome::NotYetValid;
-    }
-    if token.expires_at.is_some_and(|expires_at| now_seconds >= expires_at.saturating_add(skew)) {
-        return Outcome::Expired;
-    }
-    Outcome::Valid
+    Validity::of(token).outcome(now_seconds)
 }
 
 /// The first of the checks that fails, in their documented order, or `Valid`.
@@ -98,9 +136,8 @@ pub fn standing_outcome(token: &Token, now_seconds: i64) -> Outcome {
 /// Malformed and Unknown come before: there is a token by now. The rate limit and the uses come after: they are counted
 /// for a request that is good otherwise.
 pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
-    let Evidence { token, rights, organizations, gate } = evidence;
-    let conditions = &gate.conditions;
-    let standing = standing_outcome(token, now_seconds);
+    let Evidence { token, validity, rights, organizations, gate } = evidence;
+    let standing = validity.outcome(now_seconds);
     if standing != Outcome::Valid {
         return standing;
     }
@@ -113,22 +150,25 @@ pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: 
     if context.organization.is_some_and(|organization| !organizations.include(organization)) {
         return Outcome::OrganizationDenied;
     }
-    if !conditions.admits_address(context.remote_address) {
-        return Outcome::AddressDenied;
+    if !gate.is_open {
+        let conditions = &gate.conditions;
+        if !conditions.admits_address(context.remote_address) {
+            return Outcome::AddressDenied;
+        }
+        if !conditions.admits_referrer(context.referrer) {
+            return Outcome::ReferrerDenied;
+        }
+        if !conditions.admits_path(context.uri) {
+            return Outcome::PathDenied;
+        }
+        if !conditions.admits_method(context.method) {
+            return Outcome::MethodDenied;
+        }
+        if gate.denies_operation(context) {
+            return Outcome::OperationDenied;
+        }
     }
-    if !conditions.admits_referrer(context.referrer) {
-        return Outcome::ReferrerDenied;
-    }
-    if !conditions.admits_path(context.uri) {
-        return Outcome::PathDenied;
-    }
-    if !conditions.admits_method(context.method) {
-        return Outcome::MethodDenied;
-    }
-    if gate.denies_operation(context) {
-        return Outcome::OperationDenied;
-    }
-    if !gate.has_required_roles || context.role.is_some_and(|role| !rights.include(role)) {
+    if (!gate.is_open && !gate.has_required_roles) || context.role.is_some_and(|role| !rights.include(role)) {
         return Outcome::RoleDenied;
     }
     Outcome::Valid
@@ -152,7 +192,8 @@ mod tests {
         let rights = Rights::of(&token.roles, &all);
         let organizations = Organizations::of(token.organizations.as_deref().unwrap_or_default());
         let gate = Gate::new(&token.conditions, settings, &rights).unwrap();
-        let evidence = Evidence { token, rights: &rights, organizations: &organizations, gate: &gate };
+        let validity = Validity::of(token);
+        let evidence = Evidence { token, validity, rights: &rights, organizations: &organizations, gate: &gate };
         outcome(evidence, context, now_seconds)
     }
 

@@ -28,7 +28,7 @@ mod rotation;
 mod terms;
 mod transfer;
 
-pub use admit::{AccessContext, Evidence, Gate, outcome, standing_outcome};
+pub use admit::{AccessContext, Evidence, Gate, Validity, outcome, standing_outcome};
 pub use bound::{Organizations, Standing, bound, bound_organizations};
 pub use expiry::{Lifetime, chosen_warning, expiry, migrated_expiry};
 pub use grant::{

@@ -8,8 +8,8 @@ use foldhash::fast::RandomState;
 
 use crate::crypto::fingerprint::{Fingerprint, Fingerprints};
 use crate::error::Result;
-use crate::model::{FoundToken, Outcome};
-use crate::policy::{Gate, Organizations, Rights};
+use crate::model::{FoundToken, Outcome, RateLimit};
+use crate::policy::{Gate, Organizations, Rights, Validity};
 use crate::store::{Changes, Slot};
 
 use super::usage::UseCount;
@@ -39,6 +39,10 @@ pub(super) struct Known {
     pub(super) awaits_first_use: bool,
     /// Whether it was written down that the value was presented although it was retired or a decoy.
     pub(super) is_alerted: bool,
+    /// When it is good at all.
+    pub(super) validity: Validity,
+    /// How often it may be used in a period of time.
+    pub(super) rate_limit: Option<RateLimit>,
     /// Where its uses are counted.
     pub(super) uses: Arc<UseCount>,
     /// The token, and the names of its rights, as a verdict gives them.
@@ -85,6 +89,8 @@ impl From<Read> for Known {
             is_plain: !token.is_decoy && !may_alert && !read.awaits_first_use && token.uses_left.is_none(),
             awaits_first_use: read.awaits_first_use,
             is_alerted: read.is_alerted,
+            validity: Validity::of(token),
+            rate_limit: token.conditions.rate_limit,
             uses: Arc::new(UseCount::new(token.sequence)),
             gate: read.gate,
             rights: read.rights,

@@ -160,9 +160,10 @@ impl Engine {
 
     /// The check that comes last but one, of a request that is good otherwise: the rate limit.
     fn within_rate(&self, known: &Known, outcome: Outcome, now_seconds: i64) -> Outcome {
-        let token = &known.found.token;
-        match token.conditions.rate_limit {
-            Some(limit) if outcome == Outcome::Valid && !self.rates.admit(token.sequence, limit, now_seconds) => {
+        match known.rate_limit {
+            Some(limit)
+                if outcome == Outcome::Valid && !self.rates.admit(known.found.token.sequence, limit, now_seconds) =>
+            {
                 Outcome::RateLimited
             }
             _ => outcome,
@@ -377,6 +378,7 @@ impl Engine {
 fn admitted(known: &Known, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
     let evidence = Evidence {
         token: &known.found.token,
+        validity: known.validity,
         rights: &known.rights,
         organizations: &known.organizations,
         gate: &known.gate,
