@@ -19,10 +19,11 @@ use super::tokens;
 const MAXIMUM_PEOPLE: usize = 16_384;
 
 /// As the statement of [`tokens::by_digest`], column for column. Empty is what [`Kept`] has; numbers stand for the names of
-/// roles.
+/// roles. Lists come in any order: for one that is ordered SQLite opens a table in memory, which takes as long as all the
+/// rest.
 const SELECT: &str = "SELECT t.sequence,t.id,t.name,'',t.format,\
 (SELECT group_concat(role_id) FROM token_role WHERE sequence=t.sequence),\
-(SELECT group_concat(tag,char(10) ORDER BY tag) FROM token_tag WHERE sequence=t.sequence),\
+(SELECT group_concat(tag,char(10)) FROM token_tag WHERE sequence=t.sequence),\
 t.remark,t.key_id,t.audiences,t.created_by,t.created_at,t.not_before,t.expires_at,\
 t.revoked_at,t.revoked_by,t.revoked_reason,'',0,t.conditions,t.uses_left,t.has_organization_list,\
 iif(t.has_organization_list,(SELECT group_concat(o.name,',' ORDER BY o.name_key) FROM token_organization l \
@@ -91,6 +92,7 @@ impl Kept {
         let names = &self.names.1;
         let Some((profile, expired_is_revoked)) = names.profiles.get(&record.profile_id) else { return Ok(false) };
         let token = &mut record.token;
+        token.tags.sort_unstable();
         (token.profile, token.expired_is_revoked) = (profile.clone(), *expired_is_revoked);
         let mut roles = Vec::with_capacity(token.roles.len());
         for role in &token.roles {
