@@ -4,21 +4,25 @@
 --
 -- `change_number` has no gaps. `mark` tells a row from another one of its number, should a file with another past
 -- take this one's place. `subject`: the number of the token, identity or profile, the key's id; none where it is `all`.
--- Whoever finds a gap, or very many rows, takes it that all changed, so the old ones are taken away.
+-- Whoever finds a gap, or very many rows, takes it that all changed, so the old ones are taken away. A writer knows by
+-- the greatest number that something changed. So there is a bound far above what a store comes to: SQLite would go on
+-- below its own greatest number once that is taken. Should somebody put a row there by hand, whatever changes
+-- something is refused until that row is taken away.
 CREATE TABLE change (
-    change_number INTEGER PRIMARY KEY,
+    change_number INTEGER PRIMARY KEY CHECK (change_number BETWEEN 1 AND 4611686018427387904),
     mark INTEGER NOT NULL DEFAULT (random()),
     scope TEXT NOT NULL CHECK (scope IN ('all', 'token', 'identity', 'profile', 'key')),
     subject ANY
 ) STRICT;
--- The file beside the store with the counter of changes; none: there is none. `is_retired`: one was given up and is
--- perhaps still trusted.
+-- The file beside the store with the counter of changes; none: there is none. `retirement`: one was given up and is
+-- perhaps still trusted. The number is another one each time.
 CREATE TABLE counter_file (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     file_id BLOB CHECK (length(file_id) = 16),
-    is_retired INTEGER NOT NULL CHECK (is_retired IN (0, 1))
+    retirement INTEGER,
+    CHECK (file_id IS NULL OR retirement IS NULL)
 ) STRICT;
-INSERT INTO counter_file VALUES (1, NULL, 0);
+INSERT INTO counter_file VALUES (1, NULL, NULL);
 
 CREATE TRIGGER change_trimmed AFTER INSERT ON change WHEN NEW.change_number % 1024 = 0 BEGIN
     DELETE FROM change WHERE change_number <= NEW.change_number - 10240;
@@ -41,13 +45,22 @@ CREATE TRIGGER token_removed AFTER DELETE ON token BEGIN
 END;
 
 -- A token's lists go with it, and with what they name: that is said where it goes.
+CREATE TRIGGER token_role_changed AFTER UPDATE ON token_role BEGIN
+    INSERT INTO change (scope, subject) VALUES ('token', OLD.sequence), ('token', NEW.sequence);
+END;
 CREATE TRIGGER token_role_removed AFTER DELETE ON token_role
 WHEN EXISTS (SELECT 1 FROM token WHERE sequence = OLD.sequence) BEGIN
     INSERT INTO change (scope, subject) VALUES ('token', OLD.sequence);
 END;
+CREATE TRIGGER token_tag_changed AFTER UPDATE ON token_tag BEGIN
+    INSERT INTO change (scope, subject) VALUES ('token', OLD.sequence), ('token', NEW.sequence);
+END;
 CREATE TRIGGER token_tag_removed AFTER DELETE ON token_tag
 WHEN EXISTS (SELECT 1 FROM token WHERE sequence = OLD.sequence) BEGIN
     INSERT INTO change (scope, subject) VALUES ('token', OLD.sequence);
+END;
+CREATE TRIGGER token_organization_changed AFTER UPDATE ON token_organization BEGIN
+    INSERT INTO change (scope, subject) VALUES ('token', OLD.sequence), ('token', NEW.sequence);
 END;
 CREATE TRIGGER token_organization_removed AFTER DELETE ON token_organization
 WHEN EXISTS (SELECT 1 FROM token WHERE sequence = OLD.sequence)

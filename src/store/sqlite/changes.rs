@@ -134,7 +134,7 @@ mod tests {
             .execute_batch(
                 "INSERT INTO identity (identity_id, name, name_key, created_at) VALUES (1, 'a', 'A', 0), (2, 'b', 'B', 0);
                  INSERT INTO store VALUES (1, 'id', 'issuer', x'00', 0);
-                 INSERT INTO organization VALUES (1, 'o', 'O', 0);
+                 INSERT INTO organization VALUES (1, 'o', 'O', 0), (3, 'p', 'P', 0);
                  INSERT INTO signing_key (key_sequence, key_id, algorithm, private_sealed, created_at)
                      VALUES (1, 'k', 'HS256', x'00', 0);
                  INSERT INTO pepper (pepper_id, key_check, created_at) VALUES (1, x'00', 0);",
@@ -208,6 +208,11 @@ mod tests {
             ("UPDATE token SET revoked_at = 1 WHERE sequence = 1", "token 1"),
             ("UPDATE token SET disabled_at = 1 WHERE sequence = 2", "token 2"),
             ("UPDATE token SET conditions = '{}' WHERE sequence = 2", "token 2"),
+            ("UPDATE token_role SET role_id = 2 WHERE sequence = 1", "token 1"),
+            ("UPDATE token_role SET sequence = 3 WHERE sequence = 1", "token 1,token 3"),
+            ("UPDATE token_role SET sequence = 1 WHERE sequence = 3", "token 1,token 3"),
+            ("UPDATE token_tag SET tag = 'y' WHERE sequence = 1", "token 1"),
+            ("UPDATE token_organization SET organization_id = 3 WHERE sequence = 1", "token 1"),
             ("DELETE FROM token_role WHERE sequence = 1", "token 1"),
             ("DELETE FROM token_tag WHERE sequence = 1", "token 1"),
             ("DELETE FROM token_organization WHERE sequence = 1", "token 1"),

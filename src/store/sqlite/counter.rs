@@ -24,6 +24,10 @@
 //! as the even one before it ([`InUse::changing`]). Another process's may be dead: then the store is asked, each time.
 //! The counter never goes back, so one that was taken in up to does not come again.
 //!
+//! One's own odd counter says that its change may be committed and was answered to nobody yet. So a check that runs beside
+//! a call which has not returned may still go by what was before it, also where it reads its own process's change itself;
+//! from the moment on at which the call returns, no check that begins does.
+//!
 //! # Which file counts
 //!
 //! The store names the file by a random id in its table `counter_file`; the file holds that id and the number of its
@@ -33,23 +37,25 @@
 //!
 //! A writer that cannot map the file which the store names must not change anything while others trust it. It takes the
 //! name away, commits that, and waits for [`RETIREMENT`], which is longer than anybody trusts what was compared before;
-//! then it makes a new file. Whoever finds the name taken away waits the same way. Without a file, each check asks the
-//! store.
+//! then it makes a new file. Whoever finds the name taken away waits the same way. Each such retirement has a number of its
+//! own in the store, and who waited ends only the one that it waited for: another may have come since, of a file that
+//! somebody still trusts. Without a file, each check asks the store.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorCode, Result};
 
+use super::failure;
 use super::mapping::{IS_SUPPORTED, LENGTH, Mapping, PLACE};
-use super::{failure, lock};
 
 /// What follows the store's name in the file's.
 pub(super) const SUFFIX: &str = "-counter";
@@ -57,10 +63,9 @@ pub(super) const SUFFIX: &str = "-counter";
 const MAGIC: [u8; 8] = *b"TsrCnt01";
 /// How long what was compared is trusted, by a clock that may be a hundredth of a second behind.
 const TRUST: Duration = Duration::from_millis(90);
-/// How long nothing is changed after a file was given up.
-const RETIREMENT: Duration = Duration::from_millis(120);
-/// The most files that a process uses one after the other. After them it asks the store each time.
-const MAXIMUM_FILES: usize = 16;
+/// How long nothing is changed after a file was given up. It is far longer than [`TRUST`] because it is rare, and because
+/// that clock may stand for a while on a machine that is busy, or is itself a program that others push aside.
+const RETIREMENT: Duration = Duration::from_secs(1);
 /// How often a writer begins anew because the file changed.
 const MAXIMUM_ATTEMPTS: usize = 8;
 
@@ -70,12 +75,8 @@ pub(super) type FileId = [u8; 16];
 /// The counter of a store, for all that this process does with it.
 pub(super) struct Counter {
     path: PathBuf,
-    /// Every file that was used, until the store closes: a check may still be looking at one that was given up.
-    files: [OnceLock<InUse>; MAXIMUM_FILES],
-    /// Which of them is in use, counted from one; zero: none.
-    current: AtomicUsize,
-    /// Kept by whoever takes up a file.
-    taking_up: std::sync::Mutex<()>,
+    /// The file that checks look at. A writer keeps the one with which it began, whatever becomes of this.
+    in_use: ArcSwapOption<InUse>,
     /// When a file was last looked for in vain, in milliseconds.
     missed_at: AtomicU64,
 }
@@ -96,8 +97,8 @@ struct InUse {
 const NEVER: u64 = u64::MAX;
 
 /// What a check saw of the counter before it read anything.
-pub(super) struct Seen<'a> {
-    file: Option<&'a InUse>,
+pub(super) struct Seen {
+    file: Option<Arc<InUse>>,
     counter: u64,
     at: u64,
 }
@@ -105,8 +106,8 @@ pub(super) struct Seen<'a> {
 /// What the store says of the file.
 struct Named {
     file: Option<FileId>,
-    /// Whether a file was given up and is perhaps still trusted.
-    is_retired: bool,
+    /// The number of a retirement: a file was given up and is perhaps still trusted.
+    retirement: Option<i64>,
     /// The number of the last change.
     last_change: i64,
 }
@@ -115,12 +116,12 @@ fn named(connection: &Connection) -> Result<Named> {
     failure::context(
         connection
             .prepare_cached(
-                "SELECT file_id, is_retired, (SELECT max(change_number) FROM change) FROM counter_file WHERE only_row = 1",
+                "SELECT file_id, retirement, (SELECT max(change_number) FROM change) FROM counter_file WHERE only_row = 1",
             )
             .and_then(|mut statement| {
                 statement.query_row([], |row| {
                     let last_change: Option<i64> = row.get(2)?;
-                    Ok(Named { file: row.get(0)?, is_retired: row.get(1)?, last_change: last_change.unwrap_or(0) })
+                    Ok(Named { file: row.get(0)?, retirement: row.get(1)?, last_change: last_change.unwrap_or(0) })
                 })
             }),
     )
@@ -133,7 +134,7 @@ pub(super) fn named_file(connection: &Connection) -> rusqlite::Result<Option<Fil
 
 /// Lets a store that nobody has open name no file: a copy has none.
 pub(super) fn forget(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("UPDATE counter_file SET file_id = NULL, is_retired = 0")
+    connection.execute_batch("UPDATE counter_file SET file_id = NULL, retirement = NULL")
 }
 
 /// Takes away the file of the store at `store`, which is about to be another one. Who has it mapped asks the store from now
@@ -153,52 +154,42 @@ fn beside(store: &Path) -> PathBuf {
 impl Counter {
     /// The counter of the store at `store`, without a file as yet.
     pub(super) fn of(store: &Path) -> Self {
-        Self {
-            path: beside(store),
-            files: [const { OnceLock::new() }; MAXIMUM_FILES],
-            current: AtomicUsize::new(0),
-            taking_up: std::sync::Mutex::new(()),
-            missed_at: AtomicU64::new(0),
-        }
+        Self { path: beside(store), in_use: ArcSwapOption::empty(), missed_at: AtomicU64::new(0) }
     }
 
     // What a check does.
 
     /// Whether nothing changed since everything was taken in. It waits for nothing.
     pub(super) fn is_unchanged(&self) -> bool {
-        let Some(file) = self.in_use() else { return false };
-        let counter = file.mapping.load();
-        let applied = file.applied.load(Ordering::Acquire);
-        let is_same = counter == applied
-            || (counter == applied.wrapping_add(1) && file.changing.load(Ordering::Acquire) == counter);
-        // One of this file's own times: it is trusted for as long as it was seen to be the one.
-        applied & 1 == 0
-            && is_same
-            && milliseconds().wrapping_sub(file.compared_at.load(Ordering::Acquire)) < TRUST.as_millis() as u64
+        let in_use = self.in_use.load();
+        // The clock is read last: a counter that was loaded before is trusted no longer than until then.
+        in_use.as_ref().is_some_and(|file| file.is_taken_in() && file.is_trusted(milliseconds()))
     }
 
     /// Looks at the counter, before the changes are read.
-    pub(super) fn look(&self) -> Seen<'_> {
+    pub(super) fn look(&self) -> Seen {
         let at = milliseconds();
-        let file = self.in_use();
-        Seen { file, counter: file.map_or(NEVER, |file| file.mapping.load()), at }
+        let file = self.in_use.load_full();
+        let counter = file.as_ref().map_or(NEVER, |file| file.mapping.load());
+        Seen { file, counter, at }
     }
 
     /// Writes down that all changes up to what was `seen` were taken in, in a store that names `named` since then. Only one
     /// thread may be in here at a time.
-    pub(super) fn taken_in(&self, seen: &Seen<'_>, named: Option<FileId>) {
-        match (seen.file, named) {
+    pub(super) fn taken_in(&self, seen: &Seen, named: Option<FileId>) {
+        match (&seen.file, named) {
             (Some(file), Some(id)) if file.id == id => {
                 if seen.counter & 1 == 0 {
                     file.applied.store(seen.counter, Ordering::Release);
                 }
                 file.compared_at.store(seen.at, Ordering::Release);
             }
-            (_, None) => self.current.store(0, Ordering::Release),
+            // Not another one, which a writer has made since.
+            (seen, None) => drop(self.in_use.compare_and_swap(seen, None)),
             (_, Some(id)) => {
                 // Who looks in vain looks again after a while.
                 if seen.at.wrapping_sub(self.missed_at.load(Ordering::Relaxed)) >= TRUST.as_millis() as u64
-                    && !self.take_up(id)
+                    && self.take_up(id).is_none()
                 {
                     self.missed_at.store(seen.at, Ordering::Relaxed);
                 }
@@ -206,62 +197,41 @@ impl Counter {
         }
     }
 
-    fn in_use(&self) -> Option<&InUse> {
-        self.files.get(self.current.load(Ordering::Acquire).checked_sub(1)?)?.get()
-    }
-
-    /// Takes the file with this id into use; whether that could be done.
-    fn take_up(&self, id: FileId) -> bool {
-        if self.in_use().is_some_and(|file| file.id == id) {
-            return true;
+    /// Takes the file with this id into use, and gives it; none where it cannot be had.
+    fn take_up(&self, id: FileId) -> Option<Arc<InUse>> {
+        if let Some(file) = self.in_use.load_full().filter(|file| file.id == id) {
+            return Some(file);
         }
-        let _alone = lock(&self.taking_up);
-        let known = self.files.iter().position(|file| file.get().is_some_and(|file| file.id == id));
-        let place = known.or_else(|| self.keep(InUse::open(&self.path, id).ok()?));
-        if let Some(place) = place {
-            self.current.store(place + 1, Ordering::Release);
-        }
-        place.is_some()
-    }
-
-    /// Keeps a file; gives its place, if there is one left.
-    fn keep(&self, mut file: InUse) -> Option<usize> {
-        for (place, kept) in self.files.iter().enumerate() {
-            match kept.set(file) {
-                Ok(()) => return Some(place),
-                Err(again) => file = again,
-            }
-        }
-        None
+        // Two who do so at once have two mappings of one file. The one that is not kept asks the store more, no less.
+        let file = Arc::new(InUse::open(&self.path, id).ok()?);
+        self.in_use.store(Some(Arc::clone(&file)));
+        Some(file)
     }
 
     // What a writer does.
 
     /// Sees to it that the store names a file that this process uses, if one can be had.
     pub(super) fn prepare(&self, connection: &Connection) -> Result<()> {
-        let named = named(connection)?;
-        match named.file {
-            Some(id) if self.take_up(id) => Ok(()),
+        match named(connection)?.file {
+            Some(id) if self.take_up(id).is_some() => Ok(()),
             None if !IS_SUPPORTED => Ok(()),
             _ => self.renew(connection),
         }
     }
 
     /// Begins a transaction that writes.
-    pub(super) fn begin<'a>(&'a self, connection: &'a Connection) -> Result<Writing<'a>> {
+    pub(super) fn begin<'a>(&self, connection: &'a Connection) -> Result<Writing<'a>> {
         for _ in 0..MAXIMUM_ATTEMPTS {
             let mut writing = Writing::begin(connection)?;
             let named = named(connection)?;
-            writing.file = match named.file {
-                None if !named.is_retired => None,
-                Some(id) if self.take_up(id) => self.in_use().filter(|file| file.id == id),
-                _ => {
-                    drop(writing);
-                    self.renew(connection)?;
-                    continue;
-                }
-            };
-            if let Some(file) = writing.file {
+            writing.file = named.file.and_then(|id| self.take_up(id));
+            if writing.file.is_none() && (named.file.is_some() || named.retirement.is_some()) {
+                // Somebody may trust a file that would not be told.
+                drop(writing);
+                self.renew(connection)?;
+                continue;
+            }
+            if let Some(file) = &writing.file {
                 file.make_even();
             }
             writing.last_change = named.last_change;
@@ -272,41 +242,45 @@ impl Counter {
 
     /// Gives up a file that cannot be used, and makes another.
     fn renew(&self, connection: &Connection) -> Result<()> {
-        let writing = Writing::begin(connection)?;
-        let found = named(connection)?;
-        let is_retired = match found.file {
-            Some(id) if self.take_up(id) => return Ok(()),
-            Some(_) => {
-                failure::run(connection, "UPDATE counter_file SET file_id = NULL, is_retired = 1")?;
-                poison(&self.path);
-                writing.commit()?;
-                true
-            }
-            None => {
-                drop(writing);
-                found.is_retired
-            }
-        };
-        if is_retired {
-            // By now nobody who starts to trust the file can have compared before the commit.
+        let retirement = self.retire(connection)?;
+        if retirement.is_some() {
+            // By then nobody trusts the file who compared before the commit, and nobody compared it after.
             std::thread::sleep(RETIREMENT);
         }
+        self.replace(connection, retirement)
+    }
+
+    /// Takes the name away of a file that cannot be used. Gives the number of the retirement to wait for, this one or
+    /// another's; none where nobody has a file that is not told of changes.
+    fn retire(&self, connection: &Connection) -> Result<Option<i64>> {
         let writing = Writing::begin(connection)?;
         let found = named(connection)?;
-        if found.file.is_some() {
+        let Some(id) = found.file else { return Ok(found.retirement) };
+        if self.take_up(id).is_some() {
+            return Ok(None);
+        }
+        let retirement = Uuid::new_v4().as_u64_pair().1.cast_signed();
+        failure::context(connection.execute("UPDATE counter_file SET file_id = NULL, retirement = ?1", [retirement]))?;
+        poison(&self.path);
+        writing.commit()?;
+        Ok(Some(retirement))
+    }
+
+    /// Makes a file, unless there is one by now, or another retirement than was waited for: that one may just have begun.
+    fn replace(&self, connection: &Connection, retirement: Option<i64>) -> Result<()> {
+        let writing = Writing::begin(connection)?;
+        let found = named(connection)?;
+        if found.file.is_some() || found.retirement != retirement {
             return Ok(());
         }
-        let has_place = self.files.iter().any(|file| file.get().is_none());
-        let made = if has_place { InUse::make(&self.path).ok() } else { None };
-        if made.is_some() || found.is_retired {
+        let made = InUse::make(&self.path).ok().map(Arc::new);
+        if made.is_some() || retirement.is_some() {
             let id = made.as_ref().map(|file| file.id);
-            failure::context(connection.execute("UPDATE counter_file SET file_id = ?1, is_retired = 0", [id]))?;
+            failure::context(connection.execute("UPDATE counter_file SET file_id = ?1, retirement = NULL", [id]))?;
             writing.commit()?;
         }
-        if let Some(made) = made {
-            let _alone = lock(&self.taking_up);
-            let place = self.keep(made);
-            self.current.store(place.map_or(0, |place| place + 1), Ordering::Release);
+        if made.is_some() {
+            self.in_use.store(made);
         }
         Ok(())
     }
@@ -315,7 +289,7 @@ impl Counter {
 /// A transaction of a writer, under the write lock. It rolls back unless it is committed.
 pub(super) struct Writing<'a> {
     connection: &'a Connection,
-    file: Option<&'a InUse>,
+    file: Option<Arc<InUse>>,
     last_change: i64,
 }
 
@@ -327,7 +301,7 @@ impl<'a> Writing<'a> {
 
     /// Commits, and lets every check in every process know if anything changed that it rests on.
     pub(super) fn commit(&self) -> Result<()> {
-        let change = match self.file {
+        let change = match &self.file {
             Some(file) if named(self.connection)?.last_change != self.last_change => Some(file.change()?),
             _ => None,
         };
@@ -402,6 +376,21 @@ impl InUse {
         content[PLACE..PLACE + 8].copy_from_slice(&FIRST.to_ne_bytes());
         io::Write::write_all(&mut &file, &content)?;
         Ok(Self::new(id, Mapping::of(&file)?))
+    }
+
+    /// Whether every change up to the counter was taken in.
+    fn is_taken_in(&self) -> bool {
+        let counter = self.mapping.load();
+        let applied = self.applied.load(Ordering::Acquire);
+        let is_same = counter == applied
+            || (counter == applied.wrapping_add(1) && self.changing.load(Ordering::Acquire) == counter);
+        // An odd one is none of those up to which anything is taken in.
+        applied & 1 == 0 && is_same
+    }
+
+    /// Whether the store was seen to name this file lately, at `now` in milliseconds.
+    fn is_trusted(&self, now: u64) -> bool {
+        now.wrapping_sub(self.compared_at.load(Ordering::Acquire)) < TRUST.as_millis() as u64
     }
 
     /// Makes the counter even that a writer left odd, or has not made even yet. Only under the write lock.
@@ -523,7 +512,6 @@ fn unwritable() -> Error {
 mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::AtomicBool;
-    use std::time::Instant;
 
     use super::super::{SqliteStore, file};
     use super::*;
@@ -545,6 +533,23 @@ mod tests {
     fn change(store: &SqliteStore, sequence: i64) {
         let sql = format!("INSERT INTO change (scope, subject) VALUES ('token', {sequence})");
         store.write(move |connection| failure::context(connection.execute_batch(&sql))).unwrap();
+    }
+
+    /// The file that a store uses.
+    fn in_use(store: &SqliteStore) -> Option<Arc<InUse>> {
+        store.counter.in_use.load_full()
+    }
+
+    /// Whether a store knows of all up to the counter, however long ago it compared the file.
+    fn is_taken_in(store: &SqliteStore) -> bool {
+        in_use(store).unwrap().is_taken_in()
+    }
+
+    /// Another connection, which knows nothing of the counter, as another program has it.
+    fn connect(path: &Path) -> Connection {
+        let connection = Connection::open(path).unwrap();
+        connection.busy_timeout(Duration::from_secs(10)).unwrap();
+        connection
     }
 
     /// Brings the store to where it asks nobody, and gives the number.
@@ -572,7 +577,7 @@ mod tests {
         let (_folder, path) = folder();
         let (one, other) = (open(&path), open(&path));
         settle(&one);
-        assert!(one.counter.is_unchanged());
+        assert!(is_taken_in(&one));
         settle(&other);
         let event = NewAuditEvent {
             at: 0,
@@ -586,17 +591,10 @@ mod tests {
         };
         other.note_event(event.clone()).unwrap();
         other.write_behind(&[], &[event], 0, &|_| [0; 32]).unwrap();
-        let is_late = Instant::now();
-        settle(&one);
-        assert!(one.counter.is_unchanged(), "no check rests on the audit log");
+        assert!(is_taken_in(&one), "no check rests on the audit log");
         change(&other, 1);
-        assert!(!one.counter.is_unchanged());
+        assert!(!is_taken_in(&one) && !one.counter.is_unchanged());
         assert_no_change_is_missed(&one, &other, "two stores");
-        // However busy the machine is, at some time two looks lie close enough together.
-        while !one.counter.is_unchanged() {
-            assert!(is_late.elapsed() < Duration::from_secs(60));
-            settle(&one);
-        }
     }
 
     #[test]
@@ -604,11 +602,16 @@ mod tests {
         let (_folder, path) = folder();
         let store = open(&path);
         let before = settle(&store);
-        let elsewhere = Connection::open(&path).unwrap();
-        elsewhere.execute_batch("INSERT INTO change (scope, subject) VALUES ('token', 7)").unwrap();
-        std::thread::sleep(TRUST);
-        std::thread::sleep(Duration::from_millis(10));
-        assert!(!store.counter.is_unchanged(), "what was compared is trusted for a while only");
+        connect(&path).execute_batch("INSERT INTO change (scope, subject) VALUES ('token', 7)").unwrap();
+        assert!(is_taken_in(&store));
+        // What was compared is trusted for a while only.
+        let file = in_use(&store).unwrap();
+        let compared_at = file.compared_at.load(Ordering::SeqCst);
+        let trust = u64::try_from(TRUST.as_millis()).unwrap();
+        assert!(file.is_trusted(compared_at) && file.is_trusted(compared_at + trust - 1));
+        assert!(!file.is_trusted(compared_at + trust) && !file.is_trusted(compared_at - 1));
+        file.compared_at.store(milliseconds() - trust, Ordering::SeqCst);
+        assert!(!store.counter.is_unchanged());
         assert!(store.change_number().unwrap() > before);
     }
 
@@ -618,27 +621,25 @@ mod tests {
         let (one, other) = (open(&path), open(&path));
         settle(&one);
         settle(&other);
-        let dead = other.counter.in_use().unwrap().change().unwrap();
+        let file = in_use(&other).unwrap();
+        let dead = file.change().unwrap();
         assert!(!one.counter.is_unchanged(), "another's writer may be dead");
         settle(&other);
-        assert!(other.counter.is_unchanged(), "one's own is alive");
+        assert!(is_taken_in(&other), "one's own is alive");
         // It died after its commit.
         let before = settle(&one);
-        Connection::open(&path)
-            .unwrap()
-            .execute_batch("INSERT INTO change (scope, subject) VALUES ('token', 7)")
-            .unwrap();
+        connect(&path).execute_batch("INSERT INTO change (scope, subject) VALUES ('token', 7)").unwrap();
         assert!(one.change_number().unwrap() > before);
         settle(&one);
         assert!(!one.counter.is_unchanged());
         std::mem::forget(dead);
-        other.counter.in_use().unwrap().changing.store(0, Ordering::SeqCst);
+        file.changing.store(0, Ordering::SeqCst);
         settle(&other);
         assert!(!other.counter.is_unchanged(), "as in a process that was opened since");
 
         // Any transaction puts it right, also one that changes nothing.
         one.write(|_| Ok(())).unwrap();
-        assert_eq!(one.counter.in_use().unwrap().mapping.load() & 1, 0);
+        assert_eq!(in_use(&one).unwrap().mapping.load() & 1, 0);
         assert_no_change_is_missed(&one, &other, "after the writer died");
     }
 
@@ -647,15 +648,16 @@ mod tests {
     fn a_late_second_step_never_takes_the_counter_back() {
         let (_folder, path) = folder();
         let (one, other) = (open(&path), open(&path));
-        let late = one.counter.in_use().unwrap().change().unwrap();
+        let (file, of_other) = (in_use(&one).unwrap(), in_use(&other).unwrap());
+        let late = file.change().unwrap();
         settle(&other);
         change(&other, 1);
         let number = settle(&other);
-        let counter = other.counter.in_use().unwrap().mapping.load();
+        let counter = of_other.mapping.load();
         drop(late);
-        assert_eq!(other.counter.in_use().unwrap().mapping.load(), counter);
+        assert_eq!(of_other.mapping.load(), counter);
         assert_eq!(settle(&other), number);
-        assert_eq!(one.counter.in_use().unwrap().changing.load(Ordering::SeqCst), 0);
+        assert_eq!(file.changing.load(Ordering::SeqCst), 0);
         assert_no_change_is_missed(&one, &other, "after the late step");
     }
 
@@ -663,7 +665,7 @@ mod tests {
     fn a_commit_that_fails_or_panics_leaves_the_counter_even() {
         let (_folder, path) = folder();
         let store = open(&path);
-        let even = |store: &SqliteStore| assert_eq!(store.counter.in_use().unwrap().mapping.load() & 1, 0);
+        let even = |store: &SqliteStore| assert_eq!(in_use(store).unwrap().mapping.load() & 1, 0);
         // What is only looked at when it is committed.
         let failed = store.write(|connection| {
             failure::context(connection.execute_batch(
@@ -719,7 +721,7 @@ mod tests {
                 fs::write(own.join("file"), b"").unwrap();
             }),
         ];
-        for (what, spoil) in CASES {
+        let try_one = |what: &str, spoil: Spoil| {
             let (_folder, path) = folder();
             let (_other_folder, other_path) = folder();
             drop(open(&other_path));
@@ -728,13 +730,19 @@ mod tests {
             spoil(&beside(&path), &beside(&other_path));
             let (one, other) = (open(&path), open(&path));
             assert_no_change_is_missed(&one, &other, what);
-            let is_usable = *what != "a folder";
-            assert_eq!(one.counter.in_use().is_some(), is_usable, "{what}");
-            assert_eq!(other.counter.in_use().is_some(), is_usable, "{what}");
+            let is_usable = what != "a folder";
+            assert_eq!(in_use(&one).is_some(), is_usable, "{what}");
+            assert_eq!(in_use(&other).is_some(), is_usable, "{what}");
             if let Ok(now) = fs::read(beside(&other_path)) {
                 assert!(now == other_content, "{what}: another store's file is left alone");
             }
-        }
+        };
+        // Each waits for a retirement, so all do at once.
+        std::thread::scope(|scope| {
+            for (what, spoil) in CASES {
+                scope.spawn(|| try_one(what, *spoil));
+            }
+        });
     }
 
     /// Who has the file mapped sees the same memory as before; who comes later gives it up for all.
@@ -747,37 +755,112 @@ mod tests {
         fs::remove_file(beside(&path)).unwrap();
         assert_no_change_is_missed(&one, &other, "without a name");
         let before = settle(&one);
-        assert!(one.counter.is_unchanged());
+        assert!(is_taken_in(&one));
         let third = open(&path);
         change(&third, 3);
         assert!(one.change_number().unwrap() > before, "the first change of a later one");
         assert_no_change_is_missed(&one, &third, "the later one");
         assert_no_change_is_missed(&other, &third, "the later one");
-        let ids = [&one, &other, &third].map(|store| store.counter.in_use().unwrap().id);
+        let ids = [&one, &other, &third].map(|store| in_use(store).unwrap().id);
         assert!(ids[0] == ids[1] && ids[1] == ids[2], "all use the new file");
-
-        // And once more, by a writer that began before.
-        fs::remove_file(beside(&path)).unwrap();
-        drop(third);
-        one.counter.current.store(0, Ordering::SeqCst);
-        assert_no_change_is_missed(&one, &other, "a file that one has in hand is found again");
     }
 
-    /// A process that uses one file after the other asks the store when it has no place for more.
+    /// Who waited for one retirement must not end another: somebody may still trust the file that was given up then.
     #[test]
-    fn files_without_end_end_in_asking_the_store() {
+    fn who_waited_for_one_retirement_ends_no_other() {
         let (_folder, path) = folder();
-        let mut stores = vec![open(&path)];
-        for round in 0..MAXIMUM_FILES + 1 {
-            fs::remove_file(beside(&path)).unwrap_or_default();
-            stores.truncate(1);
-            stores.push(open(&path));
-            let before = settle(&stores[0]);
-            change(&stores[1], 1);
-            assert!(stores[0].change_number().unwrap() > before, "round {round}");
-        }
-        assert!(stores[0].counter.files.iter().all(|file| file.get().is_some()));
-        assert_no_change_is_missed(&stores[0], &stores[1], "after all files");
+        let stores = [open(&path), open(&path), open(&path)];
+        let connection = connect(&path);
+        let found = || named(&connection).unwrap();
+        let lose = |store: &SqliteStore| {
+            fs::remove_file(beside(&path)).unwrap();
+            store.counter.in_use.store(None);
+        };
+        let [first, second, late] = &stores;
+        lose(first);
+        let one = first.counter.retire(&connection).unwrap();
+        assert!(one.is_some() && found().file.is_none() && found().retirement == one);
+        // It finds the name taken away, and waits too; longer than anybody else.
+        late.counter.in_use.store(None);
+        assert_eq!(late.counter.retire(&connection).unwrap(), one);
+        first.counter.replace(&connection, one).unwrap();
+        let id = found().file;
+        assert!(id.is_some() && in_use(first).unwrap().id == id.unwrap());
+        late.counter.replace(&connection, one).unwrap();
+        assert_eq!(found().file, id, "a file that is in use stays");
+
+        lose(second);
+        let other = second.counter.retire(&connection).unwrap();
+        assert!(other.is_some() && other != one);
+        late.counter.replace(&connection, one).unwrap();
+        assert!(found().file.is_none() && found().retirement == other, "it goes on until it was waited for");
+        late.counter.replace(&connection, None).unwrap();
+        assert!(found().file.is_none() && found().retirement == other);
+        // Nor does a change come before that.
+        let begun = std::time::Instant::now();
+        change(late, 1);
+        assert!(begun.elapsed() >= RETIREMENT);
+        assert!(found().file.is_some() && found().retirement.is_none());
+        assert_no_change_is_missed(first, late, "after both");
+    }
+
+    /// A check that read the store while it named no file, and comes late to write that down, has no say in what a writer
+    /// does.
+    #[test]
+    fn a_late_check_takes_no_file_away_from_a_writer() {
+        let (_folder, path) = folder();
+        let (one, other) = (open(&path), open(&path));
+        settle(&other);
+        let connection = connect(&path);
+        let begun = one.counter.begin(&connection).unwrap();
+        one.counter.taken_in(&one.counter.look(), None);
+        assert!(in_use(&one).is_none());
+        connection.execute_batch("INSERT INTO change (scope, subject) VALUES ('token', 1)").unwrap();
+        begun.commit().unwrap();
+        assert!(!is_taken_in(&other), "it was told all the same");
+        // What was made since stays.
+        let stale = one.counter.look();
+        assert!(one.counter.take_up(named_file(&connection).unwrap().unwrap()).is_some());
+        one.counter.taken_in(&stale, None);
+        assert!(in_use(&one).is_some());
+
+        let (is_over, has_begun) = (AtomicBool::new(false), Barrier::new(2));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                has_begun.wait();
+                while !is_over.load(Ordering::Relaxed) {
+                    one.counter.in_use.store(None);
+                }
+            });
+            has_begun.wait();
+            let all_have_one = (0..5_000).all(|_| one.counter.begin(&connection).unwrap().file.is_some());
+            is_over.store(true, Ordering::Relaxed);
+            assert!(all_have_one, "the store names a file");
+        });
+        assert_no_change_is_missed(&one, &other, "after that");
+    }
+
+    /// Beyond SQLite's greatest number the next one would be any below it, and a writer would take it that nothing changed.
+    #[test]
+    fn a_change_that_cannot_have_the_next_number_is_refused() {
+        const GREATEST: i64 = 1 << 62;
+        let (_folder, path) = folder();
+        let (one, other) = (open(&path), open(&path));
+        let connection = connect(&path);
+        let put = |number: i64| {
+            connection.execute("INSERT INTO change (change_number, scope) VALUES (?1, 'all')", [number]).is_ok()
+        };
+        assert!(!put(i64::MAX) && !put(GREATEST + 1) && !put(0) && !put(-1));
+        assert!(put(GREATEST - 1));
+        let before = settle(&other);
+        change(&one, 1);
+        assert!(other.change_number().unwrap() > before, "the last one");
+        let refused = one.write(|connection| {
+            failure::context(connection.execute_batch("INSERT INTO change (scope, subject) VALUES ('token', 1)"))
+        });
+        assert!(refused.is_err());
+        connection.execute_batch("DELETE FROM change WHERE change_number > 1000").unwrap();
+        assert_no_change_is_missed(&one, &other, "after the row was taken away");
     }
 
     #[test]
@@ -802,7 +885,7 @@ mod tests {
         assert_eq!(named_file(&Connection::open(&copy).unwrap()).unwrap(), None);
         assert!(named_file(&Connection::open(&path).unwrap()).unwrap().is_some());
         let of_copy = open(&copy);
-        assert_ne!(of_copy.counter.in_use().unwrap().id, store.counter.in_use().unwrap().id);
+        assert_ne!(in_use(&of_copy).unwrap().id, in_use(&store).unwrap().id);
     }
 
     /// Threads that look while others change, each with a store of its own: whoever looks after a change returned has it.
