@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 use tessera_native::model::{Outcome as Verdict, TokenFilter};
-use tessera_native::policy::AccessContext;
 use tessera_native::service::Engine;
 
+use crate::check;
 use crate::measure::{Goal, Outcome, Report, Row, Side, Spread, quotients, require};
 use crate::stores::{self, Prepared, shuffled};
 use crate::{Extent, Scratch};
@@ -84,7 +84,7 @@ impl Grown {
 }
 
 fn is_valid(engine: &Engine, value: &[u8]) -> bool {
-    engine.validate(value, AccessContext::default()).outcome == Verdict::Valid
+    check::outcome(engine, value) == Verdict::Valid
 }
 
 /// The bytes of the pages that hold tokens and whatever belongs to them, indexes included. Neither the audit log, which

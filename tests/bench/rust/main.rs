@@ -1,8 +1,9 @@
 //! The benchmarks of the engine. `dotnet run tests/bench/run.cs` builds and runs these and those of the .NET library and
 //! the module; by themselves: `cargo bench --bench speed -- [--quick] [hot | grant | imports | busy | growth]`.
 //!
-//! Every figure is a quotient of two measurements that were taken in turns in this one run; whatever is measured is also
-//! looked at, and the run fails when it is wrong.
+//! Every figure but two is a quotient of two measurements that were taken in turns in this one run; the memory of an import
+//! and the bytes that a token takes on file are amounts. Whatever is measured is also looked at, and the run fails when it
+//! is wrong.
 
 mod busy;
 mod check;

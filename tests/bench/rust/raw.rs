@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{CachedStatement, Connection};
 
 use crate::measure::Outcome;
 use crate::stores;
@@ -13,15 +13,25 @@ use crate::stores;
 /// The rows of one grant, into the tables of a store that is open nowhere else.
 pub struct Raw {
     connection: Connection,
-    tables: Vec<Table>,
+    /// That of the token first.
+    rows: Vec<Row>,
     random: u64,
 }
 
-/// One table, with rows that a real grant has written as the example.
-struct Table {
+/// A row after the example of one that a real grant has written. Places are those of the statement, from 1.
+struct Row {
     insert: String,
-    columns: Vec<String>,
-    rows: Vec<Vec<Value>>,
+    same: Vec<(usize, Value)>,
+    own: Vec<(usize, Own)>,
+}
+
+/// What no two tokens have in common.
+#[derive(Clone, Copy)]
+enum Own {
+    /// The number that the token's row was given.
+    Sequence,
+    Id,
+    Digest,
 }
 
 impl Raw {
@@ -45,11 +55,11 @@ impl Raw {
             ),
         ];
         examples.truncate(if audited { 3 } else { 2 });
-        let tables = examples
-            .into_iter()
-            .map(|(table, condition)| Table::after(&connection, table, &condition))
-            .collect::<Outcome<_>>()?;
-        Ok(Self { connection, tables, random: 0x9e37_79b9_7f4a_7c15 })
+        let mut rows = Vec::new();
+        for (table, condition) in examples {
+            rows.extend(Row::after(&connection, table, &condition)?);
+        }
+        Ok(Self { connection, rows, random: 0x9e37_79b9_7f4a_7c15 })
     }
 
     /// A store of its own in `folder` with one token, and SQLite alone on it.
@@ -64,49 +74,24 @@ impl Raw {
 
     /// Inserts `count` tokens, `batch` a transaction, each of which is durable; gives the seconds that this took.
     pub fn insert(&mut self, count: usize, batch: usize) -> Outcome<f64> {
+        let mut begin = self.connection.prepare_cached("BEGIN IMMEDIATE")?;
+        let mut commit = self.connection.prepare_cached("COMMIT")?;
+        let mut inserts = Inserts::prepare(&self.connection, &self.rows)?;
         let begun = Instant::now();
         let mut left = count;
         while left > 0 {
-            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            begin.execute([])?;
             for _ in 0..batch.min(left) {
-                self.insert_one()?;
+                let mut digest = [0; 32];
+                for part in digest.chunks_exact_mut(8) {
+                    part.copy_from_slice(&next(&mut self.random).to_le_bytes());
+                }
+                inserts.insert(&format!("{:012X}", next(&mut self.random) >> 16), &digest)?;
             }
-            self.connection.prepare_cached("COMMIT")?.execute([])?;
+            commit.execute([])?;
             left -= batch.min(left);
         }
         Ok(begun.elapsed().as_secs_f64())
-    }
-
-    fn insert_one(&mut self) -> Outcome<()> {
-        let mut digest = [0; 32];
-        for part in digest.chunks_exact_mut(8) {
-            part.copy_from_slice(&self.next().to_le_bytes());
-        }
-        let id = format!("{:012X}", self.next() >> 16);
-        self.insert_as(id, digest)
-    }
-
-    fn insert_as(&self, id: String, digest: [u8; 32]) -> Outcome<()> {
-        let mut sequence = Value::Null;
-        let (id, digest) = (Value::Text(id), Value::Blob(digest.to_vec()));
-        for table in &self.tables {
-            let mut statement = self.connection.prepare_cached(&table.insert)?;
-            for row in &table.rows {
-                let values = table.columns.iter().zip(row).map(|(column, example)| match column.as_str() {
-                    "sequence" => &sequence,
-                    "id" | "subject" => &id,
-                    "digest" | "hash" => &digest,
-                    _ => example,
-                });
-                statement.execute(params_from_iter(values))?;
-            }
-            // The number of the token is in what belongs to it; the record of the log has its own.
-            sequence = match sequence {
-                Value::Null => Value::Integer(self.connection.last_insert_rowid()),
-                _ => Value::Null,
-            };
-        }
-        Ok(())
     }
 
     /// Inserts tokens of these digests in their order in one transaction, and builds the indexes afterwards.
@@ -123,22 +108,16 @@ impl Raw {
         for (name, _) in &indexes {
             self.connection.execute_batch(&format!("DROP INDEX {name}"))?;
         }
+        let mut inserts = Inserts::prepare(&self.connection, &self.rows)?;
         for digest in digests {
-            self.insert_as(hex::encode_upper(&digest[..6]), *digest)?;
+            inserts.insert(&hex::encode_upper(&digest[..6]), digest)?;
         }
+        drop(inserts);
         for (_, sql) in &indexes {
             self.connection.execute_batch(sql)?;
         }
         self.connection.execute_batch("COMMIT")?;
         Ok(())
-    }
-
-    fn next(&mut self) -> u64 {
-        // SplitMix64: what is random here need only lie anywhere.
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
     }
 
     /// How many rows the tables have.
@@ -147,20 +126,82 @@ impl Raw {
     }
 }
 
-impl Table {
-    fn after(connection: &Connection, table: &str, condition: &str) -> Outcome<Self> {
+/// The statements of the rows, prepared, with what is the same in all tokens bound once.
+struct Inserts<'a> {
+    connection: &'a Connection,
+    rows: Vec<(CachedStatement<'a>, &'a [(usize, Own)])>,
+}
+
+impl<'a> Inserts<'a> {
+    fn prepare(connection: &'a Connection, rows: &'a [Row]) -> Outcome<Self> {
+        let mut prepared = Vec::new();
+        for row in rows {
+            let mut statement = connection.prepare_cached(&row.insert)?;
+            for (place, value) in &row.same {
+                statement.raw_bind_parameter(*place, value)?;
+            }
+            prepared.push((statement, row.own.as_slice()));
+        }
+        Ok(Self { connection, rows: prepared })
+    }
+
+    /// Inserts the rows of one token.
+    fn insert(&mut self, id: &str, digest: &[u8; 32]) -> Outcome<()> {
+        let mut sequence = None;
+        for (statement, own) in &mut self.rows {
+            for (place, what) in *own {
+                match what {
+                    Own::Sequence => statement.raw_bind_parameter(*place, sequence)?,
+                    Own::Id => statement.raw_bind_parameter(*place, id)?,
+                    Own::Digest => statement.raw_bind_parameter(*place, digest)?,
+                }
+            }
+            statement.raw_execute()?;
+            sequence = sequence.or_else(|| Some(self.connection.last_insert_rowid()));
+        }
+        Ok(())
+    }
+}
+
+impl Row {
+    /// After the example of each row of the table for which the condition holds.
+    fn after(connection: &Connection, table: &str, condition: &str) -> Outcome<Vec<Self>> {
         let columns: Vec<String> = connection
             .prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?
             .query_map([table], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         let names = columns.join(", ");
         let places = vec!["?"; columns.len()].join(", ");
-        let rows = connection
-            .prepare(&format!("SELECT {names} FROM {table} WHERE {condition}"))?
-            .query_map([], |row| (0..columns.len()).map(|column| row.get(column)).collect())?
-            .collect::<Result<_, _>>()?;
-        Ok(Self { insert: format!("INSERT INTO {table} ({names}) VALUES ({places})"), columns, rows })
+        // As many texts as rows, or the connection would keep one statement for several of them.
+        let insert = |number| format!("INSERT INTO {table} ({names}) VALUES ({places}) -- {number}");
+        let mut select = connection.prepare(&format!("SELECT {names} FROM {table} WHERE {condition}"))?;
+        let mut examples = select.query([])?;
+        let mut rows = Vec::new();
+        while let Some(example) = examples.next()? {
+            let mut row = Self { insert: insert(rows.len()), same: Vec::new(), own: Vec::new() };
+            for (index, column) in columns.iter().enumerate() {
+                let place = index + 1;
+                match column.as_str() {
+                    "sequence" if table == "token_role" => row.own.push((place, Own::Sequence)),
+                    // Given by the table itself.
+                    "sequence" => row.same.push((place, Value::Null)),
+                    "id" | "subject" => row.own.push((place, Own::Id)),
+                    "digest" | "hash" => row.own.push((place, Own::Digest)),
+                    _ => row.same.push((place, example.get(index)?)),
+                }
+            }
+            rows.push(row);
+        }
+        Ok(rows)
     }
+}
+
+fn next(random: &mut u64) -> u64 {
+    // SplitMix64: what is random here need only lie anywhere.
+    *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*random ^ (*random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// How many rows the tables have that a grant writes to.
