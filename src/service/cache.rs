@@ -76,6 +76,7 @@ pub(super) struct Read {
     pub(super) digested: Option<Digested>,
     pub(super) awaits_first_use: bool,
     pub(super) is_alerted: bool,
+    pub(super) uses: Arc<UseCount>,
 }
 
 impl From<Read> for Known {
@@ -91,7 +92,7 @@ impl From<Read> for Known {
             is_alerted: read.is_alerted,
             validity: Validity::of(token),
             rate_limit: token.conditions.rate_limit,
-            uses: Arc::new(UseCount::new(token.sequence)),
+            uses: read.uses,
             gate: read.gate,
             rights: read.rights,
             organizations: read.organizations,
@@ -177,6 +178,14 @@ impl VerdictCache {
             known.was_used.store(true, Ordering::Relaxed);
         }
         Some(read(known))
+    }
+
+    /// Where the uses of the token with this sequence are counted, which has the value: where they were before, if anything
+    /// of it is kept, whether it holds or not. Another count would be one more to write down.
+    pub(super) fn uses(&self, fingerprint: Fingerprint, sequence: i64) -> Arc<UseCount> {
+        let kept = self.known.pin();
+        let before = kept.get(&fingerprint).filter(|known| known.found.token.sequence == sequence);
+        before.map_or_else(|| Arc::new(UseCount::new(sequence)), |known| Arc::clone(&known.uses))
     }
 
     /// Keeps what was read of the token with a value.
@@ -292,6 +301,7 @@ mod tests {
                 digested: known.digested,
                 awaits_first_use: false,
                 is_alerted: false,
+                uses: Arc::clone(&known.uses),
             }))
         };
         let cache = VerdictCache::of(100).unwrap();
@@ -313,6 +323,18 @@ mod tests {
         cache.keep(10_000, copy());
         assert!(fixture.find(&cache, 10_000).is_some());
         assert_eq!((cache.known.len(), lock(&cache.turns).len()), (100, 100));
+    }
+
+    #[test]
+    fn a_token_that_is_read_anew_goes_on_with_its_count() {
+        let fixture = Fixture::new();
+        let before = fixture.known();
+        fixture.engine.owner().update_token(fixture.grant.token.id.as_str(), Some("new"), None).unwrap();
+        let after = fixture.known();
+        assert!(!Arc::ptr_eq(&before, &after) && Arc::ptr_eq(&before.uses, &after.uses));
+        let fingerprint = fixture.engine.verdicts.fingerprint(fixture.grant.value.as_bytes());
+        let other = fixture.engine.verdicts.uses(fingerprint, after.found.token.sequence + 1);
+        assert!(!Arc::ptr_eq(&other, &after.uses), "another token's, if it should have the value");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::store::{StoredDigest, TokenRecord};
 use super::Engine;
 use super::cache::{Digested, Known, Read};
 use super::rules::Rules;
-use super::usage::{Checked, by_bearer};
+use super::usage::{Checked, UseCount, by_bearer};
 
 /// The most bytes that a token's value may have.
 pub(super) const MAXIMUM_VALUE_BYTES: usize = 8_192;
@@ -208,7 +208,8 @@ impl Engine {
         // That it could not be written down must not change the answer; the next check tries again.
         let _ = self.upgrade(&mut record, current_digest);
         let rules = self.rules().map_err(|_| Outcome::StoreUnavailable)?;
-        let known = self.known(record, &rules, number).map_err(|_| Outcome::StoreUnavailable)?;
+        let uses = self.verdicts.uses(fingerprint, record.token.sequence);
+        let known = self.known(record, &rules, number, uses).map_err(|_| Outcome::StoreUnavailable)?;
         self.verdicts.keep(fingerprint, Arc::clone(&known));
         Ok(known)
     }
@@ -329,7 +330,7 @@ impl Engine {
     }
 
     /// What a check needs of a row, made ready for many checks.
-    fn known(&self, record: TokenRecord, rules: &Rules, number: u64) -> Result<Arc<Known>> {
+    fn known(&self, record: TokenRecord, rules: &Rules, number: u64, uses: Arc<UseCount>) -> Result<Arc<Known>> {
         let reach = self.reach(&record, rules)?;
         let profile = rules.profile(&record.token.profile, "profile")?;
         let gate = Gate::new(&record.conditions, &profile.settings, &rules.rights(&record.identity.roles))?;
@@ -343,6 +344,7 @@ impl Engine {
             digested: record.digest.map(|digest| Digested { pepper_id: digest.pepper_id }),
             awaits_first_use: record.awaits_first_use,
             is_alerted: record.is_alerted,
+            uses,
         })))
     }
 
