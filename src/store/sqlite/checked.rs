@@ -1,12 +1,13 @@
 //! The row of a token, as a check that has not read it before needs it.
 //!
 //! Most of what a check wants to know beside the token's own row is the same for very many tokens: names, roles, profiles,
-//! what its identity has. Each reading connection keeps it for as long as [`Changes`] says that it holds, so that one short
-//! statement is left.
+//! what its identity has. It is kept for as long as [`Changes`] says that it holds, so that one short statement is left: what
+//! there is little of by each reading connection, the identities by all together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use quick_cache::sync::Cache;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::model::Revocation;
@@ -15,7 +16,7 @@ use crate::store::{Changes, Member, Slot, TokenRecord};
 use super::text::split;
 use super::tokens;
 
-/// The most identities that are kept. When there are more, all are read again one by one.
+/// The most identities that are kept. When there are more, those that are wanted least go.
 const MAXIMUM_PEOPLE: usize = 16_384;
 
 /// As the statement of [`tokens::by_digest`], column for column. Empty is what [`Kept`] has; numbers stand for the names of
@@ -36,13 +37,21 @@ t.rotation_stage,t.retires_at,t.retired_by,\
 t.identity_id,0,NULL,NULL,t.creator_id,0,NULL,NULL,t.digest,t.pepper_id,t.salted_digest,t.value_sealed,\
 t.awaits_first_use,t.alerted_at IS NOT NULL,t.public_part,t.profile_id FROM token t WHERE t.digest=?1";
 
+/// The identities that are kept, by their numbers, for all connections on a store.
+pub(super) struct People(Cache<i64, (u64, Arc<Person>)>);
+
+impl Default for People {
+    fn default() -> Self {
+        Self(Cache::new(MAXIMUM_PEOPLE))
+    }
+}
+
 /// What a reading connection keeps. Each has the number of the change as of which it was read.
-#[derive(Default)]
 pub(super) struct Kept {
     names: (u64, Names),
     keys: (u64, HashMap<String, Revocation>),
     has_epochs: (u64, bool),
-    people: HashMap<i64, (u64, Arc<Person>)>,
+    people: Arc<People>,
 }
 
 /// What every token may name.
@@ -76,6 +85,11 @@ pub(super) fn by_digest(
 }
 
 impl Kept {
+    /// Nothing yet, but what others keep of identities.
+    pub(super) fn new(people: Arc<People>) -> Self {
+        Self { names: Default::default(), keys: Default::default(), has_epochs: Default::default(), people }
+    }
+
     /// Fills in what a record lacks. None of it is older than what the changes are up to; what came since makes whatever is
     /// kept of the record old. Whether everything was found.
     fn complete(
@@ -116,22 +130,19 @@ impl Kept {
     }
 
     fn person(
-        &mut self,
+        &self,
         connection: &Connection,
         changes: &Changes,
         number: u64,
         identity_id: i64,
     ) -> rusqlite::Result<Option<Arc<Person>>> {
-        if let Some((as_of, person)) = self.people.get(&identity_id)
-            && changes.is_current(&[Slot::identity(identity_id)], *as_of)
+        if let Some((as_of, person)) = self.people.0.get(&identity_id)
+            && changes.is_current(&[Slot::identity(identity_id)], as_of)
         {
-            return Ok(Some(Arc::clone(person)));
+            return Ok(Some(person));
         }
         let Some(person) = Person::read(connection, identity_id)?.map(Arc::new) else { return Ok(None) };
-        if self.people.len() >= MAXIMUM_PEOPLE {
-            self.people.clear();
-        }
-        self.people.insert(identity_id, (number, Arc::clone(&person)));
+        self.people.0.insert(identity_id, (number, Arc::clone(&person)));
         Ok(Some(person))
     }
 
@@ -353,11 +364,15 @@ mod tests {
         store.change_number().unwrap();
         let mut reader = store.reader();
         let super::super::Reader { connection, kept } = &mut *reader;
+        let people = Arc::clone(&kept.people);
         for identity_id in 1..=MAXIMUM_PEOPLE as i64 + 10 {
             let found = kept.person(connection, &store.changes, store.changes.number(), identity_id).unwrap();
             assert_eq!(found.unwrap().name, identity_id.to_string());
-            assert!(kept.people.len() <= MAXIMUM_PEOPLE);
+            assert!(kept.people.0.len() <= MAXIMUM_PEOPLE);
         }
-        assert_eq!(kept.people.len(), 10);
+        // All connections have the same ones.
+        drop(reader);
+        assert!(store.readers.iter().all(|reader| Arc::ptr_eq(&super::super::lock(reader).kept.people, &people)));
+        assert!(people.0.len() > MAXIMUM_PEOPLE / 2);
     }
 }

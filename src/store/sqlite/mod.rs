@@ -181,9 +181,10 @@ impl SqliteStore {
         // Without it checks are slower, and nothing else: whatever keeps it from being made may pass.
         let _ = counter.prepare(&writing);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let people = Arc::default();
         let reader = |_| {
             let connection = connect_reader(&path)?;
-            Ok(Mutex::new(Reader { connection, kept: checked::Kept::default() }))
+            Ok(Mutex::new(Reader { connection, kept: checked::Kept::new(Arc::clone(&people)) }))
         };
         let readers = (0..cores).map(reader).collect::<Result<_>>()?;
         let probe = Probe::new(connect_reader(&path)?);
