@@ -41,6 +41,7 @@ internal static class ModuleRows
         for (int round = -1; round < stage.Extent.Pick(5, 2); round++)
         {
             double theirTime = Milliseconds(engine, "$answers = $values | Test-PeerToken");
+            Rounds.Require(Is(engine, $"$answers.Count -eq {count} -and $answers -notcontains $false"), "the peer has written something else");
             double ourTime = Milliseconds(engine, "$answers = $values | Test-TesseraToken");
             Rounds.Require(Is(engine, $"$answers.Count -eq {count} -and $answers -notcontains $false"), "a granted token is refused");
 

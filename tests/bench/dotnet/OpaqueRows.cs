@@ -25,7 +25,7 @@ internal static class OpaqueRows
             Theirs = Side.Of("ns", identityModel.Nanoseconds),
             Notes = [onFile],
         });
-        report.Add(new Row("hot-allocated", $"{What}: allocated", "the same", Spread.Of(ours.Bytes), "bytes")
+        report.Add(new Row("hot-allocated", $"{What}: allocated", "Microsoft.IdentityModel.JsonWebTokens, beside it", Spread.Of(ours.Bytes), "bytes")
         {
             Goal = Goal.NotOver(0),
             Theirs = Side.Of("bytes", identityModel.Bytes),
@@ -122,7 +122,7 @@ public class HotOpaque
             // Everyone gives the right answers before anyone's time is taken.
             Rounds.Require(_store.Validate(_values[number]) is { IsValid: true, Identity: "Adam" }, "a granted token is refused");
             Rounds.Require(_byHand.Check(_values[number]) == "Adam", "a token is refused by hand");
-            Rounds.Require(IdentityModel().IsValid, "a signed token is refused");
+            Rounds.Require(IdentityModel(), "a signed token is refused");
         }
 
         Rounds.Require(!_store.Validate(_values[0][..^1] + "~").IsValid, "a token that nobody granted is accepted");
@@ -137,14 +137,14 @@ public class HotOpaque
     }
 
     [Benchmark]
-    public Verdict Tessera() => _store.Validate(_values[Next()]);
+    public bool Tessera() => Rounds.Yes(_store.Validate(_values[Next()]).IsValid);
 
     [Benchmark]
-    public TokenValidationResult IdentityModel() =>
-        _handler.ValidateTokenAsync(_jsonWebTokens[Next()], _parameters).GetAwaiter().GetResult();
+    public bool IdentityModel() =>
+        Rounds.Yes(_handler.ValidateTokenAsync(_jsonWebTokens[Next()], _parameters).GetAwaiter().GetResult().IsValid);
 
     [Benchmark]
-    public string? ByHand() => _byHand.Check(_values[Next()]);
+    public bool ByHand() => Rounds.Yes(_byHand.Check(_values[Next()]) is not null);
 
     private int Next() => _next = (_next + 1) % Tokens;
 }
@@ -167,24 +167,28 @@ internal static class IdentityModelPeer
     }
 
     /// <summary>The claims that a token of Tessera has: id, subject, name, roles, issuer, audience and times.</summary>
-    internal static SecurityTokenDescriptor Describe(string id, SigningCredentials credentials) => new()
+    internal static SecurityTokenDescriptor Describe(string id, SigningCredentials credentials)
     {
-        Issuer = Issuer,
-        Audience = Audience,
-        IssuedAt = DateTime.UtcNow,
-        NotBefore = DateTime.UtcNow,
-        Expires = DateTime.UtcNow.AddDays(30),
-        SigningCredentials = credentials,
-        TokenType = "at+jwt",
-        Claims = new Dictionary<string, object>
+        DateTime now = DateTime.UtcNow;
+        return new SecurityTokenDescriptor
         {
-            ["jti"] = id,
-            ["sub"] = "Adam",
-            ["client_id"] = "Adam",
-            ["name"] = "nightly",
-            ["roles"] = Roles,
-        },
-    };
+            Issuer = Issuer,
+            Audience = Audience,
+            IssuedAt = now,
+            NotBefore = now,
+            Expires = now.AddDays(30),
+            SigningCredentials = credentials,
+            TokenType = "at+jwt",
+            Claims = new Dictionary<string, object>
+            {
+                ["jti"] = id,
+                ["sub"] = "Adam",
+                ["client_id"] = "Adam",
+                ["name"] = "nightly",
+                ["roles"] = Roles,
+            },
+        };
+    }
 
     internal static TokenValidationParameters Parameters(SecurityKey key, string algorithm) => new()
     {

@@ -72,6 +72,10 @@ internal static class Rounds
         return methods;
     }
 
+    /// <summary>An answer that has to be yes, from within what is measured.</summary>
+    /// <exception cref="InvalidOperationException">It is no.</exception>
+    internal static bool Yes(bool answer) => answer ? answer : throw new InvalidOperationException("A good token is refused.");
+
     /// <summary>Fails the run: what was measured did not do what it is measured for.</summary>
     internal static void Require(bool isRight, string what)
     {
