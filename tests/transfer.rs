@@ -742,7 +742,7 @@ fn a_large_import_is_one_event_a_batch_and_ends_where_the_caller_wants_it_to() {
     let (fixture, options) = legacy();
     let rows =
         |from: u32, to: u32| (from..to).map(|n| format!("Adam,{}\n", sha256(&format!("old_{n}")))).collect::<String>();
-    let file = format!("identity,foreignDigest\n{}", rows(0, 2_500));
+    let file = format!("identity,foreignDigest\n{}", rows(0, 10_000));
     let mut seen = Vec::new();
     let report = fixture.engine.owner().import(file.as_bytes(), &options, &mut |event| {
         if let ImportEvent::Progress(counts) = event {
@@ -750,9 +750,9 @@ fn a_large_import_is_one_event_a_batch_and_ends_where_the_caller_wants_it_to() {
         }
         if seen.len() < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    assert_eq!(seen, [1_000, 2_000]);
+    assert_eq!(seen, [4_000, 8_000]);
     let report = report.unwrap();
-    assert!(!report.is_complete && report.counts.created == 2_000);
+    assert!(!report.is_complete && report.counts.created == 8_000);
     let filter = AuditFilter { event: Some("token.import".to_owned()), limit: 10, ..AuditFilter::default() };
     let details = || -> Vec<String> {
         let events = fixture.engine.owner().audit_events(&filter).unwrap();
@@ -761,8 +761,8 @@ fn a_large_import_is_one_event_a_batch_and_ends_where_the_caller_wants_it_to() {
     assert_eq!(
         details(),
         [
-            r#"{"tokens":1000,"firstSequence":1,"lastSequence":1000}"#,
-            r#"{"tokens":1000,"firstSequence":1001,"lastSequence":2000}"#,
+            r#"{"tokens":4000,"firstSequence":1,"lastSequence":4000}"#,
+            r#"{"tokens":4000,"firstSequence":4001,"lastSequence":8000}"#,
         ]
         .map(|text| {
             let value: serde_json::Value = serde_json::from_str(text).unwrap();
@@ -771,11 +771,11 @@ fn a_large_import_is_one_event_a_batch_and_ends_where_the_caller_wants_it_to() {
     );
     // Again: the rest is brought over, and what is there already makes no event.
     let imported = import(&fixture, file.as_bytes(), &options).unwrap();
-    assert_eq!(counts(&imported), (500, 2_000, 0));
+    assert_eq!(counts(&imported), (2_000, 8_000, 0));
     assert_eq!(details().len(), 3);
     assert_eq!(check(&fixture.engine, b"old_0"), Outcome::Valid);
-    assert_eq!(check(&fixture.engine, b"old_2499"), Outcome::Valid);
+    assert_eq!(check(&fixture.engine, b"old_9999"), Outcome::Valid);
     let all =
-        fixture.engine.owner().tokens(&TokenFilter { after: Some(2_400), limit: 1_000, ..TokenFilter::default() });
+        fixture.engine.owner().tokens(&TokenFilter { after: Some(9_900), limit: 1_000, ..TokenFilter::default() });
     assert_eq!(all.unwrap().len(), 100);
 }
