@@ -1,8 +1,9 @@
-// Makes the page and the picture of a run of run.cs from its JSON, and the figures in the README:
+// Shows a run of run.cs from its JSON:
 //
-//     dotnet run tests/bench/report.cs -- <json>
+//     dotnet run tests/bench/report.cs -- <json>            makes the page, the picture and the figures in the README
+//     dotnet run tests/bench/report.cs -- --table <json>    prints a table and changes nothing
 //
-// It writes tests/bench/speed.svg, and what stands between the lines `<!-- figures -->` and `<!-- end of figures -->` of
+// The first writes tests/bench/speed.svg, and what stands between the lines `<!-- figures -->` and `<!-- end of figures -->` of
 // tests/bench/README.md and of README.md. The reason for a goal that was missed is taken from tests/bench/reasons.md,
 // where the row's id is a heading.
 
@@ -14,14 +15,27 @@ using System.Text.Json.Nodes;
 
 string here = (string)AppContext.GetData("EntryPointFileDirectoryPath")!;
 string root = Path.GetFullPath(Path.Combine(here, "..", ".."));
-if (args.Length != 1)
+bool isTable = args is ["--table", _];
+if (!isTable && args.Length != 1)
 {
-    Console.Error.WriteLine("Name the JSON that run.cs wrote: dotnet run tests/bench/report.cs -- <json>");
+    Console.Error.WriteLine("Name the JSON that run.cs wrote: dotnet run tests/bench/report.cs -- [--table] <json>");
     return 2;
 }
 
-JsonNode run = JsonNode.Parse(File.ReadAllText(args[0]))!;
+JsonNode run = JsonNode.Parse(File.ReadAllText(args[^1]))!;
 Measured[] rows = [.. run["rows"]!.AsArray().Select(row => new Measured(row!))];
+if (isTable)
+{
+    foreach (Measured row in rows)
+    {
+        string verdict = row.IsMet switch { true => "met", false => "missed", null => "told" };
+        string goal = row.Goal.Length > 0 ? $" | {row.Goal}" : "";
+        Console.WriteLine($"{verdict,-7} {row.Figure,-24} {$"({row.Low} to {row.High})",-22} {row.What} | {row.Peer}{goal}");
+    }
+
+    return 0;
+}
+
 Dictionary<string, string> reasons = Reasons(Path.Combine(here, "reasons.md"));
 
 File.WriteAllText(Path.Combine(here, "speed.svg"), Picture.Of(rows, Caption(run)));
@@ -160,11 +174,12 @@ internal sealed class Measured(JsonNode row)
         _ => "",
     };
 
-    // How much better than its goal: 1 is just met. None where there is no goal, or nothing to divide by.
+    // How many times better than its goal: 1 is just met. A difference may be nothing or less, and nothing may be asked.
     public double? Margin => (Least, Most) switch
     {
-        ({ } least, _) when _median > 0 => _median / least,
-        (_, > 0 and var most) when _median > 0 => most / _median,
+        ({ } least, _) => _median / least,
+        (_, { } most) when _median > 0 => most / _median,
+        (_, { } most) => most > 0 ? double.PositiveInfinity : 1,
         _ => null,
     };
 
@@ -188,35 +203,48 @@ internal sealed class Measured(JsonNode row)
 // Bars on a scale on which each step is as much again; the line is the goal, to the right of it is better.
 internal static class Picture
 {
-    private const int RowHeight = 26;
-    private const int Top = 64;
-    private const int Left = 560;
+    private const int RowHeight = 36;
+    private const int Top = 84;
+    private const int Left = 540;
     private const int Width = 420;
     private const double Most = 16;
 
     public static string Of(Measured[] rows, string caption)
     {
         Measured[] shown = [.. rows.Where(row => row.Margin is not null)];
-        int height = Top + (RowHeight * shown.Length) + 16;
+        int height = Top + (RowHeight * shown.Length) + 12;
         double goal = X(1);
         var svg = new StringBuilder();
         svg.Append(CultureInfo.InvariantCulture, $"""
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1180 {height}" font-family="sans-serif" font-size="12" role="img" aria-label="Each figure beside its goal">
-            <rect width="1180" height="{height}" fill="#ffffff"/>
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 {height}" font-family="sans-serif" font-size="12" role="img" aria-label="Each figure beside its goal">
+            <rect width="1200" height="{height}" fill="#ffffff"/>
             <text x="16" y="24" font-size="16" fill="#1f2328">Each figure beside its goal: right of the line is better than asked</text>
             <text x="16" y="44" fill="#59636e">{Escape(caption)}</text>
 
             """);
+        foreach ((double margin, string name) in new[] { (1 / Most, "16 times worse"), (0.25, "4 times"), (1, "goal"), (4, "4 times"), (Most, "16 times better, or more") })
+        {
+            double x = X(margin);
+            svg.Append(CultureInfo.InvariantCulture, $"""
+                <text x="{x:0.0}" y="{Top - 12}" font-size="10" text-anchor="middle" fill="#59636e">{name}</text>
+                <line x1="{x:0.0}" x2="{x:0.0}" y1="{Top - 6}" y2="{height - 8}" stroke="#d1d9e0"/>
+
+                """);
+        }
+
         for (int index = 0; index < shown.Length; index++)
         {
             Measured row = shown[index];
             double y = Top + (RowHeight * index);
             double end = X(row.Margin!.Value);
             string color = row.IsMet == true ? "#1a7f37" : "#cf222e";
+
+            // A figure that is the goal itself is a mark on the line.
             svg.Append(CultureInfo.InvariantCulture, $"""
-                <text x="{Left - 12}" y="{y + 15:0}" text-anchor="end" fill="#1f2328">{Escape(Shortened(row.What))}</text>
-                <rect x="{Math.Min(goal, end):0.0}" y="{y + 4:0}" width="{Math.Max(Math.Abs(end - goal), 1):0.0}" height="15" fill="{color}"/>
-                <text x="{Left + Width + 12}" y="{y + 15:0}" fill="{color}">{Escape($"{row.Figure}, {row.Goal}")}</text>
+                <text x="{Left - 12}" y="{y + 13:0}" text-anchor="end" fill="#1f2328">{Escape(Shortened(row.What, 84))}</text>
+                <text x="{Left - 12}" y="{y + 26:0}" font-size="10" text-anchor="end" fill="#59636e">{Escape(Shortened(row.Peer, 100))}</text>
+                <rect x="{Math.Min(goal, end) - 1:0.0}" y="{y + 6:0}" width="{Math.Abs(end - goal) + 2:0.0}" height="16" fill="{color}"/>
+                <text x="{Left + Width + 12}" y="{y + 19:0}" fill="{color}">{Escape($"{row.Figure}, {row.Goal}")}</text>
 
                 """);
         }
@@ -228,7 +256,7 @@ internal static class Picture
     private static double X(double margin) =>
         Left + (Width * (Math.Log2(Math.Clamp(margin, 1 / Most, Most)) + Math.Log2(Most)) / (2 * Math.Log2(Most)));
 
-    private static string Shortened(string text) => text.Length <= 84 ? text : text[..83] + "…";
+    private static string Shortened(string text, int most) => text.Length <= most ? text : $"{text[..(most - 1)]}…";
 
     private static string Escape(string text) =>
         text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);

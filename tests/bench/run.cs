@@ -1,4 +1,4 @@
-// Runs every benchmark, prints a table and writes JSON; what the JSON is made into is told in report.cs:
+// Runs every benchmark, writes JSON and prints its table by report.cs, which tells what else the JSON is made into:
 //
 //     dotnet run tests/bench/run.cs                all of it, some 20 minutes on two cores
 //     dotnet run tests/bench/run.cs -- --quick     the same on small stores and for short times: what it says of speed is rough
@@ -76,10 +76,9 @@ var run = new JsonObject
     ["rows"] = measured,
 };
 File.WriteAllText(json, run.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
-Console.WriteLine();
-Table.Write(measured);
+int shown = Start("dotnet", ["run", "tests/bench/report.cs", "--", "--table", json]);
 Console.WriteLine($"\n{clock.Elapsed.TotalMinutes:F1} minutes. Written to {Path.GetRelativePath(Environment.CurrentDirectory, json)}.");
-return 0;
+return shown;
 
 // Builds the engine's benchmarks and says where cargo put them.
 string? BuildEngine()
@@ -208,43 +207,4 @@ int Start(string program, string[] arguments, Action<string>? line = null)
 
     process.WaitForExit();
     return process.ExitCode;
-}
-
-// The table that a run ends with.
-internal static class Table
-{
-    public static void Write(JsonArray rows)
-    {
-        foreach (JsonNode? row in rows)
-        {
-            JsonNode figure = row!["figure"]!;
-            string spread = $"({Number(figure["low"]!)} to {Number(figure["high"]!)})";
-            Console.WriteLine($"{Verdict(row),-7} {Number(figure["median"]!),10} {row["unit"],-19} {spread,-22} {row["what"]} | {row["peer"]}{Goal(row)}");
-        }
-    }
-
-    private static string Goal(JsonNode row) => (row["goal"]?["atLeast"], row["goal"]?["atMost"]) switch
-    {
-        ({ } least, _) => $" | at least {Number(least)}",
-        (_, { } most) => $" | at most {Number(most)}",
-        _ => "",
-    };
-
-    private static string Verdict(JsonNode row)
-    {
-        double median = (double)row["figure"]!["median"]!;
-        return (row["goal"]?["atLeast"], row["goal"]?["atMost"]) switch
-        {
-            ({ } least, _) => median >= (double)least ? "met" : "missed",
-            (_, { } most) => median <= (double)most ? "met" : "missed",
-            _ => "told",
-        };
-    }
-
-    private static string Number(JsonNode value) => ((double)value) switch
-    {
-        var large when Math.Abs(large) >= 100 => large.ToString("N0", CultureInfo.InvariantCulture),
-        var middle when Math.Abs(middle) >= 10 => middle.ToString("0.#", CultureInfo.InvariantCulture),
-        var small => small.ToString("0.##", CultureInfo.InvariantCulture),
-    };
 }
