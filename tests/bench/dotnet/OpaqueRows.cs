@@ -25,7 +25,7 @@ internal static class OpaqueRows
             Theirs = Side.Of("ns", identityModel.Nanoseconds),
             Notes = [onFile],
         });
-        report.Add(new Row("hot-allocated", $"{What}: allocated", "Microsoft.IdentityModel.JsonWebTokens, beside it", Spread.Of(ours.Bytes), "bytes")
+        report.Add(new Row("hot-allocated", ".NET: hot check of an opaque token: allocated", "Microsoft.IdentityModel.JsonWebTokens, beside it", Spread.Of(ours.Bytes), "bytes")
         {
             Goal = Goal.NotOver(0),
             Theirs = Side.Of("bytes", identityModel.Bytes),
