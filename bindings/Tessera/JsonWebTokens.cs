@@ -26,9 +26,6 @@ public static class JsonWebTokens
 
     private const int MostBytesPerChar = 3;
 
-    // The id of a key comes with every answer, and is nearly always the one that came before.
-    private static volatile string? _lastKeyId;
-
     /// <summary>Makes a token and signs it.</summary>
     /// <param name="request">What to put into it, and how to sign it.</param>
     /// <param name="key">The key: an HMAC secret or a private key.</param>
@@ -154,7 +151,7 @@ public static class JsonWebTokens
             return new JsonWebTokenMint
             {
                 Value = value,
-                KeyId = words?.KeyId ?? KeyIdOf(keyId, result),
+                KeyId = KeyIdOf(keyId, result),
                 Algorithm = AlgorithmOf(result).GetValueOrDefault(),
                 Warnings = words?.Warnings ?? EquatableList<string>.None,
             };
@@ -228,7 +225,7 @@ public static class JsonWebTokens
         {
             Outcome = (Outcome)result.Outcome,
             Reason = words?.Reason,
-            KeyId = words?.KeyId ?? KeyIdOf(keyId, result),
+            KeyId = KeyIdOf(keyId, result),
             Algorithm = AlgorithmOf(result),
             Warnings = words?.Warnings ?? EquatableList<string>.None,
         };
@@ -265,13 +262,7 @@ public static class JsonWebTokens
     private static string? KeyIdOf(ReadOnlySpan<byte> keyId, in NativeJwtResult result)
     {
         ReadOnlySpan<byte> written = keyId[..(int)result.KeyIdLength];
-        if (written.IsEmpty)
-        {
-            return null;
-        }
-
-        string? last = _lastKeyId;
-        return last is not null && Ascii.Equals(written, last) ? last : _lastKeyId = Encoding.UTF8.GetString(written);
+        return written.IsEmpty ? null : Encoding.UTF8.GetString(written);
     }
 
     private static uint NumberOf(SigningAlgorithm? algorithm) =>

@@ -1,7 +1,8 @@
 //! Bytes that the library hands out.
 
 use interoptopus::ffi;
-use zeroize::Zeroize;
+
+use crate::secret::wipe;
 
 /// Bytes that belong to the caller until it gives them back to [`tessera_buffer_free()`], exactly as they came.
 #[ffi]
@@ -44,5 +45,5 @@ pub unsafe fn tessera_buffer_free(buffer: Buffer) {
     }
     // SAFETY: by the contract these are the parts of a vector that `Buffer::give` took apart.
     let mut bytes = unsafe { Vec::from_raw_parts(buffer.data, length, capacity) };
-    bytes.zeroize();
+    wipe(&mut bytes);
 }

@@ -29,8 +29,8 @@ const MAXIMUM_NAME_BYTES: u64 = 1_024;
 /// The most bytes of a caller's key.
 const MAXIMUM_KEY_BYTES: u64 = 64 * 1024;
 
-/// The bytes of a key id that a result has room for; a longer one is told in the response.
-const KEY_ID_BYTES: u64 = 64;
+/// The bytes of a key id that a result has room for: a JWK may bring as many, and no other key has a longer one.
+const KEY_ID_BYTES: usize = 256;
 
 /// A key that a caller brought. It is read for what it is used for, at its first use for that, and then kept ready.
 struct OpenKey {
@@ -147,7 +147,7 @@ pub struct JwtResult {
     pub algorithm: u32,
     /// 1 where the text is a token in strict form, so that its parts can be read; otherwise zero.
     pub is_well_formed: u32,
-    /// How many bytes of a key id were written; 0 for none, or where the response has it.
+    /// How many bytes of a key id were written; 0 for none.
     pub key_id_length: u32,
 }
 
@@ -157,13 +157,11 @@ pub struct JwtResult {
 struct JwtWords<'a> {
     reason: Option<&'a str>,
     warnings: &'a [&'static str],
-    key_id: Option<&'a str>,
 }
 
 /// Makes a JWT of which no store keeps a row, from `claims` in JSON. The key with the handle `jwt_key` signs, and `store`
 /// may be zero; where `jwt_key` is zero, a key of the store. The token goes into `token_value`, the rest into `result`,
-/// the id of the key into the 64 bytes at `key_id`. `response` is empty, or `{warnings, keyId}` where there are warnings
-/// or the id is longer.
+/// the id of the key into the 256 bytes at `key_id`. `response` is empty, or `{warnings}` where there are warnings.
 ///
 /// # Safety
 ///
@@ -207,14 +205,10 @@ pub unsafe fn tessera_jwt_mint(
             }
         };
         // SAFETY: by the contract; null was refused above.
-        let key_id_length = unsafe { write_key_id(minted.key_id.as_deref(), key_id) };
-        let told = JwtResult {
-            outcome: 0,
-            algorithm: number_of(Some(minted.algorithm)),
-            is_well_formed: 1,
-            key_id_length: key_id_length.unwrap_or(0),
-        };
-        let words = words(None, &minted.warnings, minted.key_id.as_deref().filter(|_| key_id_length.is_none()))?;
+        let key_id_length = unsafe { write_key_id(minted.key_id.as_deref(), key_id) }?;
+        let told =
+            JwtResult { outcome: 0, algorithm: number_of(Some(minted.algorithm)), is_well_formed: 1, key_id_length };
+        let words = words(None, &minted.warnings)?;
         // SAFETY: by the contract; null was refused above.
         unsafe {
             result.write(told);
@@ -243,9 +237,8 @@ pub struct JwtRules {
 }
 
 /// Checks a JWT. The key with the handle `jwt_key` verifies, and `store` may be zero; where `jwt_key` is zero, the
-/// store's keys do. What was found goes into `result`, the id of the key that was tried into the 64 bytes at `key_id`.
-/// `response` is empty, or `{reason, warnings, keyId}` where the token is refused, there are warnings, or the id is
-/// longer.
+/// store's keys do. What was found goes into `result`, the id of the key that was tried into the 256 bytes at `key_id`.
+/// `response` is empty, or `{reason, warnings}` where the token is refused or there are warnings.
 ///
 /// # Safety
 ///
@@ -288,42 +281,42 @@ pub unsafe fn tessera_jwt_verify(
             }
         };
         // SAFETY: by the contract; null was refused above.
-        let key_id_length = unsafe { write_key_id(verified.key_id.as_deref(), key_id) };
+        let key_id_length = unsafe { write_key_id(verified.key_id.as_deref(), key_id) }?;
         let told = JwtResult {
             outcome: verified.outcome.number(),
             algorithm: number_of(verified.algorithm),
             is_well_formed: verified.is_well_formed.into(),
-            key_id_length: key_id_length.unwrap_or(0),
+            key_id_length,
         };
         // SAFETY: by the contract; null was refused above.
         unsafe { result.write(told) };
-        let long_key_id = verified.key_id.as_deref().filter(|_| key_id_length.is_none());
-        words(verified.reason.as_deref(), &verified.warnings, long_key_id)
+        words(verified.reason.as_deref(), &verified.warnings)
     };
     // SAFETY: by the contract.
     unsafe { guard::raw_answer(response, verify) }
 }
 
 /// The words as JSON; nothing where there are none.
-fn words(reason: Option<&str>, warnings: &[&'static str], key_id: Option<&str>) -> Result<Vec<u8>> {
-    if reason.is_none() && warnings.is_empty() && key_id.is_none() {
+fn words(reason: Option<&str>, warnings: &[&'static str]) -> Result<Vec<u8>> {
+    if reason.is_none() && warnings.is_empty() {
         return Ok(Vec::new());
     }
-    serde_json::to_vec(&JwtWords { reason, warnings, key_id })
+    serde_json::to_vec(&JwtWords { reason, warnings })
         .map_err(|_| Error::new(ErrorCode::Internal, "The answer could not be encoded."))
 }
 
-/// Writes the id of a key, where there is one, and gives its length; none for one that has no room.
+/// Writes the id of a key, where there is one, and gives its length.
 ///
 /// # Safety
 ///
-/// 64 bytes can be written at `place`.
-unsafe fn write_key_id(key_id: Option<&str>, place: *mut u8) -> Option<u32> {
+/// As many bytes as [`KEY_ID_BYTES`] can be written at `place`.
+unsafe fn write_key_id(key_id: Option<&str>, place: *mut u8) -> Result<u32> {
     let bytes = key_id.unwrap_or_default().as_bytes();
-    let length = u32::try_from(bytes.len()).ok().filter(|length| u64::from(*length) <= KEY_ID_BYTES)?;
+    let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= KEY_ID_BYTES);
+    let length = length.ok_or_else(|| Error::new(ErrorCode::Internal, "The id of the key has more than 256 bytes."))?;
     // SAFETY: by the contract, and it is no more than fits.
     unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-    Some(length)
+    Ok(length)
 }
 
 /// Whether a text is a JWT in strict form: `MalformedToken` when it is not. Nothing is checked beyond the form.

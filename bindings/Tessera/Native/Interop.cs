@@ -118,9 +118,8 @@ internal static partial class Interop {
 
     
     /// Checks a JWT. The key with the handle `jwt_key` verifies, and `store` may be zero; where `jwt_key` is zero, the
-    /// store's keys do. What was found goes into `result`, the id of the key that was tried into the 64 bytes at `key_id`.
-    /// `response` is empty, or `{reason, warnings, keyId}` where the token is refused, there are warnings, or the id is
-    /// longer.
+    /// store's keys do. What was found goes into `result`, the id of the key that was tried into the 256 bytes at `key_id`.
+    /// `response` is empty, or `{reason, warnings}` where the token is refused or there are warnings.
     /// 
     /// # Safety
     /// 
@@ -431,8 +430,7 @@ internal static partial class Interop {
     
     /// Makes a JWT of which no store keeps a row, from `claims` in JSON. The key with the handle `jwt_key` signs, and `store`
     /// may be zero; where `jwt_key` is zero, a key of the store. The token goes into `token_value`, the rest into `result`,
-    /// the id of the key into the 64 bytes at `key_id`. `response` is empty, or `{warnings, keyId}` where there are warnings
-    /// or the id is longer.
+    /// the id of the key into the 256 bytes at `key_id`. `response` is empty, or `{warnings}` where there are warnings.
     /// 
     /// # Safety
     /// 
@@ -985,9 +983,8 @@ internal static partial class Interop {
 
     
     /// Checks a JWT. The key with the handle `jwt_key` verifies, and `store` may be zero; where `jwt_key` is zero, the
-    /// store's keys do. What was found goes into `result`, the id of the key that was tried into the 64 bytes at `key_id`.
-    /// `response` is empty, or `{reason, warnings, keyId}` where the token is refused, there are warnings, or the id is
-    /// longer.
+    /// store's keys do. What was found goes into `result`, the id of the key that was tried into the 256 bytes at `key_id`.
+    /// `response` is empty, or `{reason, warnings}` where the token is refused or there are warnings.
     /// 
     /// # Safety
     /// 
@@ -1263,8 +1260,7 @@ internal static partial class Interop {
     
     /// Makes a JWT of which no store keeps a row, from `claims` in JSON. The key with the handle `jwt_key` signs, and `store`
     /// may be zero; where `jwt_key` is zero, a key of the store. The token goes into `token_value`, the rest into `result`,
-    /// the id of the key into the 64 bytes at `key_id`. `response` is empty, or `{warnings, keyId}` where there are warnings
-    /// or the id is longer.
+    /// the id of the key into the 256 bytes at `key_id`. `response` is empty, or `{warnings}` where there are warnings.
     /// 
     /// # Safety
     /// 
@@ -2410,7 +2406,7 @@ internal partial struct JwtResult
     public required uint algorithm;
     /// 1 where the text is a token in strict form, so that its parts can be read; otherwise zero.
     public required uint is_well_formed;
-    /// How many bytes of a key id were written; 0 for none, or where the response has it.
+    /// How many bytes of a key id were written; 0 for none.
     public required uint key_id_length;
 }
 

@@ -151,7 +151,7 @@ internal struct NativeJwtRules
 internal readonly struct NativeJwtResult
 {
     /// <summary>The bytes of a key's id that there has to be room for.</summary>
-    internal const int KeyIdBytes = 64;
+    internal const int KeyIdBytes = 256;
 
     /// <summary>The number of the <see cref="Tessera.Outcome"/> of a check.</summary>
     internal readonly uint Outcome;

@@ -196,7 +196,7 @@ internal sealed record KeyListResponse(IReadOnlyList<SigningKey> Keys);
 
 internal sealed record ExportResponse(string Text);
 
-internal sealed record JsonWebTokenWords(string? Reason, IReadOnlyList<string>? Warnings, string? KeyId);
+internal sealed record JsonWebTokenWords(string? Reason, IReadOnlyList<string>? Warnings);
 
 internal sealed record SignatureResponse(bool Verified, string? Reason);
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::signature::{Signer, Verifier};
+use jsonwebtoken::signature::Signer;
 
 use self::primitive::{PreparedSigner, PreparedVerifier};
 use self::private::PrivateKey;
@@ -239,9 +239,8 @@ impl VerifyingKey {
     /// As [`VerifyingKey::verify`], of a signature that was decoded.
     ///
     /// Its length is checked first: it is fixed for each key, and an ECDSA signature in DER is not one.
-    #[allow(clippy::ptr_arg, reason = "the trait of the primitive takes no less than a vector")]
-    pub(crate) fn verify_bytes(&self, message: &[u8], signature: &Vec<u8>) -> bool {
-        signature.len() == self.signature_bytes && self.verifier.verify(message, signature).is_ok()
+    pub(crate) fn verify_bytes(&self, message: &[u8], signature: &[u8]) -> bool {
+        signature.len() == self.signature_bytes && self.verifier.accepts(message, signature)
     }
 
     /// The number of bytes that each of this key's signatures has.

@@ -1,6 +1,8 @@
 //! The header's rules (RFC 7515 section 4, RFC 8725 section 3).
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use super::{MAXIMUM_HEADER_BYTES, Refusal};
 use crate::format::json::{self, Value};
@@ -41,6 +43,43 @@ impl<'a> Header<'a> {
             media_type: text_of(media_type, "The header's typ is not text.")?,
             key_id: text_of(key_id, "The header's kid is not text.")?,
         })
+    }
+}
+
+/// A header that was read, by its text in the token.
+///
+/// What a header says follows from its text alone, and not from the key or the rules that a token is checked with: so
+/// this holds for the same text whoever presents it, and each check asks all of it that it asks of one just read.
+pub(super) struct KnownHeader {
+    segment: Vec<u8>,
+    pub(super) header: Header<'static>,
+}
+
+thread_local! {
+    /// The last header of a good signature. One issuer's tokens nearly all have the same; and since no stranger can
+    /// sign, none can push it out.
+    static LAST: RefCell<Option<Rc<KnownHeader>>> = const { RefCell::new(None) };
+}
+
+impl KnownHeader {
+    /// The last one, if `segment` is byte for byte its text.
+    pub(super) fn find(segment: &[u8]) -> Option<Rc<Self>> {
+        let find = |last: &RefCell<Option<Rc<Self>>>| last.borrow().clone().filter(|known| known.segment == segment);
+        // A thread that is ending has no memory any more, and needs none.
+        LAST.try_with(find).ok().flatten()
+    }
+
+    /// Keeps what was read of `segment`, in place of the one before.
+    pub(super) fn keep(segment: &[u8], header: &Header<'_>) {
+        let owned = |text: &Option<Cow<'_, str>>| text.as_ref().map(|text| Cow::Owned(text.clone().into_owned()));
+        let header = Header {
+            algorithm: header.algorithm,
+            media_type: owned(&header.media_type),
+            key_id: owned(&header.key_id),
+        };
+        let known = Rc::new(Self { segment: segment.to_vec(), header });
+        // The one before is dropped in there, which touches nothing of this.
+        let _is_ending = LAST.try_with(|last| last.replace(Some(known)));
     }
 }
 

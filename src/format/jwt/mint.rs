@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use zeroize::Zeroizing;
-
 use super::claims::Claims;
 use super::header::is_key_id;
 use super::kind::{Claim, Rules};
@@ -70,14 +68,15 @@ pub fn mint<'a>(claims: Object<'a>, key: &SigningKeyMaterial, options: &MintOpti
         return Err(Error::argument("claims", "The token would have more than 8,192 bytes: give it fewer claims."));
     }
     // Of the full length from the start, so that growing never leaves an unwiped copy behind.
-    let mut value = Zeroizing::new(Vec::with_capacity(length));
-    base64url::encode_onto(header.as_bytes(), &mut value);
-    value.push(b'.');
-    base64url::encode_onto(&payload, &mut value);
-    let signature = Zeroizing::new(key.sign_bytes(&value)?);
-    value.push(b'.');
-    base64url::encode_onto(&signature, &mut value);
-    Ok(Minted { value: Secret::new(std::mem::take(&mut *value)), claims, warnings })
+    let mut value = Secret::new(Vec::with_capacity(length));
+    let text = value.bytes_mut();
+    base64url::encode_onto(header.as_bytes(), text);
+    text.push(b'.');
+    base64url::encode_onto(&payload, text);
+    let signature = Secret::new(key.sign_bytes(text)?);
+    text.push(b'.');
+    base64url::encode_onto(signature.as_bytes(), text);
+    Ok(Minted { value, claims, warnings })
 }
 
 fn check_key(key: &SigningKeyMaterial, rules: &Rules) -> Result<Vec<&'static str>> {
@@ -172,8 +171,8 @@ fn random_id(rules: &Rules) -> Result<String> {
         random::fill(&mut bytes)?;
         return Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string());
     }
-    // 131 random bits; no two tokens share an id.
-    random::base62(22).map(|mut id| std::mem::take(&mut *id))
+    // 131 random bits; no two tokens share an id. It is no secret: whoever sees the token reads it.
+    random::public_base62(22)
 }
 
 fn text(text: &str) -> Value<'_> {

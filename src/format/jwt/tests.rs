@@ -1,5 +1,5 @@
 use super::*;
-use crate::crypto::signing::SigningKeyMaterial;
+use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
 use crate::error::{ErrorCode, Result};
 use crate::format::{base64url, json};
 use crate::model::{Algorithm, JwtKind};
@@ -178,4 +178,82 @@ fn kinds_keep_their_names() {
     }
     assert_eq!(JwtKind::parse("accesstoken"), None);
     assert_eq!(JwtKind::default(), JwtKind::AccessToken);
+}
+
+/// What a check says that remembers nothing, because its thread is new.
+fn verify_anew(token: &str, key: &VerifyingKey, kind: JwtKind) -> JwtVerdict<'static> {
+    std::thread::scope(|scope| scope.spawn(|| verify_given(token, key, kind)).join().unwrap())
+}
+
+fn verify_given(token: &str, key: &VerifyingKey, kind: JwtKind) -> JwtVerdict<'static> {
+    let expectations = Expectations { kind, issuer: None, audience: None, now_seconds: NOW };
+    verify(token.as_bytes(), &Keys::Given(key), &expectations)
+}
+
+fn is_known(token: &str) -> bool {
+    super::header::KnownHeader::find(token.split('.').next().unwrap().as_bytes()).is_some()
+}
+
+#[test]
+fn a_header_is_remembered_for_its_very_text_and_decides_nothing() {
+    const CLAIMS: &str = r#"{"sub":"Adam","aud":"api"}"#;
+    let key = key();
+    let token = minted(CLAIMS, &key, &options(JwtKind::AccessToken)).unwrap().value;
+    let token = std::str::from_utf8(token.as_bytes()).unwrap();
+    let other_secret = |key_id: &str| {
+        SigningKeyMaterial::hmac(Secret::from(&[8_u8; 32][..]), Some(key_id.to_owned())).unwrap().into_verifying_key()
+    };
+    let curve = SigningKeyMaterial::generate(Algorithm::ES256).unwrap().into_verifying_key();
+    let keys = [other_secret("k1"), other_secret("k2"), curve];
+
+    assert!(!is_known(token));
+    assert_eq!(verify_given(token, &keys[0], JwtKind::AccessToken).outcome, Outcome::Unknown);
+    assert!(!is_known(token), "what no key signed is not remembered");
+    let first = verify_given(token, key.verifying_key(), JwtKind::AccessToken);
+    assert_eq!(first.outcome, Outcome::Valid);
+    assert!(is_known(token));
+    assert_eq!(verify_given(token, key.verifying_key(), JwtKind::AccessToken), first);
+
+    // Other keys, other algorithms, other rules.
+    for key in keys.iter().chain([key.verifying_key()]) {
+        for kind in JwtKind::ALL {
+            let verdict = verify_given(token, key, kind);
+            assert_eq!(verdict, verify_anew(token, key, kind), "{key:?} {kind:?}");
+            assert_eq!(verdict.outcome == Outcome::Valid, verdict == first, "{key:?} {kind:?}");
+        }
+    }
+
+    // Changed by one byte, or by its length, in any part of the token.
+    for position in 0..token.len() {
+        for byte in ["A", "B", "_", ".", "=", ""] {
+            let changed = format!("{}{byte}{}", &token[..position], &token[position + 1..]);
+            if changed != token {
+                let verdict = verify_given(&changed, key.verifying_key(), JwtKind::AccessToken);
+                assert_ne!(verdict.outcome, Outcome::Valid, "{changed}");
+                if position < 40 {
+                    assert_eq!(verdict, verify_anew(&changed, key.verifying_key(), JwtKind::AccessToken), "{changed}");
+                }
+            }
+        }
+    }
+    assert!(is_known(token), "none of these pushed it out");
+}
+
+#[test]
+fn a_remembered_header_without_a_key_id_names_no_key_of_a_set() {
+    let nameless = SigningKeyMaterial::hmac(Secret::from(&[7_u8; 32][..]), None).unwrap();
+    let token = minted(r#"{"sub":"Adam","aud":"api"}"#, &nameless, &options(JwtKind::JsonWebToken)).unwrap().value;
+    let token = std::str::from_utf8(token.as_bytes()).unwrap();
+    assert_eq!(verify_given(token, nameless.verifying_key(), JwtKind::JsonWebToken).outcome, Outcome::Valid);
+    assert!(is_known(token));
+    let any = |_: &str| Some(nameless.verifying_key());
+    let expectations = Expectations { kind: JwtKind::JsonWebToken, issuer: None, audience: None, now_seconds: NOW };
+    let verdict = verify(token.as_bytes(), &Keys::ByKeyId(&any), &expectations);
+    assert_eq!((verdict.outcome, verdict.reason.as_deref()), (Outcome::Malformed, Some("The header has no kid.")));
+
+    // Another one takes its place.
+    let named = minted(r#"{"sub":"Adam","aud":"api"}"#, &key(), &options(JwtKind::JsonWebToken)).unwrap().value;
+    let named = std::str::from_utf8(named.as_bytes()).unwrap();
+    assert_eq!(verify_given(named, key().verifying_key(), JwtKind::JsonWebToken).key_id.as_deref(), Some("k1"));
+    assert!(is_known(named) && !is_known(token));
 }

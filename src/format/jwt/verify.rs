@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::claims::Claims;
-use super::compact::Parts;
-use super::header::{Header, is_key_id, not_json};
+use super::compact::Segments;
+use super::header::{Header, KnownHeader, is_key_id, not_json};
 use super::kind::Rules;
 use super::{Refusal, SHORT_SECRET_WARNING};
 use crate::crypto::signing::VerifyingKey;
@@ -92,11 +92,12 @@ pub(crate) fn verify_in<'a>(
 /// A key id in the header may be any text, but must be the key's where both have one.
 pub fn verify_jws(token: &[u8], key: &VerifyingKey) -> Result<(), Refusal> {
     let mut scratch = Vec::new();
-    let parts = Parts::split(token, &mut scratch)?;
+    let segments = Segments::split(token)?;
+    let parts = segments.decode(&mut scratch, true)?;
     let header = Header::read(parts.header)?;
     check_named_key(&header, key)?;
     check_algorithm(&header, key)?;
-    check_signature(&parts, key)
+    check_signature(segments.signed, parts.signature, key)
 }
 
 impl<'a> JwtVerdict<'a> {
@@ -108,19 +109,29 @@ impl<'a> JwtVerdict<'a> {
         expectations: &Expectations<'_>,
     ) -> Result<(), Refusal> {
         let rules = expectations.kind.rules();
-        let parts = Parts::split(token, scratch)?;
-        let header = Header::read(parts.header)?;
-        check_media_type(&header, rules)?;
-        check_key_id(&header, keys, rules)?;
-
-        match keys {
-            Keys::Given(key) => self.check_key(&parts, &header, key, rules)?,
-            Keys::ByKeyId(look_up) => {
-                let key = header.key_id.as_deref().and_then(look_up);
-                let key =
-                    key.ok_or_else(|| Refusal::new(Outcome::Unknown, "The header names no key that is known."))?;
-                self.check_key(&parts, &header, key, rules)?;
+        let segments = Segments::split(token)?;
+        let known = KnownHeader::find(segments.header);
+        let parts = segments.decode(scratch, known.is_none())?;
+        let read;
+        let header = match &known {
+            Some(known) => &known.header,
+            None => {
+                read = Header::read(parts.header)?;
+                &read
             }
+        };
+        check_media_type(header, rules)?;
+        check_key_id(header, keys, rules)?;
+
+        let key = match keys {
+            Keys::Given(key) => Some(*key),
+            Keys::ByKeyId(look_up) => header.key_id.as_deref().and_then(look_up),
+        };
+        let key = key.ok_or_else(|| Refusal::new(Outcome::Unknown, "The header names no key that is known."))?;
+        self.check_key(header, key, rules)?;
+        check_signature(segments.signed, parts.signature, key)?;
+        if known.is_none() {
+            KnownHeader::keep(segments.header, header);
         }
 
         let members =
@@ -133,13 +144,7 @@ impl<'a> JwtVerdict<'a> {
         )
     }
 
-    fn check_key(
-        &mut self,
-        parts: &Parts<'_>,
-        header: &Header<'_>,
-        key: &VerifyingKey,
-        rules: &Rules,
-    ) -> Result<(), Refusal> {
+    fn check_key(&mut self, header: &Header<'_>, key: &VerifyingKey, rules: &Rules) -> Result<(), Refusal> {
         self.key_id = key.shared_key_id();
         self.algorithm = Some(key.algorithm());
         check_named_key(header, key)?;
@@ -153,7 +158,7 @@ impl<'a> JwtVerdict<'a> {
             }
             self.warnings.push(SHORT_SECRET_WARNING);
         }
-        check_signature(parts, key)
+        Ok(())
     }
 }
 
@@ -193,8 +198,8 @@ fn check_algorithm(header: &Header<'_>, key: &VerifyingKey) -> Result<(), Refusa
     Err(Refusal::new(Outcome::Unknown, "The header's alg is not the key's algorithm."))
 }
 
-fn check_signature(parts: &Parts<'_>, key: &VerifyingKey) -> Result<(), Refusal> {
-    if key.verify_bytes(parts.signed, &parts.signature) {
+fn check_signature(signed: &[u8], signature: &[u8], key: &VerifyingKey) -> Result<(), Refusal> {
+    if key.verify_bytes(signed, signature) {
         return Ok(());
     }
     Err(Refusal::new(Outcome::Unknown, "The signature is not the key's."))

@@ -31,20 +31,6 @@ impl KeyKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Secret, Self::Pem, Self::Jwk];
 
-    /// The kind's fixed name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Secret => "Secret",
-            Self::Pem => "Pem",
-            Self::Jwk => "Jwk",
-        }
-    }
-
-    /// The kind of that exact name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
     /// The kind that `key` looks like. What looks like PEM or JWK is never taken for a secret.
     pub fn detect(key: &[u8]) -> Self {
         if secret::looks_like_pem(key) {
