@@ -16,6 +16,9 @@ pub fn role_name(text: &str, subject: &'static str) -> Result<Name> {
     grant::name(text, subject)
 }
 
+/// The most roles that are looked through one by one.
+const FEW: usize = 32;
+
 /// A set of roles closed under inclusion: who has Administrator has Operator and Reader too.
 ///
 /// Roles are compared by their folded names; a name that is no role of the store brings nothing.
@@ -28,7 +31,16 @@ pub struct Rights {
 impl Rights {
     /// All that `held` brings, given every role of the store.
     pub fn of(held: &[String], all: &[Role]) -> Self {
-        let known: BTreeMap<String, &Role> = all.iter().map(|role| (fold_name(&role.name), role)).collect();
+        // A few are looked through faster than put in order.
+        let in_order: Option<BTreeMap<String, &Role>> =
+            (all.len() > FEW).then(|| all.iter().map(|role| (fold_name(&role.name), role)).collect());
+        let find = |key: &str| match &in_order {
+            Some(in_order) => in_order.get(key).copied(),
+            None => all.iter().find(|role| match role.name.is_ascii() {
+                true => role.name.eq_ignore_ascii_case(key),
+                false => fold_name(&role.name) == key,
+            }),
+        };
         let mut rights = Self::default();
         let mut waiting: Vec<(String, bool)> = held.iter().map(|name| (fold_name(name), false)).collect();
         while let Some((key, included)) = waiting.pop() {
@@ -36,7 +48,7 @@ impl Rights {
                 *known_as_included |= included;
                 continue;
             }
-            let Some(role) = known.get(&key) else { continue };
+            let Some(role) = find(&key) else { continue };
             rights.roles.insert(key, (role.name.clone(), included));
             waiting.extend(role.includes.iter().map(|name| (fold_name(name), true)));
         }
@@ -46,6 +58,9 @@ impl Rights {
     /// What this and `bound` have in common.
     #[must_use]
     pub fn cut_to(&self, bound: &Self, all: &[Role]) -> Self {
+        if self.is_within(bound) {
+            return self.clone();
+        }
         let common: Vec<String> = self
             .roles
             .iter()
@@ -91,6 +106,21 @@ mod tests {
 
     fn rights(held: &[&str]) -> Rights {
         Rights::of(&held.iter().map(|&name| name.to_owned()).collect::<Vec<_>>(), &all())
+    }
+
+    #[test]
+    fn it_makes_no_difference_how_many_roles_there_are() {
+        let mut many = all();
+        many.extend((0..FEW).map(|number| Role {
+            name: format!("rôle {number}"),
+            includes: vec!["RÔLE 0".to_owned(), "auditor".to_owned()],
+            built_in: false,
+        }));
+        for held in ["operator", "RÔLE 3", "Rôle 0", "Nobody"].map(|name| [name.to_owned()]) {
+            let few: Vec<Role> = many.iter().take(FEW).cloned().collect();
+            assert_eq!(Rights::of(&held, &few), Rights::of(&held, &many), "{held:?}");
+        }
+        assert_eq!(rights(&["operator"]).names(), ["Operator"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::crypto::foreign::ForeignDigest;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::{jwt, opaque};
 use crate::model::{FoundToken, Outcome, RotationStage, TokenFormat, Verdict};
-use crate::policy::{self, AccessContext, Evidence, Gate};
+use crate::policy::{self, AccessContext, Evidence, Gate, Rights};
 use crate::store::{StoredDigest, TokenRecord};
 
 use super::Engine;
@@ -333,7 +333,10 @@ impl Engine {
     fn known(&self, record: TokenRecord, rules: &Rules, number: u64, uses: Arc<UseCount>) -> Result<Arc<Known>> {
         let reach = self.reach(&record, rules)?;
         let profile = rules.profile(&record.token.profile, "profile")?;
-        let gate = Gate::new(&record.conditions, &profile.settings, &rules.rights(&record.identity.roles))?;
+        // Asked of the identity's roles by few tokens.
+        let is_asked = !record.conditions.required_roles.is_empty();
+        let of_identity = if is_asked { rules.rights(&record.identity.roles) } else { Rights::default() };
+        let gate = Gate::new(&record.conditions, &profile.settings, &of_identity)?;
         Ok(Arc::new(Known::from(Read {
             number,
             slots: reach.slots,
