@@ -17,12 +17,14 @@ use super::text::split;
 use super::tokens;
 
 /// The most identities that are kept. When there are more, those that are wanted least go.
-const MAXIMUM_PEOPLE: usize = 16_384;
+const MAXIMUM_IDENTITIES: usize = 16_384;
 
 /// As the statement of [`tokens::by_digest`], column for column. Empty is what [`Kept`] has; numbers stand for the names of
 /// roles. Lists come in any order: for one that is ordered SQLite opens a table in memory, which takes as long as all the
 /// rest.
-const SELECT: &str = "SELECT t.sequence,t.id,t.name,'',t.format,\
+///
+/// A view of each reading connection's own, so that the text by which the statement is found each time is short.
+pub(super) const VIEW: &str = "CREATE TEMP VIEW checked AS SELECT t.sequence,t.id,t.name,'',t.format,\
 (SELECT group_concat(role_id) FROM token_role WHERE sequence=t.sequence),\
 (SELECT group_concat(tag,char(10)) FROM token_tag WHERE sequence=t.sequence),\
 t.remark,t.key_id,t.audiences,t.created_by,t.created_at,t.not_before,t.expires_at,\
@@ -35,14 +37,16 @@ iif(t.predecessor IS NULL,NULL,(SELECT id FROM token WHERE sequence=t.predecesso
 (SELECT id FROM token WHERE predecessor=t.sequence AND rotation_stage IS NOT 'Prepared'),\
 t.rotation_stage,t.retires_at,t.retired_by,\
 t.identity_id,0,NULL,NULL,t.creator_id,0,NULL,NULL,t.digest,t.pepper_id,t.salted_digest,t.value_sealed,\
-t.awaits_first_use,t.alerted_at IS NOT NULL,t.public_part,t.profile_id FROM token t WHERE t.digest=?1";
+t.awaits_first_use,t.alerted_at IS NOT NULL,t.public_part,t.profile_id FROM token t";
+
+const SELECT: &str = "SELECT * FROM temp.checked WHERE digest=?1";
 
 /// The identities that are kept, by their numbers, for all connections on a store.
-pub(super) struct People(Cache<i64, (u64, Arc<Person>)>);
+pub(super) struct Identities(Cache<i64, (u64, Arc<KnownIdentity>)>);
 
-impl Default for People {
+impl Default for Identities {
     fn default() -> Self {
-        Self(Cache::new(MAXIMUM_PEOPLE))
+        Self(Cache::new(MAXIMUM_IDENTITIES))
     }
 }
 
@@ -51,7 +55,7 @@ pub(super) struct Kept {
     names: (u64, Names),
     keys: (u64, HashMap<String, Revocation>),
     has_epochs: (u64, bool),
-    people: Arc<People>,
+    identities: Arc<Identities>,
 }
 
 /// What every token may name.
@@ -63,7 +67,7 @@ struct Names {
     profiles: HashMap<i64, (String, bool)>,
 }
 
-struct Person {
+struct KnownIdentity {
     name: String,
     member: Member,
 }
@@ -86,8 +90,8 @@ pub(super) fn by_digest(
 
 impl Kept {
     /// Nothing yet, but what others keep of identities.
-    pub(super) fn new(people: Arc<People>) -> Self {
-        Self { names: Default::default(), keys: Default::default(), has_epochs: Default::default(), people }
+    pub(super) fn new(identities: Arc<Identities>) -> Self {
+        Self { names: Default::default(), keys: Default::default(), has_epochs: Default::default(), identities }
     }
 
     /// Fills in what a record lacks. None of it is older than what the changes are up to; what came since makes whatever is
@@ -116,11 +120,11 @@ impl Kept {
         roles.sort_unstable_by_key(|role| role.0);
         token.roles = roles.into_iter().map(|role| role.1.clone()).collect();
 
-        let Some(identity) = self.person(connection, changes, number, record.identity_id)? else { return Ok(false) };
+        let Some(identity) = self.identity(connection, changes, number, record.identity_id)? else { return Ok(false) };
         record.token.identity.clone_from(&identity.name);
         record.identity = identity.member.clone();
         if let Some(creator_id) = record.creator_id {
-            let Some(creator) = self.person(connection, changes, number, creator_id)? else { return Ok(false) };
+            let Some(creator) = self.identity(connection, changes, number, creator_id)? else { return Ok(false) };
             record.creator = Some(creator.member.clone());
         }
         if record.token.revocation.is_none() {
@@ -129,21 +133,21 @@ impl Kept {
         Ok(true)
     }
 
-    fn person(
+    fn identity(
         &self,
         connection: &Connection,
         changes: &Changes,
         number: u64,
         identity_id: i64,
-    ) -> rusqlite::Result<Option<Arc<Person>>> {
-        if let Some((as_of, person)) = self.people.0.get(&identity_id)
+    ) -> rusqlite::Result<Option<Arc<KnownIdentity>>> {
+        if let Some((as_of, identity)) = self.identities.0.get(&identity_id)
             && changes.is_current(&[Slot::identity(identity_id)], as_of)
         {
-            return Ok(Some(person));
+            return Ok(Some(identity));
         }
-        let Some(person) = Person::read(connection, identity_id)?.map(Arc::new) else { return Ok(None) };
-        self.people.0.insert(identity_id, (number, Arc::clone(&person)));
-        Ok(Some(person))
+        let Some(identity) = KnownIdentity::read(connection, identity_id)?.map(Arc::new) else { return Ok(None) };
+        self.identities.0.insert(identity_id, (number, Arc::clone(&identity)));
+        Ok(Some(identity))
     }
 
     /// What revokes a token that is not revoked by itself: its key, or else the first epoch that it falls under.
@@ -213,7 +217,7 @@ impl Names {
     }
 }
 
-impl Person {
+impl KnownIdentity {
     fn read(connection: &Connection, identity_id: i64) -> rusqlite::Result<Option<Self>> {
         connection
             .prepare_cached(
@@ -358,21 +362,23 @@ mod tests {
         let sql = format!(
             "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {})
              INSERT INTO identity (identity_id, name, name_key, created_at) SELECT i, i, i, 0 FROM n",
-            MAXIMUM_PEOPLE + 10
+            MAXIMUM_IDENTITIES + 10
         );
         store.write(move |connection| super::super::failure::context(connection.execute_batch(&sql))).unwrap();
         store.change_number().unwrap();
         let mut reader = store.reader();
         let super::super::Reader { connection, kept } = &mut *reader;
-        let people = Arc::clone(&kept.people);
-        for identity_id in 1..=MAXIMUM_PEOPLE as i64 + 10 {
-            let found = kept.person(connection, &store.changes, store.changes.number(), identity_id).unwrap();
+        let identities = Arc::clone(&kept.identities);
+        for identity_id in 1..=MAXIMUM_IDENTITIES as i64 + 10 {
+            let found = kept.identity(connection, &store.changes, store.changes.number(), identity_id).unwrap();
             assert_eq!(found.unwrap().name, identity_id.to_string());
-            assert!(kept.people.0.len() <= MAXIMUM_PEOPLE);
+            assert!(kept.identities.0.len() <= MAXIMUM_IDENTITIES);
         }
         // All connections have the same ones.
         drop(reader);
-        assert!(store.readers.iter().all(|reader| Arc::ptr_eq(&super::super::lock(reader).kept.people, &people)));
-        assert!(people.0.len() > MAXIMUM_PEOPLE / 2);
+        assert!(
+            store.readers.iter().all(|reader| Arc::ptr_eq(&super::super::lock(reader).kept.identities, &identities))
+        );
+        assert!(identities.0.len() > MAXIMUM_IDENTITIES / 2);
     }
 }

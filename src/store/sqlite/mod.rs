@@ -181,10 +181,10 @@ impl SqliteStore {
         // Without it checks are slower, and nothing else: whatever keeps it from being made may pass.
         let _ = counter.prepare(&writing);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let people = Arc::default();
+        let identities = Arc::default();
         let reader = |_| {
             let connection = connect_reader(&path)?;
-            Ok(Mutex::new(Reader { connection, kept: checked::Kept::new(Arc::clone(&people)) }))
+            Ok(Mutex::new(Reader { connection, kept: checked::Kept::new(Arc::clone(&identities)) }))
         };
         let readers = (0..cores).map(reader).collect::<Result<_>>()?;
         let probe = Probe::new(connect_reader(&path)?);
@@ -694,6 +694,7 @@ fn connect_one(path: &Path) -> Result<Connection> {
 /// A connection that can only read.
 fn connect_reader(path: &Path) -> Result<Connection> {
     let connection = connect_one(path)?;
+    failure::context(connection.execute_batch(checked::VIEW))?;
     failure::context(connection.pragma_update(None, "query_only", true))?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     failure::context(connection.create_scalar_function("fold_name", 1, flags, |arguments| {

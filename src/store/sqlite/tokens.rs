@@ -524,7 +524,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
     let pepper_id: Option<i64> = row.get(FIRST + 9)?;
     let conditions = conditions(row)?;
     Ok(TokenRecord {
-        token: token(row)?,
+        token: token_with(row, &conditions)?,
         profile_id: row.get(FIRST + 15)?,
         identity_id: row.get(FIRST)?,
         identity: member(FIRST + 1, FIRST + 2, FIRST + 3)?,
@@ -546,6 +546,10 @@ fn conditions(row: &Row<'_>) -> rusqlite::Result<Conditions> {
 }
 
 fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
+    token_with(row, &conditions(row)?)
+}
+
+fn token_with(row: &Row<'_>, conditions: &Conditions) -> rusqlite::Result<Token> {
     let id = |column: usize| -> rusqlite::Result<Option<TokenId>> {
         let text: Option<String> = row.get(column)?;
         text.map(|text| TokenId::parse(&text).ok_or_else(|| unexpected(column))).transpose()
@@ -561,8 +565,6 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
     let audiences: Option<String> = row.get(9)?;
     let has_organization_list: bool = row.get(21)?;
     let stage: Option<String> = row.get(32)?;
-    let mut conditions = conditions(row)?;
-    let has_referrer = conditions.referrer.take().is_some();
     Ok(Token {
         sequence: row.get(0)?,
         id: id(1)?.ok_or_else(|| unexpected(1))?,
@@ -579,8 +581,8 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
             Some(text) => serde_json::from_str(&text).map_err(|_| unexpected(9))?,
         },
         organizations: has_organization_list.then(|| row.get(22).map(|list| split(list, ','))).transpose()?,
-        conditions,
-        has_referrer,
+        conditions: Conditions { referrer: None, ..conditions.clone() },
+        has_referrer: conditions.referrer.is_some(),
         uses_left: row.get(20)?,
         is_decoy: row.get(23)?,
         created_by: row.get(10)?,
