@@ -146,7 +146,9 @@ internal sealed class JsonWebTokenSamples : IDisposable
         }
 
         var ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var rsa = RSA.Create(2_048);
+
+        // As many bits as the keys that Tessera makes have.
+        var rsa = RSA.Create(3_072);
         foreach ((string algorithm, SecurityKey key) in new (string, SecurityKey)[]
         {
             ("HS256", new SymmetricSecurityKey(Secret) { KeyId = "hmac" }),
