@@ -33,6 +33,9 @@ internal sealed class Session
         }
     }
 
+    /// <summary>What commands measure time by. Tests set it, so that nothing depends on how fast they run.</summary>
+    public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+
     /// <summary>The store that the session is connected to; null where it is connected to none.</summary>
     public TokenStore? Store
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Management.Automation;
 
 namespace Tessera.PowerShell;
@@ -73,6 +72,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     private static readonly TimeSpan QuickSuccession = TimeSpan.FromMilliseconds(1);
 
     private readonly List<TokenGrantRequest> _waiting = [];
+    private TimeProvider _time = TimeProvider.System;
     private TokenStore? _store;
     private bool _isKeyUsed;
     private bool _mayAsk;
@@ -240,6 +240,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     protected override void BeginProcessing()
     {
         _mayAsk = MayAskForConfirmation;
+        _time = Session.Current.TimeProvider;
         if (RatePeriod is not null && RateLimit is null)
         {
             ThrowTerminatingError(Errors.InvalidArgument(nameof(RatePeriod), "-RatePeriod goes with -RateLimit, which says how many uses there may be in it."));
@@ -270,16 +271,16 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
 
         if (_waiting.Count == 0)
         {
-            _waitingSince = Stopwatch.GetTimestamp();
+            _waitingSince = _time.GetTimestamp();
         }
 
         _waiting.Add(CreateRequest());
-        if (!MayWait || _waiting.Count == MaximumBatch || Stopwatch.GetElapsedTime(_waitingSince) >= MaximumWait)
+        if (!MayWait || _waiting.Count == MaximumBatch || _time.GetElapsedTime(_waitingSince) >= MaximumWait)
         {
             GrantWaiting();
         }
 
-        _lastRecordEnded = Stopwatch.GetTimestamp();
+        _lastRecordEnded = _time.GetTimestamp();
     }
 
     /// <summary>Grants what still waits.</summary>
@@ -291,7 +292,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
         && !_mayAsk
         && IdempotencyKey is null
         && _lastRecordEnded != 0
-        && Stopwatch.GetElapsedTime(_lastRecordEnded) < QuickSuccession;
+        && _time.GetElapsedTime(_lastRecordEnded) < QuickSuccession;
 
     /// <summary>Grants a token for each request that waits, and writes out what became of them in their order.</summary>
     private void GrantWaiting()

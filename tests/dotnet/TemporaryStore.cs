@@ -48,9 +48,14 @@ internal sealed class TemporaryStore : IDisposable
 }
 
 /// <summary>A clock that a test sets.</summary>
-internal sealed class TestClock(DateTimeOffset now) : TimeProvider
+/// <remarks>Public, so that scripts can use it.</remarks>
+public sealed class TestClock(DateTimeOffset now) : TimeProvider
 {
-    internal DateTimeOffset Now { get; set; } = now;
+    public DateTimeOffset Now { get; set; } = now;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public override DateTimeOffset GetUtcNow() => Now;
+
+    public override long GetTimestamp() => Now.Ticks;
 }
