@@ -85,7 +85,7 @@ public sealed class JsonWebKeyMaterial : IDisposable
 
     /// <summary>The key in the native library, for the length of a call: a <see cref="Dispose"/> meanwhile waits for its
     /// end.</summary>
-    internal JsonWebKeyHandle.Lease Borrow() => (_handle ?? Open()).Borrow();
+    internal NativeHandle.Lease Borrow() => (_handle ?? Open()).Borrow();
 
     private JsonWebKeyHandle Open()
     {

@@ -21,11 +21,6 @@ public static class JsonWebTokens
     // A key of the store signs or verifies.
     private const ulong NoKey = 0;
 
-    // What is transcoded on the stack and not in a rented array: enough for most tokens and claims.
-    private const int StackBytes = 1_024;
-
-    private const int MostBytesPerChar = 3;
-
     /// <summary>Makes a token and signs it.</summary>
     /// <param name="request">What to put into it, and how to sign it.</param>
     /// <param name="key">The key: an HMAC secret or a private key.</param>
@@ -46,8 +41,8 @@ public static class JsonWebTokens
         }
 
         NativeLibraryLoader.EnsureUsable();
-        using JsonWebKeyHandle.Lease lease = key.Borrow();
-        return Mint(NoStore, lease.Key, request);
+        using NativeHandle.Lease lease = key.Borrow();
+        return Mint(NoStore, lease.Number, request);
     }
 
     /// <summary>Checks a token's signature, claims and times.</summary>
@@ -67,8 +62,8 @@ public static class JsonWebTokens
     {
         ArgumentNullException.ThrowIfNull(key);
         NativeLibraryLoader.EnsureUsable();
-        using JsonWebKeyHandle.Lease lease = key.Borrow();
-        return Verify(NoStore, lease.Key, token, token, rules);
+        using NativeHandle.Lease lease = key.Borrow();
+        return Verify(NoStore, lease.Number, token, token, rules);
     }
 
     /// <summary>Checks a token's signature, claims and times.</summary>
@@ -91,8 +86,8 @@ public static class JsonWebTokens
     {
         ArgumentNullException.ThrowIfNull(key);
         NativeLibraryLoader.EnsureUsable();
-        using JsonWebKeyHandle.Lease lease = key.Borrow();
-        return Verify(NoStore, lease.Key, token, text: null, rules);
+        using NativeHandle.Lease lease = key.Borrow();
+        return Verify(NoStore, lease.Number, token, text: null, rules);
     }
 
     /// <summary>Makes a token with a key of the store.</summary>
@@ -117,9 +112,9 @@ public static class JsonWebTokens
             Algorithm = NumberOf(request.Algorithm),
             Lifetime = Argument.OptionalDurationSeconds(request.ExpiresIn) ?? long.MinValue,
         };
-        int mostBytes = (claims.Length + (named?.Length ?? 0)) * MostBytesPerChar;
-        byte[]? rented = mostBytes <= StackBytes ? null : ArrayPool<byte>.Shared.Rent(mostBytes);
-        Span<byte> utf8 = rented ?? stackalloc byte[StackBytes];
+        int mostBytes = (claims.Length + (named?.Length ?? 0)) * NativeText.MostBytesPerChar;
+        byte[]? rented = mostBytes <= NativeText.StackBytes ? null : ArrayPool<byte>.Shared.Rent(mostBytes);
+        Span<byte> utf8 = rented ?? stackalloc byte[NativeText.StackBytes];
         Span<byte> keyId = stackalloc byte[NativeJwtResult.KeyIdBytes];
         uint code;
         NativeBuffer minted;
@@ -133,7 +128,7 @@ public static class JsonWebTokens
         {
             fixed (byte* pinned = utf8)
             {
-                minting.KeyId = Append(named, utf8, ref used);
+                minting.KeyId = NativeText.Append(named, utf8, ref used);
                 code = NativeCalls.JwtMint(store, key, utf8[..length], minting, keyId, out minted, out result, out response);
             }
         }
@@ -187,11 +182,11 @@ public static class JsonWebTokens
             return Unreadable();
         }
 
-        int textBytes = ((issuer?.Length ?? 0) + (audience?.Length ?? 0)) * MostBytesPerChar;
+        int textBytes = ((issuer?.Length ?? 0) + (audience?.Length ?? 0)) * NativeText.MostBytesPerChar;
         bool isAscii = Ascii.IsValid(token);
-        int mostBytes = textBytes + (isAscii ? token.Length : token.Length * MostBytesPerChar);
-        byte[]? rented = mostBytes <= StackBytes ? null : ArrayPool<byte>.Shared.Rent(mostBytes);
-        Span<byte> utf8 = rented ?? stackalloc byte[StackBytes];
+        int mostBytes = textBytes + (isAscii ? token.Length : token.Length * NativeText.MostBytesPerChar);
+        byte[]? rented = mostBytes <= NativeText.StackBytes ? null : ArrayPool<byte>.Shared.Rent(mostBytes);
+        Span<byte> utf8 = rented ?? stackalloc byte[NativeText.StackBytes];
         Span<byte> keyId = stackalloc byte[NativeJwtResult.KeyIdBytes];
         uint code;
         NativeBuffer response;
@@ -208,8 +203,8 @@ public static class JsonWebTokens
             int used = length;
             fixed (byte* pinned = utf8)
             {
-                native.Issuer = Append(issuer, utf8, ref used);
-                native.Audience = Append(audience, utf8, ref used);
+                native.Issuer = NativeText.Append(issuer, utf8, ref used);
+                native.Audience = NativeText.Append(audience, utf8, ref used);
                 code = NativeCalls.JwtVerify(store, key, utf8[..length], native, keyId, out result, out response);
             }
         }
@@ -238,21 +233,6 @@ public static class JsonWebTokens
         Outcome = Outcome.Malformed,
         Reason = "The text is longer than 8,192 bytes, or not well-formed Unicode.",
     };
-
-    /// <summary>Writes a text behind what was used of a buffer that stays where it is. No text stays none.</summary>
-    private static NativeText Append(string? text, Span<byte> pinned, ref int used)
-    {
-        if (text is null)
-        {
-            return default;
-        }
-
-        // Well-formed, as was seen before, and with room for it.
-        Utf8.FromUtf16(text, pinned[used..], out _, out int written);
-        NativeText appended = NativeText.Given(pinned, used, written);
-        used += written;
-        return appended;
-    }
 
     private static JsonWebTokenWords? ReadWords(uint code, in NativeBuffer response) =>
         code == 0 && response.Span.IsEmpty

@@ -17,8 +17,8 @@ public sealed partial class TokenStore
     public JsonWebTokenMint MintJsonWebToken(JsonWebTokenRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        using StoreHandle.Lease lease = Borrow();
-        return JsonWebTokens.Mint(lease.Store, request);
+        using NativeHandle.Lease lease = Borrow();
+        return JsonWebTokens.Mint(lease.Number, request);
     }
 
     /// <summary>Checks a JSON Web Token's signature, claims and times against the store's keys.</summary>
@@ -34,8 +34,8 @@ public sealed partial class TokenStore
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public JsonWebTokenVerdict VerifyJsonWebToken(string? token, JsonWebTokenRules? rules = null)
     {
-        using StoreHandle.Lease lease = Borrow();
-        return JsonWebTokens.Verify(lease.Store, token, token, rules);
+        using NativeHandle.Lease lease = Borrow();
+        return JsonWebTokens.Verify(lease.Number, token, token, rules);
     }
 
     /// <summary>Checks a JSON Web Token's signature, claims and times against the store's keys.</summary>
@@ -51,7 +51,7 @@ public sealed partial class TokenStore
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public JsonWebTokenVerdict VerifyJsonWebToken(ReadOnlySpan<char> token, JsonWebTokenRules? rules = null)
     {
-        using StoreHandle.Lease lease = Borrow();
-        return JsonWebTokens.Verify(lease.Store, token, text: null, rules);
+        using NativeHandle.Lease lease = Borrow();
+        return JsonWebTokens.Verify(lease.Number, token, text: null, rules);
     }
 }

@@ -78,8 +78,8 @@ public sealed partial class TokenStore
     private LeakSearchHandle StartLeakSearch(LeakSearchRequest request)
     {
         using PooledBuffer json = NativeResponse.Write(request, Wire.LeakSearchRequest);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = NativeCalls.LeakOpen(lease.Store, json.Span, out ulong search, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = NativeCalls.LeakOpen(lease.Number, json.Span, out ulong search, out NativeBuffer response);
         var handle = new LeakSearchHandle(search);
         try
         {
@@ -96,8 +96,9 @@ public sealed partial class TokenStore
     private LeakPageResponse ReadLeakPage(LeakSearchHandle handle)
     {
         // Refuses a disposed store, and sets its clock.
-        using StoreHandle.Lease lease = Borrow();
-        uint code = handle.Next(LeakPatienceMilliseconds, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        using NativeHandle.Lease search = handle.Borrow();
+        uint code = NativeCalls.LeakNext(search.Number, LeakPatienceMilliseconds, out NativeBuffer response);
         return NativeResponse.Read(code, response, Wire.LeakPageResponse);
     }
 }

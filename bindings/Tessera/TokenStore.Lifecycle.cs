@@ -70,8 +70,8 @@ public sealed partial class TokenStore
         using (utf8Value)
         {
             using PooledBuffer json = NativeResponse.Write(request, Wire.ReasonRequest);
-            using StoreHandle.Lease lease = Borrow();
-            uint code = NativeCalls.TokenRevokeValue(lease.Store, json.Span, utf8Value.Span, out NativeBuffer response);
+            using NativeHandle.Lease lease = Borrow();
+            uint code = NativeCalls.TokenRevokeValue(lease.Number, json.Span, utf8Value.Span, out NativeBuffer response);
             RevokeValueResponse revoked = NativeResponse.Read(code, response, Wire.RevokeValueResponse);
             token = revoked.Token;
             return revoked.Changed;

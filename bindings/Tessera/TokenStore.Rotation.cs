@@ -75,8 +75,8 @@ public sealed partial class TokenStore
             Argument.OptionalText(request.IdempotencyKey, TesseraLimits.IdempotencyKeyCharacters));
 
         using PooledBuffer json = NativeResponse.Write(wireRequest, Wire.RotateRequest);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = call(lease.Store, json.Span, out NativeBuffer granted, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = call(lease.Number, json.Span, out NativeBuffer granted, out NativeBuffer response);
         TokenValue? value = granted.Span.IsEmpty ? null : NativeResponse.ReadValue(granted);
         try
         {

@@ -34,8 +34,8 @@ public sealed partial class TokenStore
         using PooledBuffer key = Argument.Encode(secret, TesseraLimits.KeyMaterialBytes, nameof(secret));
         using PooledBuffer json = NativeResponse.Write(
             new ImportKeyRequest(Argument.Text(profile, TesseraLimits.NameCharacters)), Wire.ImportKeyRequest);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = NativeCalls.KeyImport(lease.Store, json.Span, key.Span, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = NativeCalls.KeyImport(lease.Number, json.Span, key.Span, out NativeBuffer response);
         return NativeResponse.Read(code, response, Wire.SigningKey);
     }
 

@@ -19,8 +19,8 @@ public sealed partial class TokenStore
     {
         ArgumentNullException.ThrowIfNull(request);
         using PooledBuffer json = NativeResponse.Write(WireRequest(request), Wire.GrantRequest);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = NativeCalls.TokenGrant(lease.Store, json.Span, out NativeBuffer granted, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = NativeCalls.TokenGrant(lease.Number, json.Span, out NativeBuffer granted, out NativeBuffer response);
         TokenValue value = NativeResponse.ReadValue(granted);
         try
         {
@@ -74,8 +74,8 @@ public sealed partial class TokenStore
     private TokenGrantResult[] Send(List<GrantRequest> requests)
     {
         using PooledBuffer json = NativeResponse.Write(new GrantManyRequest([.. requests]), Wire.GrantManyRequest);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = NativeCalls.TokenGrantMany(lease.Store, json.Span, out NativeBuffer values, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = NativeCalls.TokenGrantMany(lease.Number, json.Span, out NativeBuffer values, out NativeBuffer response);
         try
         {
             GrantEnd[] ends = NativeResponse.Read(code, response, Wire.GrantManyResponse).Grants;
@@ -138,8 +138,8 @@ public sealed partial class TokenStore
     public bool TryGetToken(string id, [NotNullWhen(true)] out Token? token)
     {
         using PooledBuffer json = NativeResponse.Write(new IdRequest(TokenId(id)), Wire.IdRequest);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = NativeCalls.TokenGet(lease.Store, json.Span, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = NativeCalls.TokenGet(lease.Number, json.Span, out NativeBuffer response);
         if (code == (uint)ErrorCode.NotFound)
         {
             NativeCalls.BufferFree(response);
@@ -162,8 +162,8 @@ public sealed partial class TokenStore
     public TokenValue GetKeptValue(string id)
     {
         using PooledBuffer json = NativeResponse.Write(new IdRequest(TokenId(id)), Wire.IdRequest);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = NativeCalls.TokenValue(lease.Store, json.Span, out NativeBuffer kept, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = NativeCalls.TokenValue(lease.Number, json.Span, out NativeBuffer kept, out NativeBuffer response);
         TokenValue value = NativeResponse.ReadValue(kept);
         try
         {

@@ -182,8 +182,8 @@ public sealed partial class TokenStore
     {
         using PooledBuffer secret = Argument.Encode(passphrase, TesseraLimits.PassphraseBytes, nameof(passphrase));
         using PooledBuffer json = NativeResponse.Write(request, requestType);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = call(lease.Store, json.Span, secret.Span, out ulong transfer, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = call(lease.Number, json.Span, secret.Span, out ulong transfer, out NativeBuffer response);
         NativeResponse.ThrowIfFailed(code, response);
         return transfer;
     }

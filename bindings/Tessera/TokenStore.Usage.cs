@@ -31,8 +31,8 @@ public sealed partial class TokenStore
     /// <exception cref="ObjectDisposedException">The store was disposed of.</exception>
     public void Flush()
     {
-        using StoreHandle.Lease lease = Borrow();
-        uint code = NativeCalls.StoreFlush(lease.Store, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = NativeCalls.StoreFlush(lease.Number, out NativeBuffer response);
         NativeResponse.ThrowIfFailed(code, response);
     }
 }

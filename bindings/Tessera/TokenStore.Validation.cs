@@ -8,12 +8,6 @@ namespace Tessera;
 
 public sealed partial class TokenStore
 {
-    // What is transcoded on the stack and not in a rented array: enough for every opaque token, and little even for a
-    // thread whose stack is small.
-    private const int StackBytes = 1_024;
-
-    private const int MostBytesPerChar = 3;
-
     /// <summary>Checks a token's value: whether it is good for a request, for whom it speaks, and what it may
     /// do.</summary>
     /// <param name="value">The value as it was presented. One that is longer than 8,192 bytes of UTF-8, or holds a lone
@@ -39,10 +33,10 @@ public sealed partial class TokenStore
             return new Verdict { Outcome = Outcome.Malformed };
         }
 
-        int mostBytes = value.Length * MostBytesPerChar;
+        int mostBytes = value.Length * NativeText.MostBytesPerChar;
         byte[]? rented = null;
-        Span<byte> utf8Value = mostBytes <= StackBytes
-            ? stackalloc byte[StackBytes]
+        Span<byte> utf8Value = mostBytes <= NativeText.StackBytes
+            ? stackalloc byte[NativeText.StackBytes]
             : (rented = ArrayPool<byte>.Shared.Rent(mostBytes));
         int written = 0;
         try
@@ -93,8 +87,8 @@ public sealed partial class TokenStore
         // What a request brings is laid end to end in one buffer that does not move while it is read.
         byte[]? rented = null;
         int mostBytes = MostBytes(context);
-        Span<byte> texts = mostBytes <= StackBytes
-            ? stackalloc byte[StackBytes]
+        Span<byte> texts = mostBytes <= NativeText.StackBytes
+            ? stackalloc byte[NativeText.StackBytes]
             : (rented = ArrayPool<byte>.Shared.Rent(mostBytes));
         try
         {
@@ -103,16 +97,16 @@ public sealed partial class TokenStore
                 int used = 0;
                 var request = new NativeAccessRequest
                 {
-                    Role = Encode(context.Role, TesseraLimits.NameCharacters, "role", texts, ref used),
-                    Audience = Encode(context.Audience, TesseraLimits.NameCharacters, "audience", texts, ref used),
-                    Uri = Encode(context.Uri, TesseraLimits.UriCharacters, "uri", texts, ref used),
-                    Method = Encode(context.Method, TesseraLimits.NameCharacters, "method", texts, ref used),
-                    Referrer = Encode(context.Referrer, TesseraLimits.UriCharacters, "referrer", texts, ref used),
+                    Role = Append(context.Role, TesseraLimits.NameCharacters, "role", texts, ref used),
+                    Audience = Append(context.Audience, TesseraLimits.NameCharacters, "audience", texts, ref used),
+                    Uri = Append(context.Uri, TesseraLimits.UriCharacters, "uri", texts, ref used),
+                    Method = Append(context.Method, TesseraLimits.NameCharacters, "method", texts, ref used),
+                    Referrer = Append(context.Referrer, TesseraLimits.UriCharacters, "referrer", texts, ref used),
                     RemoteAddress =
-                        Encode(context.RemoteAddress, TesseraLimits.NameCharacters, "remoteAddress", texts, ref used),
+                        Append(context.RemoteAddress, TesseraLimits.NameCharacters, "remoteAddress", texts, ref used),
                     Organization =
-                        Encode(context.Organization, TesseraLimits.NameCharacters, "organization", texts, ref used),
-                    Operation = Encode(context.Operation, TesseraLimits.NameCharacters, "operation", texts, ref used),
+                        Append(context.Organization, TesseraLimits.NameCharacters, "organization", texts, ref used),
+                    Operation = Append(context.Operation, TesseraLimits.NameCharacters, "operation", texts, ref used),
                 };
                 return Check(utf8Value, &request);
             }
@@ -130,8 +124,8 @@ public sealed partial class TokenStore
     {
         if (_clock is not null)
         {
-            using StoreHandle.Lease lease = Borrow();
-            return Check(lease.Store, utf8Value, request);
+            using NativeHandle.Lease lease = Borrow();
+            return Check(lease.Number, utf8Value, request);
         }
 
         // No lease: the native library keeps the store open for the length of a call, and knows a number that it took
@@ -144,7 +138,7 @@ public sealed partial class TokenStore
     [SkipLocalsInit]
     private unsafe Verdict Check(ulong store, ReadOnlySpan<byte> utf8Value, NativeAccessRequest* request)
     {
-        Span<byte> record = stackalloc byte[StackBytes];
+        Span<byte> record = stackalloc byte[NativeText.StackBytes];
         uint code = NativeCalls.TokenValidate(
             store,
             utf8Value,
@@ -191,7 +185,7 @@ public sealed partial class TokenStore
 
     private static int MostBytes(in AccessContext context)
     {
-        static int Most(string? text) => (text?.Length ?? 0) * MostBytesPerChar;
+        static int Most(string? text) => (text?.Length ?? 0) * NativeText.MostBytesPerChar;
         return Most(context.Role) + Most(context.Audience) + Most(context.Method) + Most(context.RemoteAddress)
             + Most(context.Organization) + Most(context.Operation)
 
@@ -200,25 +194,17 @@ public sealed partial class TokenStore
             + Math.Min(Most(context.Referrer), TesseraLimits.UriCharacters * 4);
     }
 
-    private static NativeText Encode(
+    // Well-formed and within its limit after this, so that there is room.
+    private static NativeText Append(
         string? text,
         int maximumCharacters,
         string subject,
         Span<byte> texts,
-        ref int used)
-    {
-        if (text is null)
-        {
-            return default;
-        }
-
-        // Well-formed and within its limit after this, so that there is room.
-        Argument.Text(text, maximumCharacters, subject);
-        Utf8.FromUtf16(text, texts[used..], out _, out int written);
-        var encoded = new NativeText(texts.Slice(used, written));
-        used += written;
-        return encoded;
-    }
+        ref int used) =>
+        NativeText.Append(
+            text is null ? null : Argument.Text(text, maximumCharacters, subject),
+            texts,
+            ref used);
 
     // What is found by now, which need not be what the check found a moment ago: so it is kept under its own version.
     private VerdictRecord? Describe(ulong store, ReadOnlySpan<byte> utf8Value, TokenState state)

@@ -220,8 +220,8 @@ public sealed partial class TokenStore : IDisposable
     private TokenStore SignIn(string? identity, ReadOnlySpan<byte> secret)
     {
         using PooledBuffer request = NativeResponse.Write(new SignInRequest(identity), Wire.SignInRequest);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = NativeCalls.StoreSignIn(lease.Store, request.Span, secret, out ulong store, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = NativeCalls.StoreSignIn(lease.Number, request.Span, secret, out ulong store, out NativeBuffer response);
         var handle = new StoreHandle(store);
         try
         {
@@ -246,7 +246,7 @@ public sealed partial class TokenStore : IDisposable
     }
 
     /// <summary>Keeps the store open for a call, and sets its clock where the caller gave one.</summary>
-    private StoreHandle.Lease Borrow()
+    private NativeHandle.Lease Borrow()
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (_clock is null)
@@ -256,15 +256,15 @@ public sealed partial class TokenStore : IDisposable
 
         // Before the handle is counted: the provider is the caller's code, and may throw.
         long nowSeconds = _clock.GetUtcNow().ToUnixTimeSeconds();
-        StoreHandle.Lease lease = _handle.Borrow();
-        NativeCalls.StoreSetClock(lease.Store, nowSeconds);
+        NativeHandle.Lease lease = _handle.Borrow();
+        NativeCalls.StoreSetClock(lease.Number, nowSeconds);
         return lease;
     }
 
     private TResponse Query<TResponse>(StoreQuery call, JsonTypeInfo<TResponse> responseType)
     {
-        using StoreHandle.Lease lease = Borrow();
-        uint code = call(lease.Store, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = call(lease.Number, out NativeBuffer response);
         return NativeResponse.Read(code, response, responseType);
     }
 
@@ -275,8 +275,8 @@ public sealed partial class TokenStore : IDisposable
         JsonTypeInfo<TResponse> responseType)
     {
         using PooledBuffer json = NativeResponse.Write(request, requestType);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = call(lease.Store, json.Span, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = call(lease.Number, json.Span, out NativeBuffer response);
         return NativeResponse.Read(code, response, responseType);
     }
 
@@ -289,8 +289,8 @@ public sealed partial class TokenStore : IDisposable
     {
         using PooledBuffer secret = Argument.Encode(password, TesseraLimits.PasswordBytes, nameof(password));
         using PooledBuffer json = NativeResponse.Write(request, requestType);
-        using StoreHandle.Lease lease = Borrow();
-        uint code = call(lease.Store, json.Span, secret.Span, out NativeBuffer response);
+        using NativeHandle.Lease lease = Borrow();
+        uint code = call(lease.Number, json.Span, secret.Span, out NativeBuffer response);
         return NativeResponse.Read(code, response, responseType);
     }
 }

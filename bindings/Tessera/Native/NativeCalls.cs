@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Text.Unicode;
 
 namespace Tessera.Native;
 
@@ -73,30 +74,39 @@ internal readonly struct NativeValidation
 [StructLayout(LayoutKind.Sequential)]
 internal readonly unsafe struct NativeText
 {
+    /// <summary>What is transcoded on the stack and not in a rented array: enough for every opaque token and for most
+    /// others, and little even for a thread whose stack is small.</summary>
+    internal const int StackBytes = 1_024;
+
+    /// <summary>The most bytes of UTF-8 that a character of a string becomes.</summary>
+    internal const int MostBytesPerChar = 3;
+
     private readonly byte* _data;
     private readonly ulong _length;
 
-    /// <summary>Points to <paramref name="pinned"/>, which its owner keeps in place; an empty one is none.</summary>
-    internal NativeText(ReadOnlySpan<byte> pinned)
+    private NativeText(Span<byte> pinned)
     {
         _data = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(pinned));
         _length = (ulong)pinned.Length;
-        if (pinned.IsEmpty)
-        {
-            _data = null;
-        }
     }
 
-    private NativeText(byte* data, int length)
+    /// <summary>Writes a text behind what was used of <paramref name="pinned"/>, which its owner keeps in place. No text
+    /// stays none, and an empty one stays a text.</summary>
+    /// <param name="text">The text: well-formed, and with room for it.</param>
+    /// <param name="pinned">Where to write.</param>
+    /// <param name="used">How many bytes were used, and then are.</param>
+    internal static NativeText Append(string? text, Span<byte> pinned, ref int used)
     {
-        _data = data;
-        _length = (ulong)length;
-    }
+        if (text is null)
+        {
+            return default;
+        }
 
-    /// <summary>Points to a part of <paramref name="pinned"/>, which its owner keeps in place; an empty part is an empty
-    /// text, and not none.</summary>
-    internal static NativeText Given(ReadOnlySpan<byte> pinned, int start, int length) =>
-        new((byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(pinned[start..])), pinned.Slice(start, length).Length);
+        Span<byte> free = pinned[used..];
+        Utf8.FromUtf16(text, free, out _, out int written);
+        used += written;
+        return new NativeText(free[..written]);
+    }
 }
 
 /// <summary>What a request brings to a check, as the native library reads it.</summary>

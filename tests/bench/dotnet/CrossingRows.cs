@@ -61,8 +61,8 @@ public partial class Crossing
                 _values.Add(value);
             }
         });
-        using StoreHandle.Lease lease = HandleOf(_store).Borrow();
-        _handle = lease.Store;
+        using NativeHandle.Lease lease = HandleOf(_store).Borrow();
+        _handle = lease.Number;
         Rounds.Require(Enumerable.Range(0, Tokens).All(_ => Check() == (uint)Outcome.Valid), "a granted token is refused");
     }
 
