@@ -178,19 +178,15 @@ pub unsafe fn tessera_token_grant_many(
         let ends: Vec<Result<KeyedGrant>> =
             refused.into_iter().filter_map(|refused| refused.map(Err).or_else(|| granted.next())).collect();
         let now_seconds = store.engine.now_seconds();
-        let value = |end: &Result<KeyedGrant>| {
-            end.as_ref().ok().and_then(|grant| grant.value.as_ref()).map_or(0, |value| value.as_bytes().len())
-        };
         // As much as is needed at once: a vector that grows leaves what it held behind.
-        let mut values = Vec::with_capacity(ends.iter().map(value).sum());
+        let mut values = Vec::with_capacity(ends.iter().map(|end| value_of(end).len()).sum());
         let mut grants = Vec::with_capacity(ends.len());
         for end in &ends {
-            values.extend_from_slice(
-                end.as_ref().ok().and_then(|grant| grant.value.as_ref()).map_or(&[], Secret::as_bytes),
-            );
+            let value = value_of(end);
+            values.extend_from_slice(value);
             grants.push(GrantEnd {
                 token: end.as_ref().ok().map(|grant| TokenRecord::of(grant.token.clone(), now_seconds)),
-                value_length: value(end),
+                value_length: value.len(),
                 error: end.as_ref().err().map(Described::of),
             });
         }
@@ -203,6 +199,10 @@ pub unsafe fn tessera_token_grant_many(
     };
     // SAFETY: by the contract.
     unsafe { guard::raw_answer(response, grant) }
+}
+
+fn value_of(end: &Result<KeyedGrant>) -> &[u8] {
+    end.as_ref().ok().and_then(|grant| grant.value.as_ref()).map_or(&[], Secret::as_bytes)
 }
 
 /// `{id}`.
