@@ -42,10 +42,8 @@ type Change = (&'static str, &'static str, fn(&Fixture));
 
 /// Every method of the store that makes a change for someone, with a use case that reaches it.
 const CHANGES: &[Change] = &[
-    ("insert_token", "token.grant", |fixture| {
+    ("insert_tokens", "token.grant token.grant token.grant", |fixture| {
         fixture.grant();
-    }),
-    ("insert_tokens", "token.grant token.grant", |fixture| {
         let request =
             |identity: &str| (GrantRequest { identity: identity.to_owned(), ..GrantRequest::default() }, None);
         let granted =

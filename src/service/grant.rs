@@ -144,7 +144,7 @@ impl Session<'_> {
         let mut ends: Vec<Option<Result<KeyedGrant>>> = Vec::with_capacity(requests.len());
         let (mut new, mut values) = (Vec::new(), Vec::new());
         for (request, key) in requests {
-            match self.prepared(&granting, request, key.as_deref()) {
+            match self.prepare_keyed(&granting, request, key.as_deref()) {
                 Ok(Prepared::New(prepared)) => {
                     values.push((ends.len(), prepared.value));
                     new.push((prepared.token, prepared.event));
@@ -168,7 +168,8 @@ impl Session<'_> {
         Ok(ends.into_iter().flatten().collect())
     }
 
-    fn prepared(&self, granting: &Granting, request: &GrantRequest, key: Option<&str>) -> Result<Prepared> {
+    /// As [`Self::prepare`], or what a repeat leads to.
+    fn prepare_keyed(&self, granting: &Granting, request: &GrantRequest, key: Option<&str>) -> Result<Prepared> {
         let idempotency = key.map(|key| self.idempotency(key, &Operation::TOKEN_GRANT, request)).transpose()?;
         if let Some(idempotency) = &idempotency
             && let Some(found) = self.repeated_grant(granting, request, idempotency)?
@@ -222,7 +223,10 @@ impl Session<'_> {
         idempotency: Option<Idempotency>,
     ) -> Result<Grant> {
         let NewGrant { token, event, value } = self.prepare(granting, request, idempotency)?;
-        let token = self.note_denial(self.store.insert_token(token, event), &Operation::TOKEN_GRANT, None)?;
+        let inserted = self.store.insert_tokens(vec![(token, event)])?.pop().unwrap_or_else(|| {
+            Err(Error::new(ErrorCode::Internal, "A defect in Tessera: the store does not say what became of a token."))
+        });
+        let token = self.note_denial(inserted, &Operation::TOKEN_GRANT, None)?;
         Ok(Grant { token, value })
     }
 
@@ -234,11 +238,11 @@ impl Session<'_> {
         idempotency: Option<Idempotency>,
     ) -> Result<NewGrant> {
         let (profile, identity) = self.grantee(granting, request)?;
-        let prepared = self.prepare_for(granting, &profile, &identity, request, idempotency);
-        self.note_denial(prepared, &Operation::TOKEN_GRANT, None)
+        let new = self.new_grant(granting, &profile, &identity, request, idempotency);
+        self.note_denial(new, &Operation::TOKEN_GRANT, None)
     }
 
-    fn prepare_for(
+    fn new_grant(
         &self,
         Granting { rules, acting }: &Granting,
         profile: &Profile,

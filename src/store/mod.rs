@@ -508,10 +508,9 @@ pub trait Store: Send + Sync {
     fn note_event(&self, event: NewAuditEvent) -> Result<()>;
     /// Tokens that pass the filter, in the order of their sequence.
     fn tokens(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<Token>>;
-    /// Inserts a token and gives it back; `NotFound` when its identity or a role is gone.
-    fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token>;
-    /// Inserts tokens in one transaction, in their order and each with its event, and gives each back or the error
-    /// that [`Store::insert_token`] would give: one that is refused leaves nothing behind and keeps no other away.
+    /// Inserts tokens in one transaction, in their order and each with its event, and gives each back, or why it was
+    /// refused: `NotFound` when its identity or a role is gone. One that is refused leaves nothing behind and keeps no
+    /// other away.
     fn insert_tokens(&self, tokens: Vec<(NewToken, NewAuditEvent)>) -> Result<Vec<Result<Token>>>;
     /// Changes a token; `NotFound` when there is none.
     fn update_token(&self, id: &TokenId, change: TokenChange, event: NewAuditEvent) -> Result<Token>;

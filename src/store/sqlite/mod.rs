@@ -374,13 +374,6 @@ impl Store for SqliteStore {
         self.record(event, |_| Ok(((), true)))
     }
 
-    fn insert_token(&self, token: NewToken, event: NewAuditEvent) -> Result<Token> {
-        self.settled(self.record(event, move |connection| {
-            let token = tokens::insert(connection, &mut tokens::Known::default(), &token)?;
-            Ok((token, true))
-        }))
-    }
-
     fn insert_tokens(&self, tokens: Vec<(NewToken, NewAuditEvent)>) -> Result<Vec<Result<Token>>> {
         let inserted =
             batch::write(self.writer()?, move |connection, care| tokens::insert_all(connection, &tokens, care))?;

@@ -195,7 +195,7 @@ const IS_VISIBLE: &str = "(t.identity_id = :viewer OR t.creator_id = :viewer OR 
 
 /// What was looked up for tokens that are put into the store, in the transaction that is open.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct LookedUp {
     identities: HashMap<i64, String>,
     profiles: HashMap<String, FoundProfile>,
     roles: HashMap<String, FoundName>,
@@ -226,9 +226,9 @@ pub(super) struct Inserted {
     organizations: Option<Vec<FoundName>>,
 }
 
-pub(super) fn insert(connection: &Connection, known: &mut Known, new: &NewToken) -> Result<Token> {
+pub(super) fn insert(connection: &Connection, looked_up: &mut LookedUp, new: &NewToken) -> Result<Token> {
     refuse_ended_grantor(connection, new)?;
-    let inserted = insert_row(connection, known, new)?;
+    let inserted = insert_row(connection, looked_up, new)?;
     // Its key may have been revoked since it was signed.
     if new.key_id.is_some() { require(connection, &new.id) } else { Ok(inserted.into_token(new)) }
 }
@@ -239,8 +239,9 @@ pub(super) fn insert_all(
     tokens: &[(NewToken, NewAuditEvent)],
     care: Care,
 ) -> Result<Option<Vec<Result<Token>>>> {
-    let inserted =
-        batch::each(connection, tokens, false, care, |connection, known, (new, _)| insert(connection, known, new))?;
+    let inserted = batch::each(connection, tokens, false, care, |connection, looked_up, (new, _)| {
+        insert(connection, looked_up, new)
+    })?;
     let Some(inserted) = inserted else { return Ok(None) };
     let events = tokens.iter().zip(&inserted).filter(|(_, result)| result.is_ok()).map(|((_, event), _)| event);
     audit::append_all(connection, events)?;
@@ -320,7 +321,7 @@ fn refuse_ended_grantor(connection: &Connection, new: &NewToken) -> Result<()> {
     Ok(())
 }
 
-impl Known {
+impl LookedUp {
     /// The name of an identity that is there.
     fn identity(&mut self, connection: &Connection, number: i64) -> Result<String> {
         if let Some(name) = self.identities.get(&number) {
@@ -379,9 +380,9 @@ fn find_name(connection: &Connection, sql: &str, name: &str) -> Result<Option<Fo
 }
 
 /// As [`insert`], for a token that somebody granted elsewhere.
-pub(super) fn insert_row(connection: &Connection, known: &mut Known, new: &NewToken) -> Result<Inserted> {
-    let identity = known.identity(connection, new.identity_id)?;
-    let profile = known.profile(connection, &new.profile)?;
+pub(super) fn insert_row(connection: &Connection, looked_up: &mut LookedUp, new: &NewToken) -> Result<Inserted> {
+    let identity = looked_up.identity(connection, new.identity_id)?;
+    let profile = looked_up.profile(connection, &new.profile)?;
     let parent = new.parent.as_ref().map(|id| require(connection, id).map(|token| token.sequence)).transpose()?;
     let json = |value: serde_json::Result<String>| value.map_err(|_| failure::unwritable());
     let audiences = (!new.audiences.is_empty()).then(|| json(serde_json::to_string(&new.audiences))).transpose()?;
@@ -437,7 +438,7 @@ pub(super) fn insert_row(connection: &Connection, known: &mut Known, new: &NewTo
     // keeps the pages from before it, and looks through all that it keeps when the statement ends.
     let mut roles = Vec::with_capacity(new.roles.len());
     for name in &new.roles {
-        let role = known.role(connection, name)?;
+        let role = looked_up.role(connection, name)?;
         failure::context(
             connection
                 .prepare_cached("INSERT INTO token_role VALUES (?1, ?2)")

@@ -79,8 +79,8 @@ pub(super) fn import(
     event: &NewAuditEvent,
     care: Care,
 ) -> Result<Option<Vec<ImportOutcome>>> {
-    let import_one = |connection: &Connection, known: &mut Known, imported: &ImportedToken| {
-        import_one(connection, known, imported, rules, event)
+    let import_one = |connection: &Connection, state: &mut ImportState, imported: &ImportedToken| {
+        import_one(connection, state, imported, rules, event)
     };
     let Some(done) = batch::each(connection, tokens, rules.stops_at_refusal, care, import_one)? else {
         return Ok(None);
@@ -104,8 +104,8 @@ pub(super) fn import(
 
 /// What an import has found or put into the store so far.
 #[derive(Default)]
-struct Known {
-    rows: tokens::Known,
+struct ImportState {
+    rows: tokens::LookedUp,
     identities: HashMap<String, i64>,
     peppers: HashSet<i64>,
 }
@@ -113,7 +113,7 @@ struct Known {
 /// Gives the token's sequence and whether its identity was made, or none when the token is there already.
 fn import_one(
     connection: &Connection,
-    known: &mut Known,
+    state: &mut ImportState,
     imported: &ImportedToken,
     rules: ImportRules,
     event: &NewAuditEvent,
@@ -122,22 +122,22 @@ fn import_one(
         return Ok(None);
     }
     refuse_taken(connection, imported)?;
-    let (identity_id, with_identity) = match number_of(connection, known, &imported.identity)? {
+    let (identity_id, with_identity) = match number_of(connection, state, &imported.identity)? {
         Some(identity_id) => (identity_id, false),
         None if rules.creates_identities => (make_identity(connection, &imported.identity, event)?, true),
         None => return Err(no_such_identity(&imported.identity, "identity")),
     };
     let mut token = NewToken { identity_id, ..imported.token.clone() };
     if let Some(creator) = &imported.creator {
-        token.creator_id = number_of(connection, known, creator)?;
+        token.creator_id = number_of(connection, state, creator)?;
         if token.creator_id.is_none() && imported.needs_creator {
             return Err(no_such_identity(creator, "createdBy"));
         }
     }
-    if let Some(pepper) = imported.pepper.as_ref().filter(|pepper| !known.peppers.contains(&pepper.id)) {
+    if let Some(pepper) = imported.pepper.as_ref().filter(|pepper| !state.peppers.contains(&pepper.id)) {
         failure::context(maintenance::insert_pepper(connection, pepper, event.at))?;
     }
-    let sequence = tokens::insert_row(connection, &mut known.rows, &token)?.sequence;
+    let sequence = tokens::insert_row(connection, &mut state.rows, &token)?.sequence;
     if imported.disabled.is_some() || imported.revocation.is_some() {
         let parts = |ending: &Option<Revocation>| match ending {
             Some(ending) => (Some(ending.at), Some(ending.by.clone()), ending.reason.clone()),
@@ -164,7 +164,7 @@ fn import_one(
                 }),
         )?;
     }
-    known.peppers.extend(imported.pepper.as_ref().map(|pepper| pepper.id));
+    state.peppers.extend(imported.pepper.as_ref().map(|pepper| pepper.id));
     Ok(Some((sequence, with_identity)))
 }
 
@@ -222,8 +222,8 @@ fn refuse_taken(connection: &Connection, imported: &ImportedToken) -> Result<()>
     Ok(())
 }
 
-fn number_of(connection: &Connection, known: &mut Known, name: &Name) -> Result<Option<i64>> {
-    if let Some(number) = known.identities.get(name.as_str()) {
+fn number_of(connection: &Connection, state: &mut ImportState, name: &Name) -> Result<Option<i64>> {
+    if let Some(number) = state.identities.get(name.as_str()) {
         return Ok(Some(*number));
     }
     let found: Option<i64> = failure::context(
@@ -231,7 +231,7 @@ fn number_of(connection: &Connection, known: &mut Known, name: &Name) -> Result<
             .prepare_cached("SELECT identity_id FROM identity WHERE name_key = ?1 AND removed_at IS NULL")
             .and_then(|mut statement| statement.query_row([name.folded()], |row| row.get(0)).optional()),
     )?;
-    known.identities.extend(found.map(|number| (name.as_str().to_owned(), number)));
+    state.identities.extend(found.map(|number| (name.as_str().to_owned(), number)));
     Ok(found)
 }
 
