@@ -39,12 +39,13 @@
 //! | [`crypto`] | the digests of tokens, the hash of passwords, signing keys, sealing at rest and under a passphrase, the chain of the audit log | what tokens mean |
 //! | [`mod@format`] | values as text: opaque tokens, JWTs, keys that callers bring, files of tokens, values within other files; bytes in, bytes out | the store |
 //! | [`policy`] | the rules, as pure functions: who may do what, what a profile grants, what a token admits, what may be rotated | I/O: every input is an argument |
-//! | [`store`] | persistence behind one trait; `sqlite/` and its `migrations/` | decisions |
+//! | [`store`] | persistence behind one trait; `sqlite/` and its `migrations/`; `unsafe` for the mapping of one number, in `sqlite/mapping.rs`, and nothing else | decisions |
 //! | [`service`] | the use cases, a file for each subject, and the cache of the check path | how a caller reached it |
-//! | [`ffi`] | the C ABI, from whose inventory the C# bindings are generated; `unsafe`, as the mapping of one number in `store/sqlite/mapping.rs` and nothing else | logic |
+//! | [`ffi`] | the C ABI, from whose inventory the C# bindings are generated; `unsafe` | logic |
 //!
 //! Around the crate: `bindings/Tessera` (the .NET library: generated calls in `Native/`, the API by hand),
-//! `module` (the PowerShell module: a cmdlet a file in `Commands/`, its views and help), `tests`.
+//! `module` (the PowerShell module: a cmdlet a file in `Commands/`, its views and help), `tests`, and in `tests/bench` how fast
+//! all of it is, with its own `README.md`.
 //!
 //! # Where a change goes
 //!
@@ -60,13 +61,19 @@
 //! - **A column of the store**: a new numbered file in `store/migrations/`, named in `store/sqlite/schema.rs` (a file
 //!   that was released is never changed), and the member in [`model`].
 //!   A table that a check rests on has triggers that write what changes in it into the table `change`
-//!   (`store/migrations/0003_changes.sql`), and a case in the tests of `store/sqlite/changes.rs`.
+//!   (`store/migrations/0003_changes.sql`), and a case in the tests of `store/sqlite/changes.rs`. A change of a new scope
+//!   has a [`store::Slot`] (`store/changes.rs`), a line of `slots_of` in `store/sqlite/changes.rs`, which takes what
+//!   it does not know for a change of everything, and a place among the slots of what rests on it.
 //!   The way in: [`store::NewToken`] and its `INSERT` in `store/sqlite/tokens.rs`, [`service::GrantRequest`], its limit
 //!   in `policy/grant.rs`, `Granting` in `ffi/token.rs`; in .NET `TokenGrantRequest.cs` and `Native/WireRecords.cs`;
 //!   in the module `Commands/GrantTesseraTokenCommand.cs`.
 //!   The way out: `SELECT` and `token` in `store/sqlite/tokens.rs`, the record in `ffi/wire.rs`, `Token.cs`, and the
-//!   module's `GrantedToken.cs` and `Tessera.Format.ps1xml`. .NET refuses an answer with a member it does not know,
-//!   so neither side can be forgotten. Beside these: a successor takes it over in `insert` of
+//!   module's `GrantedToken.cs` and `Tessera.Format.ps1xml`. A check has its own: the statement of
+//!   `store/sqlite/checked.rs`, column for column as `SELECT`, `ffi/found.rs`, and `Native/FoundTokenReader.cs`, member for
+//!   member in the same order. .NET refuses an answer in JSON with a member it does not know; that the two ways say the
+//!   same is held by the test in `checked.rs` and by `A_check_shows_the_token_as_every_other_read_does` in
+//!   `tests/dotnet/ValidationCostTests.cs`, where a token with everything is read both ways: let it have the
+//!   new member there. Beside these: a successor takes it over in `insert` of
 //!   `store/sqlite/rotation.rs`, and a file of tokens holds it by `format/transfer/record.rs` with `exported` and
 //!   `prepare` in `service/transfer.rs`; what ends a token is replayed over a backup in `store/sqlite/restore.rs`.
 //! - **A setting of profiles**: the member in `model/profile.rs`, its limits in `check` of `policy/profile.rs` with a
