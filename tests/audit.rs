@@ -232,7 +232,8 @@ const HOUSEKEEPING: &[&str] =
     &["facts", "insert_pepper", "complete_profiles", "replace_password_hash", "charge_use", "compact", "write_behind"];
 
 /// What reads, in another way than the others.
-const READING: &[&str] = &["change_number", "changes", "counts", "problems", "backup", "repeated", "walk_audit"];
+const READING: &[&str] =
+    &["change_number", "changes", "counts", "token_by_digest", "problems", "backup", "repeated", "walk_audit"];
 
 fn newest_token(fixture: &Fixture) -> String {
     let filter = tessera_native::model::TokenFilter { limit: 1_000, ..Default::default() };
