@@ -15,14 +15,16 @@ CREATE TABLE change (
     subject ANY
 ) STRICT;
 -- The file beside the store with the counter of changes; none: there is none. `retirement`: one was given up and is
--- perhaps still trusted. The number is another one each time.
+-- perhaps still trusted. The number is another one each time. `store_inode`: that of the store's own file when this was
+-- written, by which a copy of it is known.
 CREATE TABLE counter_file (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     file_id BLOB CHECK (length(file_id) = 16),
+    store_inode INTEGER,
     retirement INTEGER,
     CHECK (file_id IS NULL OR retirement IS NULL)
 ) STRICT;
-INSERT INTO counter_file VALUES (1, NULL, NULL);
+INSERT INTO counter_file (only_row) VALUES (1);
 
 CREATE TRIGGER change_trimmed AFTER INSERT ON change WHEN NEW.change_number % 1024 = 0 BEGIN
     DELETE FROM change WHERE change_number <= NEW.change_number - 10240;

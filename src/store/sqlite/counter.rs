@@ -37,7 +37,7 @@
 //!
 //! A writer that cannot map the file which the store names must not change anything while others trust it. It takes the
 //! name away, commits that, and waits for [`RETIREMENT`], which is longer than anybody trusts what was compared before;
-//! then it makes a new file. Whoever finds the name taken away waits the same way. Each such retirement has a number of its
+//! then it makes a new file. A copy of the store, which its inode tells, has no such others, and waits for nobody. Whoever finds the name taken away waits the same way. Each such retirement has a number of its
 //! own in the store, and who waited ends only the one that it waited for: another may have come since, of a file that
 //! somebody still trusts. Without a file, each check asks the store.
 
@@ -74,6 +74,9 @@ pub(super) type FileId = [u8; 16];
 
 /// The counter of a store, for all that this process does with it.
 pub(super) struct Counter {
+    /// The path of the store.
+    store: PathBuf,
+    /// That of the file beside it.
     path: PathBuf,
     /// The file that checks look at. A writer keeps the one with which it began, whatever becomes of this.
     in_use: ArcSwapOption<InUse>,
@@ -108,6 +111,8 @@ struct Named {
     file: Option<FileId>,
     /// The number of a retirement: a file was given up and is perhaps still trusted.
     retirement: Option<i64>,
+    /// The inode of the store's own file when the file was named.
+    store_inode: Option<i64>,
     /// The number of the last change.
     last_change: i64,
 }
@@ -116,12 +121,18 @@ fn named(connection: &Connection) -> Result<Named> {
     failure::context(
         connection
             .prepare_cached(
-                "SELECT file_id, retirement, (SELECT max(change_number) FROM change) FROM counter_file WHERE only_row = 1",
+                "SELECT file_id, retirement, store_inode, (SELECT max(change_number) FROM change)
+                 FROM counter_file WHERE only_row = 1",
             )
             .and_then(|mut statement| {
                 statement.query_row([], |row| {
-                    let last_change: Option<i64> = row.get(2)?;
-                    Ok(Named { file: row.get(0)?, retirement: row.get(1)?, last_change: last_change.unwrap_or(0) })
+                    let last_change: Option<i64> = row.get(3)?;
+                    Ok(Named {
+                        file: row.get(0)?,
+                        retirement: row.get(1)?,
+                        store_inode: row.get(2)?,
+                        last_change: last_change.unwrap_or(0),
+                    })
                 })
             }),
     )
@@ -154,7 +165,12 @@ fn beside(store: &Path) -> PathBuf {
 impl Counter {
     /// The counter of the store at `store`, without a file as yet.
     pub(super) fn of(store: &Path) -> Self {
-        Self { path: beside(store), in_use: ArcSwapOption::empty(), missed_at: AtomicU64::new(0) }
+        Self {
+            store: store.to_owned(),
+            path: beside(store),
+            in_use: ArcSwapOption::empty(),
+            missed_at: AtomicU64::new(0),
+        }
     }
 
     // What a check does.
@@ -259,11 +275,13 @@ impl Counter {
         if self.take_up(id).is_some() {
             return Ok(None);
         }
-        let retirement = Uuid::new_v4().as_u64_pair().1.cast_signed();
+        // A copy of a store came with the name of a file that nobody has for it.
+        let is_copy = found.store_inode.is_some() && found.store_inode != store_inode(&self.store);
+        let retirement = (!is_copy).then(|| Uuid::new_v4().as_u64_pair().1.cast_signed());
         failure::context(connection.execute("UPDATE counter_file SET file_id = NULL, retirement = ?1", [retirement]))?;
         poison(&self.path);
         writing.commit()?;
-        Ok(Some(retirement))
+        Ok(retirement)
     }
 
     /// Makes a file, unless there is one by now, or another retirement than was waited for: that one may just have begun.
@@ -276,7 +294,8 @@ impl Counter {
         let made = InUse::make(&self.path).ok().map(Arc::new);
         if made.is_some() || retirement.is_some() {
             let id = made.as_ref().map(|file| file.id);
-            failure::context(connection.execute("UPDATE counter_file SET file_id = ?1, retirement = NULL", [id]))?;
+            let sql = "UPDATE counter_file SET file_id = ?1, retirement = NULL, store_inode = ?2";
+            failure::context(connection.execute(sql, (id, store_inode(&self.store))))?;
             writing.commit()?;
         }
         if made.is_some() {
@@ -484,6 +503,17 @@ fn inode(file: &File) -> io::Result<u64> {
 #[cfg(not(unix))]
 fn inode(_file: &File) -> io::Result<u64> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The inode of the store's own file, where there are such numbers.
+#[cfg(unix)]
+fn store_inode(store: &Path) -> Option<i64> {
+    fs::metadata(store).ok().map(|found| std::os::unix::fs::MetadataExt::ino(&found).cast_signed())
+}
+
+#[cfg(not(unix))]
+fn store_inode(_store: &Path) -> Option<i64> {
+    None
 }
 
 /// A clock that never goes back, in milliseconds. On Linux the one that costs a few nanoseconds, and is behind by one
@@ -802,6 +832,26 @@ mod tests {
         assert!(begun.elapsed() >= RETIREMENT);
         assert!(found().file.is_some() && found().retirement.is_none());
         assert_no_change_is_missed(first, late, "after both");
+    }
+
+    /// Nobody can have a counter for a copy: it is not waited until they trust it no more.
+    #[test]
+    fn a_copy_of_a_store_has_a_file_at_once() {
+        let (folder, path) = folder();
+        let original = open(&path);
+        settle(&original);
+        let copy = folder.path().join("copy.db");
+        connect(&path).execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        let (counter, connection) = (Counter::of(&copy), connect(&copy));
+        let name = named(&connection).unwrap().file;
+        assert!(name.is_some() && name == named(&connect(&path)).unwrap().file);
+        assert_eq!(counter.retire(&connection).unwrap(), None);
+        counter.replace(&connection, None).unwrap();
+        let found = named(&connection).unwrap();
+        assert!(found.file.is_some() && found.file != name && found.store_inode == store_inode(&copy));
+        // In its own place a file that is lost is waited for.
+        fs::remove_file(beside(&copy)).unwrap();
+        assert!(Counter::of(&copy).retire(&connection).unwrap().is_some());
     }
 
     /// A check that read the store while it named no file, and comes late to write that down, has no say in what a writer
