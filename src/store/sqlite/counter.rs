@@ -37,9 +37,10 @@
 //!
 //! A writer that cannot map the file which the store names must not change anything while others trust it. It takes the
 //! name away, commits that, and waits for [`RETIREMENT`], which is longer than anybody trusts what was compared before;
-//! then it makes a new file. A copy of the store, which its inode tells, has no such others, and waits for nobody. Whoever finds the name taken away waits the same way. Each such retirement has a number of its
+//! then it makes a new file. Whoever finds the name taken away waits the same way. Each such retirement has a number of its
 //! own in the store, and who waited ends only the one that it waited for: another may have come since, of a file that
-//! somebody still trusts. Without a file, each check asks the store.
+//! somebody still trusts. A copy of a store, which its inode tells, has no such others, and waits for nobody. Without a
+//! file, each check asks the store.
 
 use std::fs::{self, File};
 use std::io;
