@@ -33,13 +33,13 @@ internal static class JsonWebTokenRows
         Method identityModel = methods[nameof(NewTokens.IdentityModel)];
         Method jose = methods[nameof(NewTokens.JoseJwt)];
         const string What = ".NET: verify an HS256 JWT that was never seen and has no row";
-        report.Add(new Row("jwt-new-identitymodel", What, IdentityModel, Spread.OfQuotients(identityModel.Nanoseconds, ours.Nanoseconds), "times faster")
+        report.Add(new Row("jwt-new-identitymodel", What, IdentityModel, Spread.OfQuotients(identityModel.Nanoseconds, ours.Nanoseconds), "times as fast")
         {
             Goal = Goal.NotUnder(3),
             Ours = Side.Of("ns", ours.Nanoseconds),
             Theirs = Side.Of("ns", identityModel.Nanoseconds),
         });
-        report.Add(new Row("jwt-new-jose", What, "jose-jwt, which checks the signature only", Spread.OfQuotients(jose.Nanoseconds, ours.Nanoseconds), "times faster")
+        report.Add(new Row("jwt-new-jose", What, "jose-jwt, which checks the signature only", Spread.OfQuotients(jose.Nanoseconds, ours.Nanoseconds), "times as fast")
         {
             Goal = Goal.NotUnder(1.3),
             Ours = Side.Of("ns", ours.Nanoseconds),
@@ -51,7 +51,7 @@ internal static class JsonWebTokenRows
             Ours = Side.Of("bytes", ours.Bytes),
             Theirs = Side.Of("bytes", identityModel.Bytes),
         });
-        report.Add(new Row("jwt-new-own-key", ".NET: the same with a key that the caller brings to each call", IdentityModel, Spread.OfQuotients(identityModel.Nanoseconds, ownKey.Nanoseconds), "times faster")
+        report.Add(new Row("jwt-new-own-key", ".NET: the same with a key that the caller brings to each call", IdentityModel, Spread.OfQuotients(identityModel.Nanoseconds, ownKey.Nanoseconds), "times as fast")
         {
             Ours = Side.Of("ns", ownKey.Nanoseconds),
             Theirs = Side.Of("ns", identityModel.Nanoseconds),
@@ -72,7 +72,7 @@ internal static class JsonWebTokenRows
             theirs.Add(NanosecondsOf(stored[quarter..], _ => samples.IdentityModelAccepts("HS256")));
         }
 
-        report.Add(new Row("jwt-stored", ".NET: validate an HS256 JWT that was never seen and has a row", IdentityModel, Spread.OfQuotients(theirs, ours), "times faster")
+        report.Add(new Row("jwt-stored", ".NET: validate an HS256 JWT that was never seen and has a row", IdentityModel, Spread.OfQuotients(theirs, ours), "times as fast")
         {
             Ours = Side.Of("ns", ours),
             Theirs = Side.Of("ns", theirs),
@@ -92,7 +92,7 @@ internal static class JsonWebTokenRows
     {
         IReadOnlyDictionary<string, Method> methods = Rounds.Run<SeenTokens>(stage.Extent, stage.Folder);
         void Compare(string id, string algorithm, string ours, string peer, string theirs, double? goal) => report.Add(
-            new Row(id, $".NET: validate an {algorithm} JWT that was seen before", peer, Spread.OfQuotients(methods[theirs].Nanoseconds, methods[ours].Nanoseconds), "times faster")
+            new Row(id, $".NET: validate an {algorithm} JWT that was seen before", peer, Spread.OfQuotients(methods[theirs].Nanoseconds, methods[ours].Nanoseconds), "times as fast")
             {
                 Goal = goal is { } least ? Goal.NotUnder(least) : null,
                 Ours = Side.Of("ns", methods[ours].Nanoseconds),
@@ -111,7 +111,7 @@ internal static class JsonWebTokenRows
         {
             Method ours = methods[$"Tessera{algorithm}"];
             Method theirs = methods[$"IdentityModel{algorithm}"];
-            report.Add(new Row($"jwt-mint-{algorithm.ToLowerInvariant()}", $".NET: mint an {algorithm} JWT", IdentityModel, Spread.OfQuotients(theirs.Nanoseconds, ours.Nanoseconds), "times faster")
+            report.Add(new Row($"jwt-mint-{algorithm.ToLowerInvariant()}", $".NET: mint an {algorithm} JWT", IdentityModel, Spread.OfQuotients(theirs.Nanoseconds, ours.Nanoseconds), "times as fast")
             {
                 Goal = Goal.NotUnder(goal),
                 Ours = Side.Of("ns", ours.Nanoseconds),

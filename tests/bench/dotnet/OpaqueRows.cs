@@ -18,7 +18,7 @@ internal static class OpaqueRows
         Method byHand = methods[nameof(HotOpaque.ByHand)];
         const string What = ".NET: hot check of an opaque token, revocation seen by all processes included";
         string onFile = $"{HotOpaque.Tokens} tokens in turn, of {stage.LargeCount:N0} on file";
-        report.Add(new Row("hot-identitymodel", What, "Microsoft.IdentityModel.JsonWebTokens: validation of an HS256 token with the same claims, without revocation", Spread.OfQuotients(identityModel.Nanoseconds, ours.Nanoseconds), "times faster")
+        report.Add(new Row("hot-identitymodel", What, "Microsoft.IdentityModel.JsonWebTokens: validation of an HS256 token with the same claims, without revocation", Spread.OfQuotients(identityModel.Nanoseconds, ours.Nanoseconds), "times as fast")
         {
             Goal = Goal.NotUnder(25),
             Ours = Side.Of("ns", ours.Nanoseconds),
@@ -30,7 +30,7 @@ internal static class OpaqueRows
             Goal = Goal.NotOver(0),
             Theirs = Side.Of("bytes", identityModel.Bytes),
         });
-        report.Add(new Row("hot-by-hand", What, "C# by hand: SHA-256 and one indexed look-up with Microsoft.Data.Sqlite", Spread.OfQuotients(byHand.Nanoseconds, ours.Nanoseconds), "times faster")
+        report.Add(new Row("hot-by-hand", What, "C# by hand: SHA-256 and one indexed look-up with Microsoft.Data.Sqlite", Spread.OfQuotients(byHand.Nanoseconds, ours.Nanoseconds), "times as fast")
         {
             Goal = Goal.NotUnder(40),
             Ours = Side.Of("ns", ours.Nanoseconds),
@@ -68,7 +68,7 @@ internal static class OpaqueRows
         }
 
         static double At(List<double> measured, double share) => measured.Order().ElementAt((int)((measured.Count - 1) * share));
-        report.Add(new Row("cold-by-hand", $".NET: cold check of an opaque token, {stage.LargeCount:N0} tokens on file", "C# by hand: SHA-256 and one indexed look-up with Microsoft.Data.Sqlite", Spread.OfQuotients(theirTurns, ourTurns), "times faster")
+        report.Add(new Row("cold-by-hand", $".NET: cold check of an opaque token, {stage.LargeCount:N0} tokens on file", "C# by hand: SHA-256 and one indexed look-up with Microsoft.Data.Sqlite", Spread.OfQuotients(theirTurns, ourTurns), "times as fast")
         {
             Goal = Goal.NotUnder(2),
             Ours = Side.Of("ns", ours),

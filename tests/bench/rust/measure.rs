@@ -65,7 +65,7 @@ pub struct Row {
     pub peer: String,
     /// The figure to be judged, each round by itself.
     pub figure: Spread,
-    /// What the figure counts: `times faster`, `of the rate`, `of the time`, `ns`, `bytes`, ...
+    /// What the figure counts: `times as fast`, `of the rate`, `of the time`, `ns`, `bytes`, ...
     pub unit: &'static str,
     /// None: only told.
     pub goal: Option<Goal>,
