@@ -21,6 +21,10 @@ public static class JsonWebTokens
     // A key of the store signs or verifies.
     private const ulong NoKey = 0;
 
+    // The id of a key comes with every answer, and is nearly always the one that came before: a verdict would otherwise
+    // allocate as much again for it.
+    private static volatile string? _lastKeyId;
+
     /// <summary>Makes a token and signs it.</summary>
     /// <param name="request">What to put into it, and how to sign it.</param>
     /// <param name="key">The key: an HMAC secret or a private key.</param>
@@ -242,7 +246,13 @@ public static class JsonWebTokens
     private static string? KeyIdOf(ReadOnlySpan<byte> keyId, in NativeJwtResult result)
     {
         ReadOnlySpan<byte> written = keyId[..(int)result.KeyIdLength];
-        return written.IsEmpty ? null : Encoding.UTF8.GetString(written);
+        if (written.IsEmpty)
+        {
+            return null;
+        }
+
+        string? last = _lastKeyId;
+        return last is not null && Ascii.Equals(written, last) ? last : _lastKeyId = Encoding.UTF8.GetString(written);
     }
 
     private static uint NumberOf(SigningAlgorithm? algorithm) =>
