@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use support::{Fixture, NOW, fixture, open_at, request};
 use tessera_native::clock::FixedClock;
+use tessera_native::format::opaque;
 use tessera_native::model::{Outcome, TokenFormat, TokenSet, TokenState};
 use tessera_native::policy::{AccessContext, Lifetime};
 use tessera_native::service::{Engine, Grant, GrantRequest};
@@ -167,6 +168,48 @@ fn each_change_is_felt_by_the_next_check_in_another_process() {
     }
 }
 
+/// Ends the thread of a test, also of one that failed.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Checks that have to read, one after another, leave a transaction open for each other.
+fn beside_checks_that_read(engine: &Engine, act: impl FnOnce()) {
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let (_, guess) = opaque::mint("tsr").unwrap();
+                assert_eq!(support::check(engine, guess.as_bytes()), Outcome::Unknown);
+            }
+        });
+        let _over = Over(&is_over);
+        act();
+    })
+}
+
+#[test]
+fn beside_checks_that_read_each_change_is_felt_and_each_token_is_found_that_another_process_granted() {
+    for (change, expected) in CHANGES {
+        let (fixture, grant) = prepared(change);
+        let mut other = Other::start(&fixture, "changes");
+        assert_eq!(other.ask("ready"), "done");
+        beside_checks_that_read(&fixture.engine, || {
+            for _ in 0..20 {
+                let value = other.ask("- grant");
+                assert_eq!(support::check(&fixture.engine, value.as_bytes()), Outcome::Valid);
+            }
+            assert_eq!(check_as_operator(&fixture.engine, &grant), Outcome::Valid, "{change}");
+            assert_eq!(other.ask(&format!("{} {change}", grant.token.id)), "done");
+            assert_eq!(check_as_operator(&fixture.engine, &grant), *expected, "{change}");
+        });
+    }
+}
+
 /// Threads of this process check all the while, as fast as they can, and another process revokes.
 #[test]
 fn while_another_process_revokes_no_check_accepts_what_was_revoked_before_it_began() {
@@ -263,6 +306,10 @@ fn other_process() {
                 println!("\nanswer {line}");
             }
             None => println!("\nanswer done"),
+            Some((_, "grant")) => {
+                let grant = engine.owner().grant(&request()).unwrap();
+                println!("\nanswer {}", std::str::from_utf8(grant.value.as_bytes()).unwrap());
+            }
             Some((id, change)) => {
                 apply(&engine, change, id);
                 println!("\nanswer done");

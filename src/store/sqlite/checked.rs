@@ -72,16 +72,18 @@ struct KnownIdentity {
     member: Member,
 }
 
-/// The token with this digest, by what was kept and still holds after `changes`, which are up to date.
+/// The token with this digest, by what was kept and still holds after `changes`, which are up to date. The connection sees
+/// all of them up to `number`.
 pub(super) fn by_digest(
     connection: &Connection,
     kept: &mut Kept,
     changes: &Changes,
+    number: u64,
     digest: &[u8; 32],
 ) -> rusqlite::Result<Option<TokenRecord>> {
     let found = connection.prepare_cached(SELECT)?.query_row([digest], tokens::record).optional()?;
     let Some(mut record) = found else { return Ok(None) };
-    if kept.complete(connection, changes, &mut record)? {
+    if kept.complete(connection, changes, number, &mut record)? {
         return Ok(Some(record));
     }
     // It names what was not there yet when the names were read.
@@ -94,16 +96,21 @@ impl Kept {
         Self { names: Default::default(), keys: Default::default(), has_epochs: Default::default(), identities }
     }
 
+    #[cfg(test)]
+    pub(super) fn identities(&self) -> Arc<Identities> {
+        Arc::clone(&self.identities)
+    }
+
     /// Fills in what a record lacks. None of it is older than what the changes are up to; what came since makes whatever is
-    /// kept of the record old. Whether everything was found.
+    /// kept of the record old. What is read is kept with `number`, since the connection may see nothing that came after it.
+    /// Whether everything was found.
     fn complete(
         &mut self,
         connection: &Connection,
         changes: &Changes,
+        number: u64,
         record: &mut TokenRecord,
     ) -> rusqlite::Result<bool> {
-        // Asked for before anything is read, so that what is kept is at least as new as its number.
-        let number = changes.number();
         if !changes.is_current(&[], self.names.0) {
             self.names = (number, Names::read(connection)?);
         }
@@ -366,19 +373,17 @@ mod tests {
         );
         store.write(move |connection| super::super::failure::context(connection.execute_batch(&sql))).unwrap();
         store.change_number().unwrap();
-        let mut reader = store.reader();
-        let super::super::Reader { connection, kept } = &mut *reader;
-        let identities = Arc::clone(&kept.identities);
-        for identity_id in 1..=MAXIMUM_IDENTITIES as i64 + 10 {
-            let found = kept.identity(connection, &store.changes, store.changes.number(), identity_id).unwrap();
-            assert_eq!(found.unwrap().name, identity_id.to_string());
-            assert!(kept.identities.0.len() <= MAXIMUM_IDENTITIES);
-        }
         // All connections have the same ones.
-        drop(reader);
-        assert!(
-            store.readers.iter().all(|reader| Arc::ptr_eq(&super::super::lock(reader).kept.identities, &identities))
-        );
+        let identities = store.readers().unwrap().identities();
+        assert!(identities.iter().all(|other| Arc::ptr_eq(other, &identities[0])));
+        let identities = &identities[0];
+        let number = store.changes.number();
+        let kept = Kept::new(Arc::clone(identities));
+        for identity_id in 1..=MAXIMUM_IDENTITIES as i64 + 10 {
+            let read = |connection: &Connection| kept.identity(connection, &store.changes, number, identity_id);
+            assert_eq!(store.read(read).unwrap().unwrap().name, identity_id.to_string());
+            assert!(identities.0.len() <= MAXIMUM_IDENTITIES);
+        }
         assert!(identities.0.len() > MAXIMUM_IDENTITIES / 2);
     }
 }

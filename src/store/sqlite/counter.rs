@@ -520,13 +520,13 @@ fn store_inode(_store: &Path) -> Option<i64> {
 /// A clock that never goes back, in milliseconds. On Linux the one that costs a few nanoseconds, and is behind by one
 /// of the kernel's ticks at most: a hundredth of a second.
 #[cfg(target_os = "linux")]
-fn milliseconds() -> u64 {
+pub(super) fn milliseconds() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
     now.tv_sec.cast_unsigned() * 1_000 + now.tv_nsec.cast_unsigned() / 1_000_000
 }
 
 #[cfg(not(target_os = "linux"))]
-fn milliseconds() -> u64 {
+pub(super) fn milliseconds() -> u64 {
     static BEGIN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
     u64::try_from(BEGIN.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

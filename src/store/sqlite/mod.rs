@@ -1,6 +1,6 @@
 //! The embedded store: one SQLite file in write-ahead-log mode.
 //!
-//! One connection writes (see [`writer`]), one writes what need not be durable at once, one a core reads, and one does
+//! One connection writes (see [`writer`]), one writes what need not be durable at once, one a core reads (see [`readers`]), and one does
 //! nothing but notice changes by other connections, of this process or any other. A process has one [`SqliteStore`] for a file, however
 //! often it opens it.
 
@@ -19,6 +19,7 @@ mod maintenance;
 mod mapping;
 mod organizations;
 mod profiles;
+mod readers;
 mod reading;
 mod restore;
 mod roles;
@@ -33,7 +34,6 @@ mod writer;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -53,6 +53,7 @@ pub(crate) use self::reading::{Opened, open_for_reading};
 use self::changes::Probe;
 use self::counter::Counter;
 use self::file::FileKey;
+use self::readers::{Reader, Readers};
 use self::schema::FileKind;
 use self::writer::Writer;
 use super::{
@@ -107,17 +108,10 @@ pub struct SqliteStore {
     // Options only so that `drop` can close them before it lets another opener in.
     writer: Option<Writer>,
     behind: Mutex<Option<Connection>>,
-    readers: Vec<Mutex<Reader>>,
+    readers: Option<Readers>,
     probe: Mutex<Option<Probe>>,
     changes: Changes,
     counter: Arc<Counter>,
-    next_reader: AtomicUsize,
-}
-
-/// A connection that reads, and what checks keep of what they read through it.
-struct Reader {
-    connection: Connection,
-    kept: checked::Kept,
 }
 
 impl SqliteStore {
@@ -184,9 +178,9 @@ impl SqliteStore {
         let identities = Arc::default();
         let reader = |_| {
             let connection = connect_reader(&path)?;
-            Ok(Mutex::new(Reader { connection, kept: checked::Kept::new(Arc::clone(&identities)) }))
+            Ok(Reader::new(connection, checked::Kept::new(Arc::clone(&identities))))
         };
-        let readers = (0..cores).map(reader).collect::<Result<_>>()?;
+        let readers = Readers::new((0..cores).map(reader).collect::<Result<Vec<_>>>()?);
         let probe = Probe::new(connect_reader(&path)?);
         let is_in_place = {
             let (path, key) = (path.clone(), key.clone());
@@ -198,26 +192,21 @@ impl SqliteStore {
             key,
             writer: Some(Writer::new(writing, Arc::clone(&counter), is_in_place)),
             behind: Mutex::new(Some(behind)),
-            readers,
+            readers: Some(readers),
             probe: Mutex::new(Some(probe)),
             changes: Changes::default(),
             counter,
-            next_reader: AtomicUsize::new(0),
         })
     }
 
     /// Runs `query`, which is one statement and so sees one state of the store, on a connection that reads.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         file::refuse_replaced(&self.path, &self.key)?;
-        failure::context(query(&self.reader().connection))
+        failure::context(self.readers()?.read(query))
     }
 
-    /// A connection that reads, which nobody else has if there is one free.
-    fn reader(&self) -> MutexGuard<'_, Reader> {
-        let first = self.next_reader.fetch_add(1, Ordering::Relaxed);
-        let free = (0..self.readers.len())
-            .find_map(|offset| self.readers[(first + offset) % self.readers.len()].try_lock().ok());
-        free.unwrap_or_else(|| lock(&self.readers[first % self.readers.len()]))
+    fn readers(&self) -> Result<&Readers> {
+        self.readers.as_ref().ok_or_else(closed)
     }
 
     /// Takes in what changed.
@@ -225,7 +214,7 @@ impl SqliteStore {
     fn take_in_changes(&self) -> Result<()> {
         let mut probe = lock(&self.probe);
         let Some(probe) = probe.as_mut() else {
-            return Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed."));
+            return Err(closed());
         };
         // Who waited for the lock mostly finds that the work was done.
         if self.counter.is_unchanged() {
@@ -271,7 +260,7 @@ impl SqliteStore {
     }
 
     fn writer(&self) -> Result<&Writer> {
-        self.writer.as_ref().ok_or_else(|| Error::new(ErrorCode::StoreUnavailable, "The store is closed."))
+        self.writer.as_ref().ok_or_else(closed)
     }
 }
 
@@ -279,7 +268,7 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         drop(self.writer.take());
         *lock(&self.behind) = None;
-        self.readers.clear();
+        drop(self.readers.take());
         *lock(&self.probe) = None;
         lock(&FILES).stores.remove(&self.key);
         CLOSED.notify_all();
@@ -328,10 +317,11 @@ impl Store for SqliteStore {
 
     fn token_by_digest(&self, digest: &[u8; 32]) -> Result<Option<TokenRecord>> {
         // Also sees to it that the file is in its place.
-        self.change_number()?;
-        let mut reader = self.reader();
-        let Reader { connection, kept } = &mut *reader;
-        failure::context(checked::by_digest(connection, kept, &self.changes, digest))
+        let number = self.change_number()?;
+        let find = |connection: &Connection, kept: &mut checked::Kept| {
+            checked::by_digest(connection, kept, &self.changes, number, digest)
+        };
+        failure::context(self.readers()?.find(number, find))
     }
 
     fn token_by_id(&self, id: &TokenId) -> Result<Option<TokenRecord>> {
@@ -639,7 +629,7 @@ impl Store for SqliteStore {
         file::refuse_replaced(&self.path, &self.key)?;
         let behind = lock(&self.behind);
         let Some(connection) = behind.as_ref() else {
-            return Err(Error::new(ErrorCode::StoreUnavailable, "The store is closed."));
+            return Err(closed());
         };
         // Asked without a lock, for nearly always there is nothing to do.
         let has_nothing = uses.is_empty() && events.is_empty();
@@ -725,6 +715,10 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     Ok(())
+}
+
+fn closed() -> Error {
+    Error::new(ErrorCode::StoreUnavailable, "The store is closed.")
 }
 
 /// Locks, also after a panic elsewhere: what these locks guard is whole between any two statements.
