@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Diagnostics.CodeAnalysis;
 using System.Security;
 using System.Security.Cryptography;
 using System.Text;
@@ -15,24 +14,43 @@ namespace Tessera;
 [DebuggerDisplay("***")]
 public sealed class TokenValue : IDisposable
 {
+    // What the last value to be cleared on this thread lay in, for the next one: to allocate pinned memory takes longer
+    // than to make most tokens.
+    [ThreadStatic]
+    private static byte[]? _spare;
+
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     private readonly Lock _gate = new();
 
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
-    private byte[]? _utf8;
+    private readonly int _length;
+
+    // Behind the value there may be room that is not used.
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    private byte[]? _memory;
 
     /// <summary>Copies a value out of <paramref name="utf8Value"/>, which the caller clears.</summary>
     internal TokenValue(ReadOnlySpan<byte> utf8Value)
     {
-        // Pinned, so that the collector leaves no second copy behind when it compacts the heap.
-        _utf8 = GC.AllocateUninitializedArray<byte>(utf8Value.Length, pinned: true);
-        utf8Value.CopyTo(_utf8);
-        IsEmpty = utf8Value.IsEmpty;
+        byte[]? spare = _spare;
+        if (spare is not null && spare.Length >= utf8Value.Length)
+        {
+            _spare = null;
+            _memory = spare;
+        }
+        else
+        {
+            // Pinned, so that the collector leaves no second copy behind when it compacts the heap.
+            _memory = GC.AllocateUninitializedArray<byte>(utf8Value.Length, pinned: true);
+        }
+
+        utf8Value.CopyTo(_memory);
+        _length = utf8Value.Length;
     }
 
     /// <summary>Whether nothing was given out.</summary>
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
-    internal bool IsEmpty { get; }
+    internal bool IsEmpty => _length == 0;
 
     /// <summary>Gives the value as a string.</summary>
     /// <returns>The value.</returns>
@@ -42,8 +60,7 @@ public sealed class TokenValue : IDisposable
     {
         lock (_gate)
         {
-            ThrowIfUnreadable();
-            return Encoding.UTF8.GetString(_utf8);
+            return Encoding.UTF8.GetString(Value());
         }
     }
 
@@ -56,11 +73,11 @@ public sealed class TokenValue : IDisposable
     {
         lock (_gate)
         {
-            ThrowIfUnreadable();
-            char[] characters = GC.AllocateUninitializedArray<char>(_utf8.Length, pinned: true);
+            ReadOnlySpan<byte> value = Value();
+            char[] characters = GC.AllocateUninitializedArray<char>(value.Length, pinned: true);
             try
             {
-                int count = Encoding.UTF8.GetChars(_utf8, characters);
+                int count = Encoding.UTF8.GetChars(value, characters);
                 fixed (char* first = characters)
                 {
                     var secure = new SecureString(first, count);
@@ -84,18 +101,30 @@ public sealed class TokenValue : IDisposable
     {
         lock (_gate)
         {
-            CryptographicOperations.ZeroMemory(_utf8);
-            _utf8 = null;
+            if (_memory is not { } memory)
+            {
+                return;
+            }
+
+            _memory = null;
+            CryptographicOperations.ZeroMemory(memory.AsSpan(0, _length));
+
+            // The larger of the two, so that the next one fits.
+            if (_spare is null || _spare.Length < memory.Length)
+            {
+                _spare = memory;
+            }
         }
     }
 
-    [MemberNotNull(nameof(_utf8))]
-    private void ThrowIfUnreadable()
+    private ReadOnlySpan<byte> Value()
     {
-        ObjectDisposedException.ThrowIf(_utf8 is null, this);
+        ObjectDisposedException.ThrowIf(_memory is null, this);
         if (IsEmpty)
         {
             throw new InvalidOperationException("There is no value: it was given out before, and is not told again.");
         }
+
+        return _memory.AsSpan(0, _length);
     }
 }
