@@ -15,11 +15,6 @@ impl Secret {
         Self(bytes)
     }
 
-    /// Gives the bytes away: from now on the caller wipes them.
-    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
-        std::mem::take(&mut self.0)
-    }
-
     /// The bytes, to write into. Who lets them grow beyond what was allocated leaves a copy behind that is not wiped.
     pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.0

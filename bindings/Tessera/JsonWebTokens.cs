@@ -119,46 +119,38 @@ public static class JsonWebTokens
         int mostBytes = (claims.Length + (named?.Length ?? 0)) * NativeText.MostBytesPerChar;
         byte[]? rented = mostBytes <= NativeText.StackBytes ? null : ArrayPool<byte>.Shared.Rent(mostBytes);
         Span<byte> utf8 = rented ?? stackalloc byte[NativeText.StackBytes];
+        Span<byte> token = stackalloc byte[TesseraLimits.TokenValueBytes];
         Span<byte> keyId = stackalloc byte[NativeJwtResult.KeyIdBytes];
-        uint code;
-        NativeBuffer minted;
-        NativeBuffer response;
-        NativeJwtResult result;
+        NativeJwtResult result = default;
 
         // Well-formed, as was seen above, and with room for it.
         Utf8.FromUtf16(claims, utf8, out _, out int used);
         int length = used;
         try
         {
+            NativeBuffer response;
+            uint code;
             fixed (byte* pinned = utf8)
             {
                 minting.KeyId = NativeText.Append(named, utf8, ref used);
-                code = NativeCalls.JwtMint(store, key, utf8[..length], minting, keyId, out minted, out result, out response);
+                code = NativeCalls.JwtMint(store, key, utf8[..length], minting, token, keyId, out result, out response);
             }
-        }
-        finally
-        {
-            // Claims may be enough to make the token's value again, where the key is weak.
-            CryptographicOperations.ZeroMemory(utf8[..used]);
-            Return(rented);
-        }
 
-        TokenValue value = NativeResponse.ReadValue(minted);
-        try
-        {
             JsonWebTokenWords? words = ReadWords(code, response);
             return new JsonWebTokenMint
             {
-                Value = value,
+                Value = new TokenValue(token[..(int)result.TokenLength]),
                 KeyId = KeyIdOf(keyId, result),
                 Algorithm = AlgorithmOf(result).GetValueOrDefault(),
                 Warnings = words?.Warnings ?? EquatableList<string>.None,
             };
         }
-        catch
+        finally
         {
-            value.Dispose();
-            throw;
+            // Claims may be enough to make the token's value again, where the key is weak.
+            CryptographicOperations.ZeroMemory(utf8[..used]);
+            CryptographicOperations.ZeroMemory(token[..(int)result.TokenLength]);
+            Return(rented);
         }
     }
 

@@ -137,6 +137,9 @@ pub struct JwtMinting {
     pub key_id: Utf8Text,
 }
 
+/// The bytes that a JWT may have, for which a caller has to make room.
+const TOKEN_BYTES: usize = jwt::MAXIMUM_TOKEN_BYTES;
+
 /// Which key signed a JWT that was made, or was tried for one that was checked.
 #[ffi]
 #[derive(Debug, Clone, Copy)]
@@ -149,6 +152,8 @@ pub struct JwtResult {
     pub is_well_formed: u32,
     /// How many bytes of a key id were written; 0 for none.
     pub key_id_length: u32,
+    /// How many bytes of a JWT that was made were written; 0 of one that was checked.
+    pub token_length: u32,
 }
 
 /// What there is to say beyond a [`JwtResult`].
@@ -160,13 +165,14 @@ struct JwtWords<'a> {
 }
 
 /// Makes a JWT of which no store keeps a row, from `claims` in JSON. The key with the handle `jwt_key` signs, and `store`
-/// may be zero; where `jwt_key` is zero, a key of the store. The token goes into `token_value`, the rest into `result`,
-/// the id of the key into the 256 bytes at `key_id`. `response` is empty, or `{warnings}` where there are warnings.
+/// may be zero; where `jwt_key` is zero, a key of the store. The token goes into the 8,192 bytes at `token`, for the caller to
+/// wipe, the id of the key into the 256 bytes at `key_id`, the rest into `result`. `response` is empty, or `{warnings}` where
+/// there are warnings.
 ///
 /// # Safety
 ///
-/// `claims` can be read for its length, `minting` and its texts can be read; `token_value`, `key_id`, `result` and
-/// `response` may be written to.
+/// `claims` can be read for its length, `minting` and its texts can be read; `token`, `key_id`, `result` and `response` may
+/// be written to.
 #[ffi]
 pub unsafe fn tessera_jwt_mint(
     store: u64,
@@ -174,7 +180,7 @@ pub unsafe fn tessera_jwt_mint(
     claims: *const u8,
     claims_length: u64,
     minting: *const JwtMinting,
-    token_value: *mut Buffer,
+    token: *mut u8,
     key_id: *mut u8,
     result: *mut JwtResult,
     response: *mut Buffer,
@@ -182,8 +188,8 @@ pub unsafe fn tessera_jwt_mint(
     let mint = || {
         // SAFETY: by the contract.
         let minting = unsafe { minting.as_ref() };
-        let Some(minting) = minting.filter(|_| !token_value.is_null() && !key_id.is_null() && !result.is_null()) else {
-            return Err(Error::argument("tokenValue", "There is no request, or no place to write the token to."));
+        let Some(minting) = minting.filter(|_| !token.is_null() && !key_id.is_null() && !result.is_null()) else {
+            return Err(Error::argument("token", "There is no request, or no place to write the token to."));
         };
         // SAFETY: by the contract.
         let claims = unsafe { input::optional_text(claims, claims_length, MAXIMUM_CLAIMS_BYTES, "claims") }?;
@@ -198,22 +204,25 @@ pub unsafe fn tessera_jwt_mint(
             lifetime_seconds: (minting.lifetime_seconds != i64::MIN).then_some(minting.lifetime_seconds),
         };
         let minted = match jwt_key {
-            0 => handle::find(store)?.session().mint_jwt(&request)?,
-            _ => {
-                let key = KEYS.find(jwt_key)?.signing(request.algorithm, request.kind)?;
-                mint_with(&key, &request, SystemClock.now_seconds())?
-            }
+            0 => handle::with(store, |store| store.session().mint_jwt(&request))?,
+            _ => KEYS.with(jwt_key, |key| {
+                let key = key.signing(request.algorithm, request.kind)?;
+                mint_with(&key, &request, SystemClock.now_seconds())
+            })?,
+        };
+        let words = words(None, &minted.warnings)?;
+        let key_id_bytes = minted.key_id.as_deref().unwrap_or_default().as_bytes();
+        let told = JwtResult {
+            outcome: 0,
+            algorithm: number_of(Some(minted.algorithm)),
+            is_well_formed: 1,
+            // SAFETY: by the contract; null was refused above.
+            key_id_length: unsafe { write_bytes(key_id_bytes, key_id, KEY_ID_BYTES) }?,
+            // SAFETY: by the contract; null was refused above.
+            token_length: unsafe { write_bytes(minted.value.as_bytes(), token, TOKEN_BYTES) }?,
         };
         // SAFETY: by the contract; null was refused above.
-        let key_id_length = unsafe { write_key_id(minted.key_id.as_deref(), key_id) }?;
-        let told =
-            JwtResult { outcome: 0, algorithm: number_of(Some(minted.algorithm)), is_well_formed: 1, key_id_length };
-        let words = words(None, &minted.warnings)?;
-        // SAFETY: by the contract; null was refused above.
-        unsafe {
-            result.write(told);
-            token_value.write(Buffer::give(minted.value.into_bytes()));
-        }
+        unsafe { result.write(told) };
         Ok(words)
     };
     // SAFETY: by the contract.
@@ -274,19 +283,20 @@ pub unsafe fn tessera_jwt_verify(
             algorithm: algorithm(rules.algorithm)?,
         };
         let verified = match jwt_key {
-            0 => handle::find(store)?.engine.verify_jwt(token, &request)?,
-            _ => {
-                let key = KEYS.find(jwt_key)?.verifying(request.algorithm, request.kind)?;
-                verify_with(token, &key, &request, SystemClock.now_seconds())?
-            }
+            0 => handle::with(store, |store| store.engine.verify_jwt(token, &request))?,
+            _ => KEYS.with(jwt_key, |key| {
+                let key = key.verifying(request.algorithm, request.kind)?;
+                verify_with(token, &key, &request, SystemClock.now_seconds())
+            })?,
         };
-        // SAFETY: by the contract; null was refused above.
-        let key_id_length = unsafe { write_key_id(verified.key_id.as_deref(), key_id) }?;
+        let key_id_bytes = verified.key_id.as_deref().unwrap_or_default().as_bytes();
         let told = JwtResult {
             outcome: verified.outcome.number(),
             algorithm: number_of(verified.algorithm),
             is_well_formed: verified.is_well_formed.into(),
-            key_id_length,
+            // SAFETY: by the contract; null was refused above.
+            key_id_length: unsafe { write_bytes(key_id_bytes, key_id, KEY_ID_BYTES) }?,
+            token_length: 0,
         };
         // SAFETY: by the contract; null was refused above.
         unsafe { result.write(told) };
@@ -305,15 +315,14 @@ fn words(reason: Option<&str>, warnings: &[&'static str]) -> Result<Vec<u8>> {
         .map_err(|_| Error::new(ErrorCode::Internal, "The answer could not be encoded."))
 }
 
-/// Writes the id of a key, where there is one, and gives its length.
+/// Writes `bytes`, for which there is room for as many as `room`, and gives how many there are.
 ///
 /// # Safety
 ///
-/// As many bytes as [`KEY_ID_BYTES`] can be written at `place`.
-unsafe fn write_key_id(key_id: Option<&str>, place: *mut u8) -> Result<u32> {
-    let bytes = key_id.unwrap_or_default().as_bytes();
-    let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= KEY_ID_BYTES);
-    let length = length.ok_or_else(|| Error::new(ErrorCode::Internal, "The id of the key has more than 256 bytes."))?;
+/// As many bytes as `room` can be written at `place`.
+unsafe fn write_bytes(bytes: &[u8], place: *mut u8, room: usize) -> Result<u32> {
+    let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= room);
+    let length = length.ok_or_else(|| Error::new(ErrorCode::Internal, "An answer has more bytes than it may have."))?;
     // SAFETY: by the contract, and it is no more than fits.
     unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     Ok(length)

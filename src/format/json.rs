@@ -23,9 +23,6 @@ pub const MAXIMUM_MEMBERS: usize = 256;
 /// Room for as many members is made at once in the outermost object, which saves growing.
 const USUAL_MEMBERS: usize = 12;
 
-/// Room for as much text is made at once.
-const USUAL_BYTES: usize = 384;
-
 /// A JSON value. Text without escapes is borrowed from the input.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
@@ -43,6 +40,16 @@ pub enum Value<'a> {
     Array(Vec<Value<'a>>),
     /// An object.
     Object(Object<'a>),
+}
+
+impl Value<'_> {
+    /// The text, when it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// An exact whole number, from the least of `i64` to the greatest of `u64`.
@@ -111,27 +118,74 @@ impl<'a> Object<'a> {
 
     /// The object as JSON text without white space.
     pub fn to_text(&self) -> String {
-        String::from_utf8(self.to_bytes()).unwrap_or_default()
-    }
-
-    /// As [`Object::to_text`], in UTF-8.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut text = Vec::with_capacity(USUAL_BYTES);
-        // Writing to memory fails only for values that cannot be JSON, of which this type has none but a
-        // fraction that is not finite, which serde_json writes as null.
-        let written = serde_json::to_writer(&mut text, self);
-        debug_assert!(written.is_ok());
-        text
+        let mut text = Vec::new();
+        write_other(self, &mut text);
+        String::from_utf8(text).unwrap_or_default()
     }
 }
 
-/// Of members of which no two have the same name.
-impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for Object<'a> {
-    fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Value<'a>)>>(members: I) -> Self {
-        let mut object = Self(Vec::with_capacity(USUAL_MEMBERS));
-        object.0.extend(members);
-        object
+/// Appends a member to the object that `text` is to become: begun by the first, and still to be ended by `}`.
+pub(crate) fn write_member(name: &str, value: &Value<'_>, text: &mut Vec<u8>) {
+    text.push(if text.is_empty() { b'{' } else { b',' });
+    write_string(name, text);
+    text.push(b':');
+    write_value(value, text);
+}
+
+/// Appends a value as serde_json writes it.
+fn write_value(value: &Value<'_>, text: &mut Vec<u8>) {
+    match value {
+        Value::String(string) => write_string(string, text),
+        Value::Array(values) => {
+            text.push(b'[');
+            for (number, value) in values.iter().enumerate() {
+                if number > 0 {
+                    text.push(b',');
+                }
+                write_value(value, text);
+            }
+            text.push(b']');
+        }
+        other => write_other(other, text),
     }
+}
+
+fn write_string(string: &str, text: &mut Vec<u8>) {
+    if is_unescaped(string.as_bytes()) {
+        text.reserve(string.len() + 2);
+        text.push(b'"');
+        text.extend_from_slice(string.as_bytes());
+        text.push(b'"');
+    } else {
+        write_other(string, text);
+    }
+}
+
+fn write_other<T: Serialize + ?Sized>(value: &T, text: &mut Vec<u8>) {
+    // Writing to memory fails only for values that cannot be JSON, of which there are none here but a fraction that is not
+    // finite, which serde_json writes as null.
+    let written = serde_json::to_writer(text, value);
+    debug_assert!(written.is_ok());
+}
+
+/// Whether nothing in a text has to be escaped: no control character, quotation mark or reverse solidus. Names and texts are
+/// mostly short, so eight bytes are looked at in one step.
+fn is_unescaped(text: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    // A byte has its highest bit set where it is below `than`, or is above 127 and so is not asked: exact for the first one.
+    let below = |word: u64, than: u8| word.wrapping_sub(ONES * u64::from(than)) & !word;
+    let is_clean = |word: u64| {
+        let quotation = below(word ^ (ONES * u64::from(b'"')), 1);
+        let solidus = below(word ^ (ONES * u64::from(b'\\')), 1);
+        (below(word, b' ') | quotation | solidus) & (ONES << 7) == 0
+    };
+    let (words, rest) = text.as_chunks::<8>();
+    let is_rest_clean = match text.last_chunk::<8>() {
+        // What is left, together with some of what was looked at.
+        Some(last) => is_clean(u64::from_le_bytes(*last)),
+        None => rest.iter().all(|byte| !matches!(byte, 0..b' ' | b'"' | b'\\')),
+    };
+    is_rest_clean && words.iter().all(|word| is_clean(u64::from_le_bytes(*word)))
 }
 
 impl<'a> IntoIterator for Object<'a> {

@@ -1,6 +1,7 @@
 //! JSON Web Tokens: those that the store grants, and those that a caller makes and checks by hand.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::clock::MAXIMUM_SECONDS;
@@ -8,7 +9,7 @@ use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
 use crate::crypto::{digest, random};
 use crate::error::{Error, Result};
 use crate::format::json::{self, Integer, Object, Value};
-use crate::format::jwt::{self, Expectations, JwtVerdict, Keys, MintOptions};
+use crate::format::jwt::{self, CheckedJwt, Expectations, Keys, MintOptions};
 use crate::model::{Algorithm, JwtKind, Outcome, RotationStage, TokenId};
 use crate::policy::Operation;
 use crate::secret::Secret;
@@ -94,7 +95,7 @@ pub fn verify_with(
 ) -> Result<VerifiedJwt> {
     let expectations = expectations(request, None, now_seconds)?;
     let mut scratch = Vec::new();
-    Ok(told(token, jwt::verify_in(&mut scratch, token, &Keys::Given(key), &expectations), request.algorithm))
+    Ok(told(token, jwt::verify_id_in(&mut scratch, token, &Keys::Given(key), &expectations), request.algorithm))
 }
 
 impl Session<'_> {
@@ -174,15 +175,19 @@ impl Engine {
     /// Other JWTs were made by hand and have no row.
     pub fn verify_jwt(&self, token: &[u8], request: &VerifyRequest<'_>) -> Result<VerifiedJwt> {
         let ready = self.ready_keys()?;
-        let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());
+        let tried = Cell::new(None);
+        let look_up = |key_id: &str| {
+            let found = ready.get(key_id)?;
+            tried.set(Some(found));
+            Some(found.material.verifying_key())
+        };
         let expectations = expectations(request, Some(self.issuer()), self.now_seconds())?;
         let mut scratch = Vec::new();
-        let verdict = jwt::verify_in(&mut scratch, token, &Keys::ByKeyId(&look_up), &expectations);
-        let is_revoked = match (&verdict.claims, &verdict.key_id) {
-            (Some(claims), Some(key_id)) => {
-                let granted = claims.id.as_deref().and_then(TokenId::parse);
-                ready.get(key_id.as_ref()).is_some_and(|ready| ready.key.revoked_at.is_some())
-                    || granted.map_or(Ok(false), |id| self.is_revoked_or_gone(&id, token))?
+        let verdict = jwt::verify_id_in(&mut scratch, token, &Keys::ByKeyId(&look_up), &expectations);
+        let is_revoked = match (&verdict.claims, tried.get()) {
+            (Some(id), Some(ready)) => {
+                let granted = id.as_deref().and_then(TokenId::parse);
+                ready.key.revoked_at.is_some() || granted.map_or(Ok(false), |id| self.is_revoked_or_gone(&id, token))?
             }
             _ => false,
         };
@@ -267,13 +272,8 @@ fn mint<'a>(
     now_seconds: i64,
 ) -> Result<Minted> {
     let options = MintOptions { kind: request.kind, issuer, now_seconds, lifetime_seconds: request.lifetime_seconds };
-    let minted = jwt::mint(claims, key, &options)?;
-    Ok(Minted {
-        value: minted.value,
-        key_id: key.verifying_key().shared_key_id(),
-        algorithm: key.algorithm(),
-        warnings: minted.warnings,
-    })
+    let (value, warnings) = jwt::mint_value(&claims, key, &options)?;
+    Ok(Minted { value, key_id: key.verifying_key().shared_key_id(), algorithm: key.algorithm(), warnings })
 }
 
 fn expectations<'a>(
@@ -293,7 +293,7 @@ fn expectations<'a>(
     })
 }
 
-fn told(token: &[u8], verdict: JwtVerdict<'_>, wanted: Option<Algorithm>) -> VerifiedJwt {
+fn told<C>(token: &[u8], verdict: CheckedJwt<C>, wanted: Option<Algorithm>) -> VerifiedJwt {
     let is_other = verdict.algorithm.is_some_and(|found| wanted.is_some_and(|wanted| wanted != found));
     let (outcome, reason) = if is_other && verdict.outcome != Outcome::Malformed {
         (Outcome::Unknown, Some("The key is for another algorithm than the one that is asked for.".into()))

@@ -1,7 +1,11 @@
 //! Signing keys: make, list, revoke, remove, publish; and the keys made ready for use.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use foldhash::fast::RandomState;
 
 use crate::crypto::signing::SigningKeyMaterial;
 use crate::crypto::{digest, random};
@@ -40,11 +44,36 @@ pub(super) struct ReadyKey {
 /// The store's keys, opened once and kept for as long as none of them changes.
 #[derive(Default)]
 pub(super) struct KeySet {
-    ready: RwLock<(u64, ReadyKeys)>,
+    ready: ArcSwap<ReadyKeys>,
 }
 
 /// Keys ready for use, by key id.
-pub(super) type ReadyKeys = Arc<HashMap<String, Arc<ReadyKey>>>;
+#[derive(Default)]
+pub(super) struct ReadyKeys {
+    /// The number of the last change that they are known to be as new as.
+    number: u64,
+    keys: HashMap<String, Arc<ReadyKey>, RandomState>,
+}
+
+impl ReadyKeys {
+    /// The newest active key of a profile, or the one with `key_id` if it is one.
+    pub(super) fn of_profile(&self, profile: &str, key_id: Option<&str>) -> Option<Arc<ReadyKey>> {
+        let fits = |ready: &&Arc<ReadyKey>| {
+            ready.key.profile.as_deref().is_some_and(|own| fold_name(own) == fold_name(profile))
+                && ready.key.revoked_at.is_none()
+                && key_id.is_none_or(|key_id| ready.key.key_id == key_id)
+        };
+        self.keys.values().filter(fits).max_by_key(|ready| ready.sequence).cloned()
+    }
+}
+
+impl Deref for ReadyKeys {
+    type Target = HashMap<String, Arc<ReadyKey>, RandomState>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.keys
+    }
+}
 
 impl Session<'_> {
     /// Makes a signing key for `algorithm`. RSA keys take a second or so.
@@ -69,7 +98,7 @@ impl Session<'_> {
         if secret.as_bytes().len() > MAXIMUM_SECRET_BYTES {
             return Err(Error::argument("secret", "A signing key's secret has at most 4,096 bytes."));
         }
-        if let Some(known) = of_profile(&self.ready_keys()?, &profile.name, None)
+        if let Some(known) = self.ready_keys()?.of_profile(&profile.name, None)
             && digest::equal(known.material.private().as_bytes(), secret.as_bytes())
         {
             return Ok(known.key.clone());
@@ -156,14 +185,14 @@ impl Session<'_> {
 
     /// The one key of a profile whose tokens do not name theirs; it is made when it is needed.
     pub(super) fn key_of_profile(&self, profile: &str, key_id: Option<&str>) -> Result<Arc<ReadyKey>> {
-        if let Some(found) = of_profile(&self.ready_keys()?, profile, key_id) {
+        if let Some(found) = self.ready_keys()?.of_profile(profile, key_id) {
             return Ok(found);
         }
         if key_id.is_some() {
             return Err(no_such_key());
         }
         self.keep_key(SigningKeyMaterial::generate(Algorithm::HS256)?, Some(profile))?;
-        of_profile(&self.ready_keys()?, profile, None).ok_or_else(no_such_key)
+        self.ready_keys()?.of_profile(profile, None).ok_or_else(no_such_key)
     }
 
     /// The key for a grant; the store's first one is made when it is needed.
@@ -216,17 +245,14 @@ impl Engine {
     }
 
     /// The store's keys as of now, ready for use.
-    pub(super) fn ready_keys(&self) -> Result<ReadyKeys> {
+    pub(super) fn ready_keys(&self) -> Result<Guard<Arc<ReadyKeys>>> {
         // Read before the keys are, so that what is kept is at least as new as its number.
         let number = self.store.change_number()?;
-        let kept = {
-            let kept = self.keys.ready.read().unwrap_or_else(PoisonError::into_inner);
-            if self.store.changes().is_current(&[Slot::KEYS], kept.0) {
-                return Ok(Arc::clone(&kept.1));
-            }
-            Arc::clone(&kept.1)
-        };
-        let mut ready = HashMap::new();
+        let kept = self.keys.ready.load();
+        if self.store.changes().is_current(&[Slot::KEYS], kept.number) {
+            return Ok(kept);
+        }
+        let mut ready = ReadyKeys { number, ..ReadyKeys::default() };
         for record in self.store.keys()? {
             let key_id = record.key.key_id.clone();
             // A key's material never changes, so it is opened once; only its state is new.
@@ -239,11 +265,11 @@ impl Engine {
                     Err(_) => continue,
                 },
             };
-            ready.insert(key_id, entry);
+            ready.keys.insert(key_id, entry);
         }
         let ready = Arc::new(ready);
-        *self.keys.ready.write().unwrap_or_else(PoisonError::into_inner) = (number, Arc::clone(&ready));
-        Ok(ready)
+        self.keys.ready.store(Arc::clone(&ready));
+        Ok(Guard::from_inner(ready))
     }
 
     /// The key, opened with the store's wrapping key.
@@ -252,16 +278,6 @@ impl Engine {
         let private = self.keyring.unwrap(&record.private_sealed, key_id, SEAL_PURPOSE)?;
         SigningKeyMaterial::from_stored(record.key.algorithm, key_id, &private)
     }
-}
-
-/// The newest active key of a profile, or the one with `key_id` if it is one.
-pub(super) fn of_profile(ready: &ReadyKeys, profile: &str, key_id: Option<&str>) -> Option<Arc<ReadyKey>> {
-    let fits = |ready: &&Arc<ReadyKey>| {
-        ready.key.profile.as_deref().is_some_and(|own| fold_name(own) == fold_name(profile))
-            && ready.key.revoked_at.is_none()
-            && key_id.is_none_or(|key_id| ready.key.key_id == key_id)
-    };
-    ready.values().filter(fits).max_by_key(|ready| ready.sequence).cloned()
 }
 
 /// Refuses text that is not in the form of a key id, without repeating it.

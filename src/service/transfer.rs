@@ -19,6 +19,7 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use arc_swap::Guard;
 use serde_json::json;
 
 use crate::crypto::digest::{self, Pepper};
@@ -354,7 +355,7 @@ struct Batch<'a> {
     options: &'a ImportOptions,
     peppers: &'a [(Pepper, Option<StoredPepper>)],
     rules: Arc<Rules>,
-    keys: ReadyKeys,
+    keys: Arc<ReadyKeys>,
     creator_id: Option<i64>,
     now_seconds: i64,
     /// The roles of identities that were asked for, by their folded names.
@@ -390,7 +391,7 @@ impl<'a> Batch<'a> {
             options,
             peppers,
             rules,
-            keys: session.ready_keys()?,
+            keys: Guard::into_inner(session.ready_keys()?),
             creator_id: acting.identity(),
             now_seconds: session.now_seconds(),
             held: HashMap::new(),
@@ -681,7 +682,7 @@ impl<'a> Batch<'a> {
 impl Engine {
     /// The key that signs the tokens of a profile, where it has one.
     fn active_key_of_profile(&self, profile: &str) -> Result<Option<Arc<ReadyKey>>> {
-        Ok(key::of_profile(&self.ready_keys()?, profile, None))
+        Ok(self.ready_keys()?.of_profile(profile, None))
     }
 }
 

@@ -72,12 +72,12 @@ public sealed class NativeBoundaryTests
             NativeJwtMinting minting = default;
             NativeJwtRules rules = default;
             NativeJwtResult result;
-            NativeBuffer value = default;
+            byte* token = stackalloc byte[TesseraLimits.TokenValueBytes];
             Assert.Equal(InvalidArgument, Interop.tessera_jwt_key_open(0, text, length, (nint)(&key), 0));
             Assert.Equal(InvalidArgument, Interop.tessera_jwt_mint(store, 0, text, length, 0, 0, 0, 0, 0));
             Assert.Equal(InvalidArgument, Interop.tessera_jwt_verify(store, 0, text, length, 0, 0, 0, 0));
             Assert.Equal(InvalidArgument, Interop.tessera_jwt_mint(
-                store, 0, text, length, (nint)(&minting), (nint)(&value), (nint)keyId, (nint)(&result), 0));
+                store, 0, text, length, (nint)(&minting), (nint)token, (nint)keyId, (nint)(&result), 0));
             Assert.Equal(InvalidArgument, Interop.tessera_jwt_verify(
                 store, 0, text, length, (nint)(&rules), (nint)keyId, (nint)(&result), 0));
             foreach (uint number in new[] { 7u, uint.MaxValue })
@@ -222,13 +222,16 @@ public sealed class NativeBoundaryTests
         Assert.Equal(InvalidHandle, NativeCalls.LeakClose(handle));
 
         // As the handle of a store, and as that of a key.
+        Span<byte> token = stackalloc byte[TesseraLimits.TokenValueBytes];
         Span<byte> keyId = stackalloc byte[NativeJwtResult.KeyIdBytes];
+        token.Clear();
         foreach (ulong key in new[] { 0UL, handle })
         {
             ulong store = key == 0 ? handle : 0;
-            uint code = NativeCalls.JwtMint(store, key, "{}"u8, default, keyId, out NativeBuffer value, out _, out NativeBuffer mint);
+            uint code = NativeCalls.JwtMint(store, key, "{}"u8, default, token, keyId, out NativeJwtResult result, out NativeBuffer mint);
             Refused(code, mint);
-            Assert.True(value.Span.IsEmpty);
+            Assert.Equal(0u, result.TokenLength);
+            Assert.Equal(-1, token.IndexOfAnyExcept((byte)0));
             Refused(NativeCalls.JwtVerify(store, key, "x"u8, default, keyId, out _, out NativeBuffer verify), verify);
         }
 

@@ -429,16 +429,17 @@ internal static partial class Interop {
 
     
     /// Makes a JWT of which no store keeps a row, from `claims` in JSON. The key with the handle `jwt_key` signs, and `store`
-    /// may be zero; where `jwt_key` is zero, a key of the store. The token goes into `token_value`, the rest into `result`,
-    /// the id of the key into the 256 bytes at `key_id`. `response` is empty, or `{warnings}` where there are warnings.
+    /// may be zero; where `jwt_key` is zero, a key of the store. The token goes into the 8,192 bytes at `token`, for the caller to
+    /// wipe, the id of the key into the 256 bytes at `key_id`, the rest into `result`. `response` is empty, or `{warnings}` where
+    /// there are warnings.
     /// 
     /// # Safety
     /// 
-    /// `claims` can be read for its length, `minting` and its texts can be read; `token_value`, `key_id`, `result` and
-    /// `response` may be written to.
+    /// `claims` can be read for its length, `minting` and its texts can be read; `token`, `key_id`, `result` and `response` may
+    /// be written to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_mint")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_jwt_mint(ulong store, ulong jwt_key, IntPtr claims, ulong claims_length, IntPtr minting, IntPtr token_value, IntPtr key_id, IntPtr result, IntPtr response);
+    public static partial uint tessera_jwt_mint(ulong store, ulong jwt_key, IntPtr claims, ulong claims_length, IntPtr minting, IntPtr token, IntPtr key_id, IntPtr result, IntPtr response);
 
 
     
@@ -1259,16 +1260,17 @@ internal static partial class Interop {
 
     
     /// Makes a JWT of which no store keeps a row, from `claims` in JSON. The key with the handle `jwt_key` signs, and `store`
-    /// may be zero; where `jwt_key` is zero, a key of the store. The token goes into `token_value`, the rest into `result`,
-    /// the id of the key into the 256 bytes at `key_id`. `response` is empty, or `{warnings}` where there are warnings.
+    /// may be zero; where `jwt_key` is zero, a key of the store. The token goes into the 8,192 bytes at `token`, for the caller to
+    /// wipe, the id of the key into the 256 bytes at `key_id`, the rest into `result`. `response` is empty, or `{warnings}` where
+    /// there are warnings.
     /// 
     /// # Safety
     /// 
-    /// `claims` can be read for its length, `minting` and its texts can be read; `token_value`, `key_id`, `result` and
-    /// `response` may be written to.
+    /// `claims` can be read for its length, `minting` and its texts can be read; `token`, `key_id`, `result` and `response` may
+    /// be written to.
     [LibraryImport(NativeLib, EntryPoint = "tessera_jwt_mint")]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static partial uint tessera_jwt_mint(ulong store, ulong jwt_key, ref byte claims, ulong claims_length, ref JwtMinting minting, ref Buffer token_value, ref byte key_id, ref JwtResult result, ref Buffer response);
+    public static partial uint tessera_jwt_mint(ulong store, ulong jwt_key, ref byte claims, ulong claims_length, ref JwtMinting minting, ref byte token, ref byte key_id, ref JwtResult result, ref Buffer response);
 
 
     
@@ -2408,6 +2410,8 @@ internal partial struct JwtResult
     public required uint is_well_formed;
     /// How many bytes of a key id were written; 0 for none.
     public required uint key_id_length;
+    /// How many bytes of a JWT that was made were written; 0 of one that was checked.
+    public required uint token_length;
 }
 
 
@@ -2422,6 +2426,7 @@ internal partial struct JwtResult
         internal uint algorithm;
         internal uint is_well_formed;
         internal uint key_id_length;
+        internal uint token_length;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         [Obsolete("This method is intended for use by generated code only.")]
@@ -2433,6 +2438,7 @@ internal partial struct JwtResult
             _managed.algorithm = algorithm;
             _managed.is_well_formed = is_well_formed;
             _managed.key_id_length = key_id_length;
+            _managed.token_length = token_length;
             return _managed;
         }
     }
@@ -2448,6 +2454,7 @@ internal partial struct JwtResult
         _unmanaged.algorithm = algorithm;
         _unmanaged.is_well_formed = is_well_formed;
         _unmanaged.key_id_length = key_id_length;
+        _unmanaged.token_length = token_length;
         return _unmanaged;
     }
 
@@ -2462,6 +2469,7 @@ internal partial struct JwtResult
         _unmanaged.algorithm = algorithm;
         _unmanaged.is_well_formed = is_well_formed;
         _unmanaged.key_id_length = key_id_length;
+        _unmanaged.token_length = token_length;
         return _unmanaged;
     }
 

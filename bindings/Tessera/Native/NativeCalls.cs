@@ -174,6 +174,9 @@ internal readonly struct NativeJwtResult
 
     /// <summary>The bytes of the key's id that were written.</summary>
     internal readonly uint KeyIdLength;
+
+    /// <summary>The bytes of a token that were written.</summary>
+    internal readonly uint TokenLength;
 }
 
 /// <summary>Every call into the native library, with spans for pointers and lengths. Nothing else uses the generated
@@ -976,33 +979,34 @@ internal static unsafe class NativeCalls
 
     internal static uint JwtKeyClose(ulong jwtKey) => Interop.tessera_jwt_key_close(jwtKey);
 
-    /// <summary><paramref name="keyId"/> takes the id of the key, <see cref="NativeJwtResult.KeyIdBytes"/> bytes at
+    /// <summary><paramref name="token"/> takes the token, <see cref="TesseraLimits.TokenValueBytes"/> bytes at most, which
+    /// the caller clears, and <paramref name="keyId"/> the id of the key, <see cref="NativeJwtResult.KeyIdBytes"/> at
     /// most.</summary>
     internal static uint JwtMint(
         ulong store,
         ulong jwtKey,
         ReadOnlySpan<byte> claims,
         in NativeJwtMinting minting,
+        Span<byte> token,
         Span<byte> keyId,
-        out NativeBuffer value,
         out NativeJwtResult result,
         out NativeBuffer response)
     {
-        value = default;
         result = default;
         response = default;
+        ArgumentOutOfRangeException.ThrowIfLessThan(token.Length, TesseraLimits.TokenValueBytes);
         ArgumentOutOfRangeException.ThrowIfLessThan(keyId.Length, NativeJwtResult.KeyIdBytes);
-        fixed (byte* claimsData = claims, keyIdData = keyId)
+        fixed (byte* claimsData = claims, tokenData = token, keyIdData = keyId)
         fixed (NativeJwtMinting* mintingData = &minting)
         fixed (NativeJwtResult* found = &result)
-        fixed (NativeBuffer* minted = &value, answer = &response)
+        fixed (NativeBuffer* answer = &response)
         {
             return Interop.tessera_jwt_mint(
                 store,
                 jwtKey,
                 (nint)claimsData, Length(claims),
                 (nint)mintingData,
-                (nint)minted,
+                (nint)tokenData,
                 (nint)keyIdData,
                 (nint)found,
                 (nint)answer);

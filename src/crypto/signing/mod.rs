@@ -10,18 +10,17 @@ mod private;
 mod public;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::signature::Signer;
 
-use self::primitive::{PreparedSigner, PreparedVerifier};
+use self::primitive::{MadeSignature, PreparedSigner, PreparedVerifier};
 use self::private::PrivateKey;
 use self::public::PublicKey;
 use super::random;
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::Algorithm;
+use crate::model::{Algorithm, JwtKind};
 use crate::secret::Secret;
 
 pub use self::private::RsaPrivateComponents;
@@ -34,7 +33,11 @@ pub struct SigningKeyMaterial {
     private: Secret,
     signer: PreparedSigner,
     verifying: VerifyingKey,
+    headers: KeptHeaders,
 }
+
+/// The headers of the tokens that a key signs, for each kind of token. Each depends on the key and the kind alone.
+type KeptHeaders = [OnceLock<Box<[u8]>>; JwtKind::ALL.len()];
 
 impl SigningKeyMaterial {
     /// Makes a new key: 32 random bytes for HS256, RSA of 3,072 bits for RS256 and PS256.
@@ -65,7 +68,8 @@ impl SigningKeyMaterial {
     /// is good enough. Refuses an empty one with [`ErrorCode::KeyRefused`].
     pub fn hmac(secret: Secret, key_id: Option<String>) -> Result<Self> {
         let verifying = VerifyingKey::hmac(&secret, key_id)?;
-        Ok(Self { signer: PreparedSigner::hmac(secret.as_bytes()), private: secret, verifying })
+        let signer = PreparedSigner::hmac(secret.as_bytes());
+        Ok(Self { signer, private: secret, verifying, headers: KeptHeaders::default() })
     }
 
     /// A key in an unencrypted PrivateKeyInfo (PKCS #8, RFC 5208) in DER. It must be of `algorithm`'s kind:
@@ -141,13 +145,26 @@ impl SigningKeyMaterial {
     }
 
     /// As [`SigningKeyMaterial::sign`], without the encoding.
-    pub(crate) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>> {
-        self.signer.try_sign(message).map_err(|_| Error::new(ErrorCode::Internal, "The signing key did not sign."))
+    pub(crate) fn sign_bytes(&self, message: &[u8]) -> Result<MadeSignature> {
+        self.signer.sign(message).map_err(|_| Error::new(ErrorCode::Internal, "The signing key did not sign."))
+    }
+
+    /// The header of the tokens of this kind, as `make` made it when it was first asked for.
+    pub(crate) fn kept_header(&self, kind: JwtKind, make: impl FnOnce() -> Result<Box<[u8]>>) -> Result<&[u8]> {
+        let kept = &self.headers[kind as usize];
+        match kept.get() {
+            Some(header) => Ok(header),
+            None => {
+                let header = make()?;
+                Ok(kept.get_or_init(|| header))
+            }
+        }
     }
 
     fn asymmetric(key: PrivateKey, key_id: Option<String>) -> Result<Self> {
         let (private, signer, public) = key.into_parts();
-        Ok(Self { private, signer, verifying: VerifyingKey::from_public(public, key_id) })
+        let verifying = VerifyingKey::from_public(public, key_id);
+        Ok(Self { private, signer, verifying, headers: KeptHeaders::default() })
     }
 }
 
@@ -241,11 +258,6 @@ impl VerifyingKey {
     /// Its length is checked first: it is fixed for each key, and an ECDSA signature in DER is not one.
     pub(crate) fn verify_bytes(&self, message: &[u8], signature: &[u8]) -> bool {
         signature.len() == self.signature_bytes && self.verifier.accepts(message, signature)
-    }
-
-    /// The number of bytes that each of this key's signatures has.
-    pub(crate) fn signature_bytes(&self) -> usize {
-        self.signature_bytes
     }
 
     /// The number of characters that each of this key's signatures has, in unpadded base64url.

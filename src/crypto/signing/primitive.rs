@@ -18,6 +18,7 @@ use jsonwebtoken::crypto::{JwtSigner, JwtVerifier};
 use jsonwebtoken::signature::{Error, Signer, Verifier};
 
 use crate::model::Algorithm;
+use crate::secret::Secret;
 
 /// A key that signs, for its one algorithm.
 pub(super) struct PreparedSigner {
@@ -80,22 +81,43 @@ impl PreparedVerifier {
     }
 }
 
+/// A signature. That of HMAC, which takes the least time to make, is not allocated.
+pub(crate) enum MadeSignature {
+    Hmac(hmac::Tag),
+    Other(Secret),
+}
+
+impl AsRef<[u8]> for MadeSignature {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Hmac(tag) => tag.as_ref(),
+            Self::Other(bytes) => bytes.as_bytes(),
+        }
+    }
+}
+
+impl PreparedSigner {
+    /// As the crate's trait, which gives no less than a vector.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<MadeSignature, Error> {
+        let random = SystemRandom::new();
+        let signature = match &self.key {
+            PrivateKind::Hmac(key) => return Ok(MadeSignature::Hmac(hmac::sign(key, message))),
+            PrivateKind::Curve(pair) => Secret::from(pair.sign(&random, message).map_err(|_| Error::new())?.as_ref()),
+            PrivateKind::Ed25519(pair) => Secret::from(pair.sign(message).as_ref()),
+            PrivateKind::Rsa(pair) => {
+                let mut signature = Secret::new(vec![0; pair.public_modulus_len()]);
+                let encoding = if self.algorithm == Algorithm::PS256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
+                pair.sign(encoding, &random, message, signature.bytes_mut()).map_err(|_| Error::new())?;
+                signature
+            }
+        };
+        Ok(MadeSignature::Other(signature))
+    }
+}
+
 impl Signer<Vec<u8>> for PreparedSigner {
     fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let random = SystemRandom::new();
-        match &self.key {
-            PrivateKind::Hmac(key) => Ok(hmac::sign(key, message).as_ref().to_vec()),
-            PrivateKind::Curve(pair) => {
-                pair.sign(&random, message).map(|signature| signature.as_ref().to_vec()).map_err(|_| Error::new())
-            }
-            PrivateKind::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
-            PrivateKind::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                let encoding = if self.algorithm == Algorithm::PS256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
-                pair.sign(encoding, &random, message, &mut signature).map_err(|_| Error::new())?;
-                Ok(signature)
-            }
-        }
+        self.sign(message).map(|signature| signature.as_ref().to_vec())
     }
 }
 

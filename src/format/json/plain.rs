@@ -32,7 +32,15 @@ pub(super) fn object(text: &str) -> Option<Object<'_>> {
                 return None;
             }
             seen |= bit;
-            members.push((Cow::Borrowed(name), reader.value()?));
+            // Each value is put together where it is to lie: to move one takes as long as to read it.
+            match reader.peek()? {
+                b'"' => members.push((Cow::Borrowed(name), Value::String(Cow::Borrowed(reader.string()?)))),
+                b'0'..=b'9' => {
+                    members.push((Cow::Borrowed(name), Value::Integer(Integer::NonNegative(reader.number()?))));
+                }
+                b'[' => members.push((Cow::Borrowed(name), Value::Array(reader.array()?))),
+                _ => members.push((Cow::Borrowed(name), reader.word()?)),
+            }
             match reader.next()? {
                 b',' => {}
                 b'}' => break,
@@ -64,24 +72,13 @@ impl<'a> Reader<'a> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    fn word(&mut self, word: &str, value: Value<'a>) -> Option<Value<'a>> {
-        let is_next = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
-        is_next.then(|| {
-            self.at += word.len();
-            value
-        })
-    }
-
-    fn value(&mut self) -> Option<Value<'a>> {
-        match self.peek()? {
-            b'"' => Some(Value::String(Cow::Borrowed(self.string()?))),
-            b'0'..=b'9' => self.number(),
-            b'[' => self.array(),
-            b't' => self.word("true", Value::Boolean(true)),
-            b'f' => self.word("false", Value::Boolean(false)),
-            b'n' => self.word("null", Value::Null),
-            _ => None,
-        }
+    /// One of the three words that JSON knows.
+    fn word(&mut self) -> Option<Value<'a>> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let words = [("true", Value::Boolean(true)), ("false", Value::Boolean(false)), ("null", Value::Null)];
+        let (word, value) = words.into_iter().find(|(word, _)| rest.starts_with(word.as_bytes()))?;
+        self.at += word.len();
+        Some(value)
     }
 
     fn string(&mut self) -> Option<&'a str> {
@@ -92,7 +89,7 @@ impl<'a> Reader<'a> {
         self.text.get(start..end)
     }
 
-    fn number(&mut self) -> Option<Value<'a>> {
+    fn number(&mut self) -> Option<u64> {
         let start = self.at;
         let mut number = 0_u64;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
@@ -103,11 +100,10 @@ impl<'a> Reader<'a> {
         let digits = self.at - start;
         let starts_with_zero = self.text.as_bytes()[start] == b'0';
         // What follows decides whether the number ends here: the caller takes nothing but a comma or a bracket.
-        (digits <= MAXIMUM_DIGITS && (digits == 1 || !starts_with_zero))
-            .then_some(Value::Integer(Integer::NonNegative(number)))
+        (digits <= MAXIMUM_DIGITS && (digits == 1 || !starts_with_zero)).then_some(number)
     }
 
-    fn array(&mut self) -> Option<Value<'a>> {
+    fn array(&mut self) -> Option<Vec<Value<'a>>> {
         self.take(b'[')?;
         let mut values = Vec::new();
         if self.take(b']').is_none() {
@@ -120,7 +116,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Some(Value::Array(values))
+        Some(values)
     }
 }
 

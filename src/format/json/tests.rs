@@ -217,6 +217,47 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn members_are_written_as_serde_json_writes_them(
+        members in proptest::collection::vec(("\\PC{0,12}", "[ -~]{0,20}|[\0-\u{ff}]{0,20}|[a-z]{0,24}"), 1..5),
+        number in any::<i64>(),
+        fraction in any::<f64>(),
+    ) {
+        let mut object = Object::default();
+        for (name, text) in &members {
+            object.set(name.as_str(), Value::String(Cow::Borrowed(text)));
+        }
+        let integer = u64::try_from(number).map_or(Integer::Negative(number), Integer::NonNegative);
+        let values = vec![Value::Integer(integer), Value::Fraction(fraction), Value::Null, Value::Object(object.clone())];
+        object.set("array", Value::Array(values));
+        object.set("boolean", Value::Boolean(true));
+        let mut text = Vec::new();
+        for (name, value) in object.iter() {
+            write_member(name, value, &mut text);
+        }
+        text.push(b'}');
+        prop_assert_eq!(String::from_utf8(text).unwrap(), serde_json::to_string(&object).unwrap());
+    }
+}
+
+#[test]
+fn each_character_that_needs_it_is_escaped_wherever_it_stands() {
+    for byte in 0..=0x7f_u8 {
+        for length in 1..20 {
+            for place in 0..length {
+                let mut text = vec![b'a'; length];
+                text[place] = byte;
+                let is_to_be_escaped = byte < b' ' || byte == b'"' || byte == b'\\';
+                assert_eq!(is_unescaped(&text), !is_to_be_escaped, "{byte} at {place} of {length}");
+            }
+        }
+    }
+    assert!(is_unescaped("\u{7f}\u{80}ÿé☃😀 and much more of the same ÿé☃😀".as_bytes()));
+}
+
 #[test]
 fn what_tokens_say_is_plain() {
     for text in [

@@ -33,23 +33,9 @@ pub struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// Reads a payload: required claims, types, and what must hold between them whatever the time.
-    pub(super) fn read(members: &Object<'a>, rules: &Rules) -> Result<Self, Refusal> {
-        let found = Found::among(members);
-        for (claim, claim_type) in rules.claim_types {
-            if let Some(value) = found.get(*claim)
-                && !claim_type.admits(value)
-            {
-                let (name, description) = (claim.name(), claim_type.description());
-                return Err(Refusal::malformed(format!("The claim {name} is not {description}.")));
-            }
-        }
-        for claim in rules.required_claims {
-            if found.get(*claim).is_none() {
-                return Err(Refusal::malformed(format!("The claim {} is missing.", claim.name())));
-            }
-        }
-        let claims = Self {
+    /// What was found and checked.
+    pub(super) fn of(found: &Found<'_, 'a>, rules: &Rules) -> Self {
+        Self {
             issuer: found.text(Claim::Issuer),
             subject: found.text(Claim::Subject),
             audiences: found.texts(Claim::Audience),
@@ -58,11 +44,8 @@ impl<'a> Claims<'a> {
             name: found.text(Claim::Name),
             issued_at: found.time(Claim::IssuedAt),
             not_before: found.time(Claim::NotBefore),
-            // Every kind requires it, so it is there; without it, the token would be long over.
-            expires_at: found.time(Claim::ExpiresAt).unwrap_or(0),
-        };
-        claims.check_lifetime(rules)?;
-        Ok(claims)
+            expires_at: found.expires_at(),
+        }
     }
 
     /// The same, with nothing borrowed.
@@ -79,43 +62,6 @@ impl<'a> Claims<'a> {
             not_before: self.not_before,
             expires_at: self.expires_at,
         }
-    }
-
-    /// Checks what depends on who asks and when: issuer, `nbf`, `iat`, `exp`, audience, in this order.
-    pub(super) fn check(&self, issuer: Option<&str>, audience: Option<&str>, now_seconds: i64) -> Result<(), Refusal> {
-        if issuer.is_some() && self.issuer.as_deref() != issuer {
-            return Err(Refusal::new(Outcome::Unknown, "The token is from another issuer."));
-        }
-        let latest_now = now_seconds.saturating_add(CLOCK_SKEW_SECONDS);
-        if self.not_before.is_some_and(|not_before| not_before > latest_now) {
-            return Err(Refusal::new(Outcome::NotYetValid, "The claim nbf lies in the future."));
-        }
-        if self.issued_at.is_some_and(|issued_at| issued_at > latest_now) {
-            return Err(Refusal::new(Outcome::NotYetValid, "The claim iat lies in the future."));
-        }
-        if now_seconds >= self.expires_at.saturating_add(CLOCK_SKEW_SECONDS) {
-            return Err(Refusal::new(Outcome::Expired, "The claim exp lies in the past."));
-        }
-        if let Some(audience) = audience
-            && !self.audiences.iter().any(|named| named == audience)
-        {
-            return Err(Refusal::new(Outcome::AudienceDenied, "The token is for other audiences."));
-        }
-        Ok(())
-    }
-
-    fn check_lifetime(&self, rules: &Rules) -> Result<(), Refusal> {
-        let (Some(maximum), Some(issued_at)) = (rules.maximum_lifetime_seconds, self.issued_at) else {
-            return Ok(());
-        };
-        if self.expires_at <= issued_at {
-            return Err(Refusal::malformed("The claim exp is not after iat."));
-        }
-        // Both lie between 0 and the year 9999, so the difference does not overflow.
-        if self.expires_at - issued_at > maximum {
-            return Err(Refusal::malformed("More than 400 days lie between the claims iat and exp."));
-        }
-        Ok(())
     }
 }
 
@@ -152,10 +98,11 @@ fn is_text(value: &Value<'_>) -> bool {
 }
 
 /// The claims of a payload for which there are rules, each in its place.
-struct Found<'o, 'a>([Option<&'o Value<'a>>; Claim::COUNT]);
+#[derive(Clone, Copy)]
+pub(super) struct Found<'o, 'a>([Option<&'o Value<'a>>; Claim::COUNT]);
 
 impl<'o, 'a> Found<'o, 'a> {
-    fn among(members: &'o Object<'a>) -> Self {
+    pub(super) fn among(members: &'o Object<'a>) -> Self {
         let mut found = [None; Claim::COUNT];
         for (name, value) in members.iter() {
             if let Some(claim) = Claim::parse(name) {
@@ -165,11 +112,79 @@ impl<'o, 'a> Found<'o, 'a> {
         Self(found)
     }
 
-    fn get(&self, claim: Claim) -> Option<&'o Value<'a>> {
+    pub(super) fn get(&self, claim: Claim) -> Option<&'o Value<'a>> {
         self.0[claim as usize]
     }
 
-    fn text(&self, claim: Claim) -> Option<Cow<'a, str>> {
+    /// Sets a claim that is absent.
+    pub(super) fn fill(&mut self, claim: Claim, value: Option<&'o Value<'a>>) {
+        let place = &mut self.0[claim as usize];
+        *place = place.or(value);
+    }
+
+    /// Refuses a claim that is not of its type, then one that is missing, then times that do not go together.
+    pub(super) fn check(&self, rules: &Rules) -> Result<(), Refusal> {
+        for (claim, claim_type) in rules.claim_types {
+            if let Some(value) = self.get(*claim)
+                && !claim_type.admits(value)
+            {
+                let (name, description) = (claim.name(), claim_type.description());
+                return Err(Refusal::malformed(format!("The claim {name} is not {description}.")));
+            }
+        }
+        for claim in rules.required_claims {
+            if self.get(*claim).is_none() {
+                return Err(Refusal::malformed(format!("The claim {} is missing.", claim.name())));
+            }
+        }
+        let (Some(maximum), Some(issued_at)) = (rules.maximum_lifetime_seconds, self.time(Claim::IssuedAt)) else {
+            return Ok(());
+        };
+        let expires_at = self.expires_at();
+        if expires_at <= issued_at {
+            return Err(Refusal::malformed("The claim exp is not after iat."));
+        }
+        // Both lie between 0 and the year 9999, so the difference does not overflow.
+        if expires_at - issued_at > maximum {
+            return Err(Refusal::malformed("More than 400 days lie between the claims iat and exp."));
+        }
+        Ok(())
+    }
+
+    /// Checks what depends on who asks and when: issuer, `nbf`, `iat`, `exp`, audience, in this order.
+    pub(super) fn check_for(
+        &self,
+        issuer: Option<&str>,
+        audience: Option<&str>,
+        now_seconds: i64,
+    ) -> Result<(), Refusal> {
+        if issuer.is_some() && self.get(Claim::Issuer).and_then(Value::as_str) != issuer {
+            return Err(Refusal::new(Outcome::Unknown, "The token is from another issuer."));
+        }
+        let latest_now = now_seconds.saturating_add(CLOCK_SKEW_SECONDS);
+        if self.time(Claim::NotBefore).is_some_and(|not_before| not_before > latest_now) {
+            return Err(Refusal::new(Outcome::NotYetValid, "The claim nbf lies in the future."));
+        }
+        if self.time(Claim::IssuedAt).is_some_and(|issued_at| issued_at > latest_now) {
+            return Err(Refusal::new(Outcome::NotYetValid, "The claim iat lies in the future."));
+        }
+        if now_seconds >= self.expires_at().saturating_add(CLOCK_SKEW_SECONDS) {
+            return Err(Refusal::new(Outcome::Expired, "The claim exp lies in the past."));
+        }
+        if let Some(audience) = audience
+            && !self.all(Claim::Audience).iter().any(|named| named.as_str() == Some(audience))
+        {
+            return Err(Refusal::new(Outcome::AudienceDenied, "The token is for other audiences."));
+        }
+        Ok(())
+    }
+
+    /// Every kind requires it, so it is there; without it, the token would be long over.
+    pub(super) fn expires_at(&self) -> i64 {
+        self.time(Claim::ExpiresAt).unwrap_or(0)
+    }
+
+    pub(super) fn text(&self, claim: Claim) -> Option<Cow<'a, str>> {
         match self.get(claim) {
             Some(Value::String(text)) => Some(text.clone()),
             _ => None,
@@ -177,19 +192,23 @@ impl<'o, 'a> Found<'o, 'a> {
     }
 
     fn texts(&self, claim: Claim) -> Vec<Cow<'a, str>> {
-        let values = match self.get(claim) {
-            Some(Value::Array(values)) => values.as_slice(),
-            Some(value) => std::slice::from_ref(value),
-            None => &[],
-        };
         let text = |value: &Value<'a>| match value {
             Value::String(text) => Some(text.clone()),
             _ => None,
         };
-        values.iter().filter_map(text).collect()
+        self.all(claim).iter().filter_map(text).collect()
     }
 
-    fn time(&self, claim: Claim) -> Option<i64> {
+    /// The values of a claim that may have several.
+    fn all(&self, claim: Claim) -> &'o [Value<'a>] {
+        match self.get(claim) {
+            Some(Value::Array(values)) => values.as_slice(),
+            Some(value) => std::slice::from_ref(value),
+            None => &[],
+        }
+    }
+
+    pub(super) fn time(&self, claim: Claim) -> Option<i64> {
         match self.get(claim) {
             Some(Value::Integer(integer)) => integer.as_i64(),
             _ => None,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::claims::Claims;
+use super::claims::{Claims, Found};
 use super::header::is_key_id;
 use super::kind::{Claim, Rules};
 use super::{MAXIMUM_TOKEN_BYTES, SHORT_SECRET_WARNING};
@@ -10,7 +10,7 @@ use crate::crypto::random;
 use crate::crypto::signing::SigningKeyMaterial;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::base64url;
-use crate::format::json::{Integer, Object, Value};
+use crate::format::json::{self, Integer, Object, Value};
 use crate::model::JwtKind;
 use crate::secret::Secret;
 
@@ -51,32 +51,55 @@ pub struct Minted<'a> {
 /// longer than 8,192 bytes; with [`ErrorCode::KeyRefused`] when the key is too short or of an algorithm that
 /// the kind does not accept.
 pub fn mint<'a>(claims: Object<'a>, key: &SigningKeyMaterial, options: &MintOptions<'a>) -> Result<Minted<'a>> {
+    let (value, warnings, claims) = make(&claims, key, options, Claims::of)?;
+    Ok(Minted { value, claims, warnings })
+}
+
+/// As [`mint`], without telling what the token says: for who does not ask. Gives the token and the warnings.
+pub(crate) fn mint_value(
+    claims: &Object<'_>,
+    key: &SigningKeyMaterial,
+    options: &MintOptions<'_>,
+) -> Result<(Secret, Vec<&'static str>)> {
+    let (value, warnings, ()) = make(claims, key, options, |_, _| ())?;
+    Ok((value, warnings))
+}
+
+/// Gives the token, the warnings, and what `tell` makes of the claims.
+fn make<'a, T>(
+    claims: &Object<'a>,
+    key: &SigningKeyMaterial,
+    options: &MintOptions<'a>,
+    tell: impl FnOnce(&Found<'_, 'a>, &Rules) -> T,
+) -> Result<(Secret, Vec<&'static str>, T)> {
     let rules = options.kind.rules();
     let warnings = check_key(key, rules)?;
-    let header = header(key, rules)?;
+    let header = key.kept_header(options.kind, || header(key, rules))?;
 
-    let members = fill_in(claims, rules, options)?;
-    let claims = Claims::read(&members, rules).map_err(|refusal| Error::argument("claims", refusal.reason))?;
-    if claims.not_before.is_some_and(|not_before| not_before >= claims.expires_at) {
+    let given = Found::among(claims);
+    let filled = Filled::of(&given, rules, options)?;
+    let found = filled.beside(given, rules);
+    found.check(rules).map_err(|refusal| Error::argument("claims", refusal.reason))?;
+    if found.time(Claim::NotBefore).is_some_and(|not_before| not_before >= found.expires_at()) {
         return Err(Error::argument("claims", "The claim exp is not after nbf."));
     }
 
-    let payload = members.to_bytes();
-    let parts = [header.len(), payload.len(), key.verifying_key().signature_bytes()];
-    let length = parts.into_iter().map(base64url::encoded_length).sum::<usize>() + 2;
+    let payload = written(claims, &found, rules);
+    let signature_characters = key.verifying_key().signature_characters();
+    let length = header.len() + base64url::encoded_length(payload.len()) + signature_characters + 2;
     if length > MAXIMUM_TOKEN_BYTES {
         return Err(Error::argument("claims", "The token would have more than 8,192 bytes: give it fewer claims."));
     }
     // Of the full length from the start, so that growing never leaves an unwiped copy behind.
     let mut value = Secret::new(Vec::with_capacity(length));
     let text = value.bytes_mut();
-    base64url::encode_onto(header.as_bytes(), text);
+    text.extend_from_slice(header);
     text.push(b'.');
     base64url::encode_onto(&payload, text);
-    let signature = Secret::new(key.sign_bytes(text)?);
+    let signature = key.sign_bytes(text)?;
     text.push(b'.');
-    base64url::encode_onto(signature.as_bytes(), text);
-    Ok(Minted { value, claims, warnings })
+    base64url::encode_onto(signature.as_ref(), text);
+    Ok((value, warnings, tell(&found, rules)))
 }
 
 fn check_key(key: &SigningKeyMaterial, rules: &Rules) -> Result<Vec<&'static str>> {
@@ -91,12 +114,10 @@ fn check_key(key: &SigningKeyMaterial, rules: &Rules) -> Result<Vec<&'static str
     }
 }
 
-fn header(key: &SigningKeyMaterial, rules: &Rules) -> Result<String> {
+/// The header in base64url.
+fn header(key: &SigningKeyMaterial, rules: &Rules) -> Result<Box<[u8]>> {
     let (algorithm, media_type) = (key.algorithm().as_str(), rules.media_types.first().copied().unwrap_or("JWT"));
-    let mut header = String::with_capacity(USUAL_HEADER_BYTES);
-    for part in [r#"{"alg":""#, algorithm, r#"","typ":""#, media_type, "\""] {
-        header.push_str(part);
-    }
+    let mut header = format!(r#"{{"alg":"{algorithm}","typ":"{media_type}""#);
     if rules.has_key_id
         && let Some(key_id) =
             key.key_id().map(Cow::Borrowed).or_else(|| key.verifying_key().thumbprint().map(Cow::Owned))
@@ -110,60 +131,87 @@ fn header(key: &SigningKeyMaterial, rules: &Rules) -> Result<String> {
         }
     }
     header.push('}');
-    Ok(header)
+    let mut encoded = Vec::new();
+    base64url::encode_onto(header.as_bytes(), &mut encoded);
+    Ok(encoded.into())
 }
 
-/// Room for the header that nearly every key has.
-const USUAL_HEADER_BYTES: usize = 128;
+/// What is written for claims that are absent.
+struct Filled<'a> {
+    issuer: Option<Value<'a>>,
+    subject: Option<Value<'a>>,
+    audience: Option<Value<'a>>,
+    now: Value<'a>,
+    expires_at: Option<Value<'a>>,
+    id: Option<Value<'a>>,
+}
 
-/// The claims with what is absent filled in, in the kind's order; others after them as given.
-fn fill_in<'a>(claims: Object<'a>, rules: &Rules, options: &MintOptions<'a>) -> Result<Object<'a>> {
-    let mut known: [Option<Value<'a>>; Claim::COUNT] = [const { None }; Claim::COUNT];
-    let mut others = Vec::new();
-    for (name, value) in claims {
-        match Claim::parse(&name).filter(|claim| rules.claim_order.contains(claim)) {
-            Some(claim) => known[claim as usize] = Some(value),
-            None => others.push((name, value)),
+impl<'a> Filled<'a> {
+    fn of(given: &Found<'_, 'a>, rules: &Rules, options: &MintOptions<'a>) -> Result<Self> {
+        let text = |text: Option<&'a str>| text.map(|text| Value::String(Cow::Borrowed(text)));
+        let expires_at = match (given.get(Claim::ExpiresAt).is_some(), options.lifetime_seconds) {
+            (true, None) => None,
+            (true, Some(_)) => {
+                return Err(Error::argument("claims", "Give either a lifetime or the claim exp, not both."));
+            }
+            (false, Some(..=0)) => return Err(Error::argument("expiresInSeconds", "A lifetime must be positive.")),
+            (false, lifetime) => {
+                let lifetime = lifetime.unwrap_or(rules.default_lifetime_seconds);
+                Some(seconds(options.now_seconds.saturating_add(lifetime)))
+            }
+        };
+        let id = match given.get(rules.id_claim) {
+            Some(_) => None,
+            None => Some(Value::String(Cow::Owned(random_id(rules)?))),
+        };
+        Ok(Self {
+            issuer: text(options.issuer.or(rules.default_issuer)),
+            subject: text(rules.default_subject),
+            audience: text(rules.default_audience),
+            now: seconds(options.now_seconds),
+            expires_at,
+            id,
+        })
+    }
+
+    /// What was given, and what is filled in.
+    fn beside<'o>(&'o self, given: Found<'o, 'a>, rules: &Rules) -> Found<'o, 'a> {
+        let mut found = given;
+        found.fill(Claim::Issuer, self.issuer.as_ref());
+        found.fill(Claim::Subject, self.subject.as_ref());
+        found.fill(Claim::Audience, self.audience.as_ref());
+        if rules.required_claims.contains(&Claim::ClientId) {
+            found.fill(Claim::ClientId, found.get(Claim::Subject));
+        }
+        if rules.writes_issued_at {
+            found.fill(Claim::IssuedAt, Some(&self.now));
+        }
+        found.fill(rules.id_claim, self.id.as_ref());
+        found.fill(Claim::NotBefore, Some(&self.now));
+        found.fill(Claim::ExpiresAt, self.expires_at.as_ref());
+        found
+    }
+}
+
+/// The payload: the claims in the kind's order, others after them as given.
+fn written(claims: &Object<'_>, found: &Found<'_, '_>, rules: &Rules) -> Vec<u8> {
+    let mut text = Vec::with_capacity(USUAL_PAYLOAD_BYTES);
+    for claim in rules.claim_order {
+        if let Some(value) = found.get(*claim) {
+            json::write_member(claim.name(), value, &mut text);
         }
     }
-    fill(&mut known, Claim::Issuer, options.issuer.or(rules.default_issuer).map(text));
-    fill(&mut known, Claim::Subject, rules.default_subject.map(text));
-    fill(&mut known, Claim::Audience, rules.default_audience.map(text));
-    if rules.required_claims.contains(&Claim::ClientId) {
-        let subject = known[Claim::Subject as usize].clone();
-        fill(&mut known, Claim::ClientId, subject);
-    }
-    if rules.writes_issued_at {
-        fill(&mut known, Claim::IssuedAt, Some(seconds(options.now_seconds)));
-    }
-    if known[rules.id_claim as usize].is_none() {
-        fill(&mut known, rules.id_claim, Some(Value::String(Cow::Owned(random_id(rules)?))));
-    }
-    fill(&mut known, Claim::NotBefore, Some(seconds(options.now_seconds)));
-    match (known[Claim::ExpiresAt as usize].is_some(), options.lifetime_seconds) {
-        (true, None) => {}
-        (true, Some(_)) => return Err(Error::argument("claims", "Give either a lifetime or the claim exp, not both.")),
-        (false, Some(..=0)) => return Err(Error::argument("expiresInSeconds", "A lifetime must be positive.")),
-        (false, lifetime) => {
-            let lifetime = lifetime.unwrap_or(rules.default_lifetime_seconds);
-            fill(&mut known, Claim::ExpiresAt, Some(seconds(options.now_seconds.saturating_add(lifetime))));
+    for (name, value) in claims.iter() {
+        if !Claim::parse(name).is_some_and(|claim| rules.claim_order.contains(&claim)) {
+            json::write_member(name, value, &mut text);
         }
     }
-
-    let in_order = rules.claim_order.iter().filter_map(|claim| {
-        let value = known[*claim as usize].take()?;
-        Some((Cow::Borrowed(claim.name()), value))
-    });
-    Ok(in_order.chain(others).collect())
+    text.push(b'}');
+    text
 }
 
-/// Sets a claim that is absent.
-fn fill<'a>(known: &mut [Option<Value<'a>>; Claim::COUNT], claim: Claim, value: Option<Value<'a>>) {
-    let place = &mut known[claim as usize];
-    if place.is_none() {
-        *place = value;
-    }
-}
+/// Room for the payload of nearly every token.
+const USUAL_PAYLOAD_BYTES: usize = 384;
 
 fn random_id(rules: &Rules) -> Result<String> {
     if rules.id_claim == Claim::Hash {
@@ -173,10 +221,6 @@ fn random_id(rules: &Rules) -> Result<String> {
     }
     // 131 random bits; no two tokens share an id. It is no secret: whoever sees the token reads it.
     random::public_base62(22)
-}
-
-fn text(text: &str) -> Value<'_> {
-    Value::String(Cow::Borrowed(text))
 }
 
 fn seconds<'a>(seconds: i64) -> Value<'a> {

@@ -37,9 +37,10 @@ pub use self::compact::{Inspection, inspect};
 pub(crate) use self::compact::{named_key, names_key, with_signature_of};
 pub(crate) use self::header::is_key_id;
 pub(crate) use self::kind::{NAME_CLAIM, ROLE_CLAIM};
+pub(crate) use self::mint::mint_value;
 pub use self::mint::{MintOptions, Minted, mint};
-pub(crate) use self::verify::verify_in;
-pub use self::verify::{Expectations, JwtVerdict, Keys, verify, verify_jws};
+pub use self::verify::{CheckedJwt, Expectations, JwtVerdict, Keys, verify, verify_jws};
+pub(crate) use self::verify::{verify_id_in, verify_in};
 
 /// The most bytes that a token may have.
 pub const MAXIMUM_TOKEN_BYTES: usize = 8_192;

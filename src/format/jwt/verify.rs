@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::claims::Claims;
+use super::claims::{Claims, Found};
 use super::compact::Segments;
 use super::header::{Header, KnownHeader, is_key_id, not_json};
 use super::kind::Rules;
@@ -34,8 +34,11 @@ pub struct Expectations<'a> {
 }
 
 /// What a check found.
+pub type JwtVerdict<'a> = CheckedJwt<Claims<'a>>;
+
+/// What a check found, with as much of the claims as was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwtVerdict<'a> {
+pub struct CheckedJwt<C> {
     /// `Valid`, `Malformed`, `Unknown`, `NotYetValid`, `Expired` or `AudienceDenied`.
     pub outcome: Outcome,
     /// The rule that was broken, for administrators; none when valid.
@@ -46,7 +49,7 @@ pub struct JwtVerdict<'a> {
     pub algorithm: Option<Algorithm>,
     /// The claims, whenever the signature is good and their form is right: also of a token that is over, so
     /// that a revocation can take precedence.
-    pub claims: Option<Claims<'a>>,
+    pub claims: Option<C>,
     /// What the caller should know although the token is accepted.
     pub warnings: Vec<&'static str>,
 }
@@ -72,7 +75,28 @@ pub(crate) fn verify_in<'a>(
     keys: &Keys<'_>,
     expectations: &Expectations<'_>,
 ) -> JwtVerdict<'a> {
-    let mut verdict = JwtVerdict {
+    checked(scratch, token, keys, expectations, Claims::of)
+}
+
+/// As [`verify_in`], with nothing of the claims but the id.
+pub(crate) fn verify_id_in<'a>(
+    scratch: &'a mut Vec<u8>,
+    token: &'a [u8],
+    keys: &Keys<'_>,
+    expectations: &Expectations<'_>,
+) -> CheckedJwt<Option<Cow<'a, str>>> {
+    checked(scratch, token, keys, expectations, |found, rules| found.text(rules.id_claim))
+}
+
+/// Checks a token, and has `tell` make of its claims what is to be told of them.
+fn checked<'a, C>(
+    scratch: &'a mut Vec<u8>,
+    token: &'a [u8],
+    keys: &Keys<'_>,
+    expectations: &Expectations<'_>,
+    tell: impl FnOnce(&Found<'_, 'a>, &Rules) -> C,
+) -> CheckedJwt<C> {
+    let mut verdict = CheckedJwt {
         outcome: Outcome::Valid,
         reason: None,
         key_id: None,
@@ -80,7 +104,7 @@ pub(crate) fn verify_in<'a>(
         claims: None,
         warnings: Vec::new(),
     };
-    if let Err(refusal) = verdict.check(scratch, token, keys, expectations) {
+    if let Err(refusal) = verdict.check(scratch, token, keys, expectations, tell) {
         verdict.outcome = refusal.outcome;
         verdict.reason = Some(refusal.reason);
     }
@@ -100,13 +124,14 @@ pub fn verify_jws(token: &[u8], key: &VerifyingKey) -> Result<(), Refusal> {
     check_signature(segments.signed, parts.signature, key)
 }
 
-impl<'a> JwtVerdict<'a> {
-    fn check(
+impl<C> CheckedJwt<C> {
+    fn check<'a>(
         &mut self,
         scratch: &'a mut Vec<u8>,
         token: &'a [u8],
         keys: &Keys<'_>,
         expectations: &Expectations<'_>,
+        tell: impl FnOnce(&Found<'_, 'a>, &Rules) -> C,
     ) -> Result<(), Refusal> {
         let rules = expectations.kind.rules();
         let segments = Segments::split(token)?;
@@ -136,8 +161,10 @@ impl<'a> JwtVerdict<'a> {
 
         let members =
             json::parse_object(parts.payload).map_err(|refusal| Refusal::malformed(not_json("payload", refusal)))?;
-        let claims = self.claims.insert(Claims::read(&members, rules)?);
-        claims.check(
+        let found = Found::among(&members);
+        found.check(rules)?;
+        self.claims = Some(tell(&found, rules));
+        found.check_for(
             expectations.issuer.or(rules.expected_issuer),
             expectations.audience.or(rules.expected_audience),
             expectations.now_seconds,

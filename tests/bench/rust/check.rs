@@ -141,6 +141,23 @@ pub fn repeat(scratch: &Scratch, what: &str, count: usize) -> Outcome<()> {
             require(verify()?.outcome == Verdict::Valid, "a minted token is refused")?;
             repeated(count, &mut |_| verify().is_ok_and(|verified| verified.outcome == Verdict::Valid))
         }
+        "jwt-mint" => {
+            let key_id = engine.owner().create_key(Algorithm::HS256)?.key_id;
+            let claims =
+                r#"{"aud":"https://api.example","sub":"Adam","client_id":"Adam","name":"nightly","roles":["Reader"]}"#;
+            let request = MintRequest {
+                claims,
+                key_id: Some(&key_id),
+                lifetime_seconds: Some(30 * 86_400),
+                ..MintRequest::default()
+            };
+            let mint = || engine.owner().mint_jwt(black_box(&request));
+            let minted = mint()?;
+            let verify = VerifyRequest { audience: Some("https://api.example"), ..VerifyRequest::default() };
+            let verified = engine.verify_jwt(minted.value.as_bytes(), &verify)?;
+            require(verified.outcome == Verdict::Valid, "a minted token is refused")?;
+            repeated(count, &mut |_| mint().is_ok_and(|minted| !minted.value.as_bytes().is_empty()))
+        }
         other => return require(false, &format!("there is nothing called {other} to repeat")),
     };
     require(done == count, "a token is refused")
