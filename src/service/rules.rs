@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use foldhash::fast::RandomState;
+
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Profile, Role, fold_name};
+use crate::model::{Profile, Role, fold_name, with_folded};
 use crate::policy::{self, Organizations, Rights, Standing};
 use crate::store::{Member, Slot, TokenRecord};
 
@@ -13,21 +15,26 @@ use super::Engine;
 /// The most tokens that granted one another in a line. A token further down may do nothing.
 const MAXIMUM_LINE: usize = 16;
 
+/// The most lists of roles of which it is kept what they bring.
+const MAXIMUM_LISTS: usize = 1_024;
+
 /// The roles and profiles of a store, as of one state of it.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     /// Every role.
     pub(super) roles: Vec<Role>,
     /// The profiles by their folded names.
-    profiles: HashMap<String, Arc<Profile>>,
+    profiles: HashMap<String, Arc<Profile>, RandomState>,
     /// Those of them that have foreign values.
     foreign: Vec<Arc<Profile>>,
+    /// What lists of roles bring that were asked for. Very many tokens and identities have the same.
+    brought: RwLock<HashMap<Vec<String>, Arc<Rights>, RandomState>>,
 }
 
 impl Rules {
     /// The profile of this name, which is taken from the argument `subject`.
     pub(super) fn profile(&self, name: &str, subject: &'static str) -> Result<Arc<Profile>> {
-        match self.profiles.get(&fold_name(name)) {
+        match with_folded(name, |folded| self.profiles.get(folded)) {
             Some(profile) => Ok(Arc::clone(profile)),
             None => {
                 let name = policy::name(name, subject)?;
@@ -72,8 +79,16 @@ impl Rules {
     }
 
     /// All that the roles of these names bring.
-    pub(super) fn rights(&self, held: &[String]) -> Rights {
-        Rights::of(held, &self.roles)
+    pub(super) fn rights(&self, held: &[String]) -> Arc<Rights> {
+        if let Some(rights) = self.brought.read().unwrap_or_else(PoisonError::into_inner).get(held) {
+            return Arc::clone(rights);
+        }
+        let rights = Arc::new(Rights::of(held, &self.roles));
+        let mut brought = self.brought.write().unwrap_or_else(PoisonError::into_inner);
+        if brought.len() < MAXIMUM_LISTS {
+            brought.insert(held.to_vec(), Arc::clone(&rights));
+        }
+        rights
     }
 }
 
@@ -108,6 +123,7 @@ impl Engine {
             roles: self.store.roles()?,
             foreign: profiles.iter().filter(|profile| profile.settings.foreign_prefix.is_some()).cloned().collect(),
             profiles: profiles.into_iter().map(|profile| (fold_name(&profile.name), profile)).collect(),
+            brought: RwLock::default(),
         });
         *self.rules.kept.write().unwrap_or_else(PoisonError::into_inner) = (number, Arc::clone(&rules));
         Ok(rules)
@@ -171,4 +187,28 @@ impl Engine {
 
 fn standing<'a>(member: &Member, rights: &'a Rights) -> Standing<'a> {
     if member.is_removed { Standing::Gone } else { Standing::Has(rights) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lists_of_roles_bring_is_kept_within_bounds_and_is_what_they_bring() {
+        let role = |name: &str, includes: &[&str]| Role {
+            name: name.to_owned(),
+            built_in: false,
+            includes: includes.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let rules = Rules { roles: vec![role("Worker", &["Reader"]), role("Reader", &[])], ..Rules::default() };
+        for number in 0..MAXIMUM_LISTS + 10 {
+            // What is no role brings nothing.
+            for held in [vec!["worker".to_owned(), number.to_string()], vec!["Reader".to_owned()], Vec::new()] {
+                let expected = Rights::of(&held, &rules.roles);
+                assert!((0..2).all(|_| *rules.rights(&held) == expected), "{held:?}");
+            }
+        }
+        assert_eq!(rules.brought.read().unwrap().len(), MAXIMUM_LISTS);
+        assert!(rules.rights(&["Worker".to_owned()]).include("reader") && !rules.rights(&[]).include("Reader"));
+    }
 }

@@ -105,7 +105,7 @@ impl Session<'_> {
                 };
                 Ok(Acting {
                     who: Who::Identity(*id),
-                    rights: rules.rights(&identity.roles),
+                    rights: Arc::unwrap_or_clone(rules.rights(&identity.roles)),
                     organizations: Organizations::of(&identity.organizations),
                     administers: self.store.organizations_administered_by(*id)?,
                 })

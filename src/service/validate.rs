@@ -9,7 +9,7 @@ use crate::crypto::foreign::ForeignDigest;
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::{jwt, opaque};
 use crate::model::{FoundToken, Outcome, RotationStage, TokenFormat, Verdict};
-use crate::policy::{self, AccessContext, Evidence, Gate, Rights};
+use crate::policy::{self, AccessContext, Evidence, Gate};
 use crate::store::{StoredDigest, TokenRecord};
 
 use super::Engine;
@@ -335,7 +335,7 @@ impl Engine {
         let profile = rules.profile(&record.token.profile, "profile")?;
         // Asked of the identity's roles by few tokens.
         let is_asked = !record.conditions.required_roles.is_empty();
-        let of_identity = if is_asked { rules.rights(&record.identity.roles) } else { Rights::default() };
+        let of_identity = if is_asked { rules.rights(&record.identity.roles) } else { Arc::default() };
         let gate = Gate::new(&record.conditions, &profile.settings, &of_identity)?;
         Ok(Arc::new(Known::from(Read {
             number,

@@ -238,10 +238,10 @@ impl KnownIdentity {
             )?
             .query_row([identity_id], |row| {
                 let is_removed = row.get(1)?;
-                let organizations = if is_removed { Vec::new() } else { split(row.get(3)?, ',') };
+                let organizations = if is_removed { Vec::new() } else { split(row.get_ref(3)?.as_str_or_null()?, ',') };
                 Ok(Self {
                     name: row.get(0)?,
-                    member: Member { roles: split(row.get(2)?, ','), organizations, is_removed },
+                    member: Member { roles: split(row.get_ref(2)?.as_str_or_null()?, ','), organizations, is_removed },
                 })
             })
             .optional()

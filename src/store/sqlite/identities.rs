@@ -150,10 +150,10 @@ fn identity(row: &Row<'_>) -> rusqlite::Result<Identity> {
     Ok(Identity {
         id: row.get(0)?,
         name: row.get(1)?,
-        roles: split(row.get(2)?, ','),
+        roles: split(row.get_ref(2)?.as_str_or_null()?, ','),
         has_password: row.get::<_, Option<String>>(3)?.is_some(),
         created_at: row.get(4)?,
         source: row.get(5)?,
-        organizations: split(row.get(6)?, ','),
+        organizations: split(row.get_ref(6)?.as_str_or_null()?, ','),
     })
 }

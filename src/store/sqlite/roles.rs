@@ -16,7 +16,13 @@ pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Role>> {
                        FROM role_inclusion n JOIN role i ON i.role_id = n.included_role_id WHERE n.role_id = r.role_id)
              FROM role r ORDER BY r.role_id",
         )?
-        .query_map([], |row| Ok(Role { name: row.get(0)?, built_in: row.get(1)?, includes: split(row.get(2)?, ',') }))?
+        .query_map([], |row| {
+            Ok(Role {
+                name: row.get(0)?,
+                built_in: row.get(1)?,
+                includes: split(row.get_ref(2)?.as_str_or_null()?, ','),
+            })
+        })?
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use crate::model::fold_name;
 
 /// A list that a query has joined by `separator`; none is empty.
-pub(super) fn split(joined: Option<String>, separator: char) -> Vec<String> {
+pub(super) fn split(joined: Option<&str>, separator: char) -> Vec<String> {
     joined.map(|text| text.split(separator).map(str::to_owned).collect()).unwrap_or_default()
 }
 

@@ -515,8 +515,8 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
     let member = |removed: usize, roles: usize, organizations: usize| -> rusqlite::Result<Member> {
         let is_removed: bool = row.get(removed)?;
         Ok(Member {
-            roles: split(row.get(roles)?, ','),
-            organizations: if is_removed { Vec::new() } else { split(row.get(organizations)?, ',') },
+            roles: split(text(row, roles)?, ','),
+            organizations: if is_removed { Vec::new() } else { split(text(row, organizations)?, ',') },
             is_removed,
         })
     };
@@ -541,9 +541,13 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
     })
 }
 
+/// The text in a column, where it is, which need not be kept to be read.
+fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<Option<&'a str>> {
+    Ok(row.get_ref(column)?.as_str_or_null()?)
+}
+
 fn conditions(row: &Row<'_>) -> rusqlite::Result<Conditions> {
-    let text: Option<String> = row.get(19)?;
-    text.map_or(Ok(Conditions::default()), |text| serde_json::from_str(&text).map_err(|_| unexpected(19)))
+    text(row, 19)?.map_or(Ok(Conditions::default()), |text| serde_json::from_str(text).map_err(|_| unexpected(19)))
 }
 
 fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
@@ -552,8 +556,7 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
 
 fn token_with(row: &Row<'_>, conditions: &Conditions) -> rusqlite::Result<Token> {
     let id = |column: usize| -> rusqlite::Result<Option<TokenId>> {
-        let text: Option<String> = row.get(column)?;
-        text.map(|text| TokenId::parse(&text).ok_or_else(|| unexpected(column))).transpose()
+        text(row, column)?.map(|text| TokenId::parse(text).ok_or_else(|| unexpected(column))).transpose()
     };
     // Who, when and why, in three columns of which the first is the time.
     let intervention = |column: usize| -> rusqlite::Result<Option<Revocation>> {
@@ -562,26 +565,23 @@ fn token_with(row: &Row<'_>, conditions: &Conditions) -> rusqlite::Result<Token>
         let by: Option<String> = row.get(column + 1)?;
         Ok(Some(Revocation { at, by: by.unwrap_or_default(), reason: row.get(column + 2)? }))
     };
-    let format: String = row.get(4)?;
-    let audiences: Option<String> = row.get(9)?;
     let has_organization_list: bool = row.get(21)?;
-    let stage: Option<String> = row.get(32)?;
     Ok(Token {
         sequence: row.get(0)?,
         id: id(1)?.ok_or_else(|| unexpected(1))?,
         name: row.get(2)?,
         identity: row.get(3)?,
-        format: TokenFormat::parse(&format).ok_or_else(|| unexpected(4))?,
-        roles: split(row.get(5)?, ','),
-        tags: split(row.get(6)?, '\n'),
+        format: text(row, 4)?.and_then(TokenFormat::parse).ok_or_else(|| unexpected(4))?,
+        roles: split(text(row, 5)?, ','),
+        tags: split(text(row, 6)?, '\n'),
         remark: row.get(7)?,
         profile: row.get(17)?,
         key_id: row.get(8)?,
-        audiences: match audiences {
+        audiences: match text(row, 9)? {
             None => Vec::new(),
-            Some(text) => serde_json::from_str(&text).map_err(|_| unexpected(9))?,
+            Some(text) => serde_json::from_str(text).map_err(|_| unexpected(9))?,
         },
-        organizations: has_organization_list.then(|| row.get(22).map(|list| split(list, ','))).transpose()?,
+        organizations: has_organization_list.then(|| text(row, 22).map(|list| split(list, ','))).transpose()?,
         conditions: Conditions { referrer: None, ..conditions.clone() },
         has_referrer: conditions.referrer.is_some(),
         uses_left: row.get(20)?,
@@ -597,9 +597,9 @@ fn token_with(row: &Row<'_>, conditions: &Conditions) -> rusqlite::Result<Token>
         revocation: intervention(14)?,
         predecessor: id(30)?,
         successor: id(31)?,
-        rotation_stage: match stage {
+        rotation_stage: match text(row, 32)? {
             None => None,
-            Some(name) => Some(RotationStage::parse(&name).ok_or_else(|| unexpected(32))?),
+            Some(name) => Some(RotationStage::parse(name).ok_or_else(|| unexpected(32))?),
         },
         retires_at: row.get(33)?,
         retired_by: row.get(34)?,
