@@ -742,7 +742,7 @@ fn a_large_import_is_one_event_a_batch_and_ends_where_the_caller_wants_it_to() {
     let (fixture, options) = legacy();
     let rows =
         |from: u32, to: u32| (from..to).map(|n| format!("Adam,{}\n", sha256(&format!("old_{n}")))).collect::<String>();
-    let file = format!("identity,foreignDigest\n{}", rows(0, 10_000));
+    let file = format!("identity,foreignDigest\n{}", rows(0, 110_000));
     let mut seen = Vec::new();
     let report = fixture.engine.owner().import(file.as_bytes(), &options, &mut |event| {
         if let ImportEvent::Progress(counts) = event {
@@ -750,9 +750,9 @@ fn a_large_import_is_one_event_a_batch_and_ends_where_the_caller_wants_it_to() {
         }
         if seen.len() < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    assert_eq!(seen, [4_000, 8_000]);
+    assert_eq!(seen, [50_000, 100_000]);
     let report = report.unwrap();
-    assert!(!report.is_complete && report.counts.created == 8_000);
+    assert!(!report.is_complete && report.counts.created == 100_000);
     let filter = AuditFilter { event: Some("token.import".to_owned()), limit: 10, ..AuditFilter::default() };
     let details = || -> Vec<String> {
         let events = fixture.engine.owner().audit_events(&filter).unwrap();
@@ -761,8 +761,8 @@ fn a_large_import_is_one_event_a_batch_and_ends_where_the_caller_wants_it_to() {
     assert_eq!(
         details(),
         [
-            r#"{"tokens":4000,"firstSequence":1,"lastSequence":4000}"#,
-            r#"{"tokens":4000,"firstSequence":4001,"lastSequence":8000}"#,
+            r#"{"tokens":50000,"firstSequence":1,"lastSequence":50000}"#,
+            r#"{"tokens":50000,"firstSequence":50001,"lastSequence":100000}"#,
         ]
         .map(|text| {
             let value: serde_json::Value = serde_json::from_str(text).unwrap();
@@ -771,11 +771,74 @@ fn a_large_import_is_one_event_a_batch_and_ends_where_the_caller_wants_it_to() {
     );
     // Again: the rest is brought over, and what is there already makes no event.
     let imported = import(&fixture, file.as_bytes(), &options).unwrap();
-    assert_eq!(counts(&imported), (2_000, 8_000, 0));
+    assert_eq!(counts(&imported), (10_000, 100_000, 0));
     assert_eq!(details().len(), 3);
     assert_eq!(check(&fixture.engine, b"old_0"), Outcome::Valid);
-    assert_eq!(check(&fixture.engine, b"old_9999"), Outcome::Valid);
+    assert_eq!(check(&fixture.engine, b"old_109999"), Outcome::Valid);
     let all =
-        fixture.engine.owner().tokens(&TokenFilter { after: Some(9_900), limit: 1_000, ..TokenFilter::default() });
+        fixture.engine.owner().tokens(&TokenFilter { after: Some(109_900), limit: 1_000, ..TokenFilter::default() });
     assert_eq!(all.unwrap().len(), 100);
+}
+
+#[test]
+fn a_large_batch_comes_to_what_its_lines_come_to_one_after_the_other() {
+    const LINES: usize = 4_500;
+    let (fixture, options) = legacy();
+    let file = |identity: &dyn Fn(usize) -> &'static str| {
+        let row = |n: usize| format!("{},{}\n", identity(n), sha256(&format!("old_{n}")));
+        format!("identity,foreignDigest\n{}", (0..LINES).map(row).collect::<String>())
+    };
+    let spellings = ["Eva", "EVA", "eva"];
+    let unknown = file(&|n| spellings[n % 3]);
+    let before = dump(&fixture);
+    // More refusals than a transaction gives, told in the order of the lines.
+    let imported = import(&fixture, unknown.as_bytes(), &options).unwrap();
+    assert_eq!(counts(&imported), (0, 0, LINES as u64));
+    assert!(imported.1.iter().map(|(line, _)| *line).eq(2..LINES as u64 + 2));
+    assert!(imported.0.is_complete);
+    assert_eq!(dump(&fixture), before);
+
+    // One bad line ends it, and nothing of those after it is there, whatever their digests.
+    let stopping = ImportOptions { stops_at_bad_line: true, ..options_of(&options) };
+    let one_bad = file(&|n| if n == 4_200 { "Nobody" } else { "Adam" });
+    let imported = import(&fixture, one_bad.as_bytes(), &stopping).unwrap();
+    assert_eq!(counts(&imported), (4_200, 0, 1));
+    assert_eq!(imported.1[0].0, 4_202);
+    assert_eq!(check(&fixture.engine, b"old_4199"), Outcome::Valid);
+    assert_eq!(check(&fixture.engine, b"old_4201"), Outcome::Unknown);
+    // What is there already stays as it is, and the rest comes.
+    let imported = import(&fixture, one_bad.as_bytes(), &options).unwrap();
+    assert_eq!(counts(&imported), (299, 4_200, 1));
+    assert_eq!(check(&fixture.engine, b"old_4499"), Outcome::Valid);
+    assert_eq!(check(&fixture.engine, b"old_4200"), Outcome::Unknown);
+
+    // Who is made has the name that the first line has.
+    let (fixture, _) = legacy();
+    let creating = ImportOptions { creates_identities: true, ..options_of(&options) };
+    let imported = import(&fixture, unknown.as_bytes(), &creating).unwrap();
+    assert_eq!((counts(&imported), imported.0.counts.identities), ((LINES as u64, 0, 0), 1));
+    assert_eq!(one::<String>(&fixture, "SELECT name FROM identity WHERE source = 'imported'"), "Eva");
+    assert_eq!(counts(&import(&fixture, unknown.as_bytes(), &creating).unwrap()), (0, LINES as u64, 0));
+
+    // Where two lines have one id, the first has it.
+    let (fixture, _) = legacy();
+    let row = |n: usize| format!("{:012},Adam,{}\n", n % (LINES - 1), sha256(&format!("old_{n}")));
+    let twice = format!("id,identity,foreignDigest\n{}", (0..LINES).map(row).collect::<String>());
+    let imported = import(&fixture, twice.as_bytes(), &options).unwrap();
+    assert_eq!(counts(&imported), (LINES as u64 - 1, 0, 1));
+    assert_eq!((imported.1[0].0, imported.1[0].1.code()), (LINES as u64 + 1, ErrorCode::AlreadyExists));
+    assert_eq!(check(&fixture.engine, b"old_0"), Outcome::Valid);
+    assert!(fixture.engine.owner().check_audit().unwrap().broken.is_none());
+    assert!(fixture.engine.owner().problems().unwrap().is_empty());
+}
+
+/// The same options, of which each import has its own.
+fn options_of(options: &ImportOptions) -> ImportOptions {
+    ImportOptions {
+        form: options.form,
+        profile: options.profile.clone(),
+        passphrase: None,
+        creates_identities: options.creates_identities,
+        stops_at_bad_line: options.stops_at_bad_line,
+    }
 }

@@ -14,10 +14,12 @@
 //! - A token is told by its id, and one without an id by what it is recognised by. So to import a file again changes
 //!   nothing, and does not wake what was revoked since. What was removed is gone, and comes again: revoke instead.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use arc_swap::Guard;
 use serde_json::json;
@@ -38,7 +40,7 @@ use crate::model::{
 use crate::policy::{self, Operation};
 use crate::secret::Secret;
 use crate::store::{
-    ImportOutcome, ImportRules, ImportedToken, NewToken, NewValue, StoredDigest, StoredPepper, TokenRecord,
+    ImportBatch, ImportRules, Imported, ImportedToken, NewToken, NewValue, StoredDigest, StoredPepper, TokenRecord,
 };
 
 use super::grant::{MAXIMUM_ORGANIZATIONS, VALUE_PURPOSE, digest_of};
@@ -46,10 +48,8 @@ use super::key::{self, ReadyKey, ReadyKeys};
 use super::rules::Rules;
 use super::{Engine, Session};
 
-/// The most tokens of a batch, which is one transaction and has one audit event. Digests come in no order, so that a
-/// batch changes pages all over the indexes, each of which is then written once: a small one nearly a page a token. A large
-/// one keeps other writers waiting, for a tenth of a second or two.
-const BATCH: usize = 4_000;
+/// The most bad lines of a batch: each takes memory until it is told.
+const MAXIMUM_BAD_LINES: usize = 4_000;
 
 /// The most tokens that are read at once for an export.
 const PAGE: u32 = 500;
@@ -211,8 +211,9 @@ impl Session<'_> {
         Ok(export.tokens)
     }
 
-    /// Brings the tokens of a file over, in batches of 1,000 that are durable each by itself, in memory that does not grow
-    /// with the file. `observe` hears of each bad line and after each batch, and may end it there.
+    /// Brings the tokens of a file over, in batches that are durable each by itself, of at most
+    /// [`ImportBatch::MAXIMUM_TOKENS`] tokens, in memory that does not grow with the file: while one batch is written the
+    /// next is read. `observe` hears of each bad line and after each batch, on this thread, and may end it there.
     ///
     /// A second import of the same file changes nothing. A bad line leaves nothing behind, and does not keep the others
     /// from being brought over unless `options` says so.
@@ -231,28 +232,56 @@ impl Session<'_> {
         let mut reader = TransferReader::open(source, options.form)?;
         let peppers = self.peppers_of(reader.header(), options.passphrase.as_ref())?;
         let mut report = ImportReport::default();
-        loop {
-            let mut batch = Batch::begin(self, options, &peppers)?;
-            let mut is_last = false;
-            while batch.lines.len() < BATCH && !is_last {
-                match reader.read()? {
-                    None => (is_last, report.is_complete) = (true, true),
-                    Some((line, record)) => {
-                        let token = record.and_then(|record| batch.prepare(record));
-                        is_last = token.is_err() && options.stops_at_bad_line;
-                        batch.lines.push((line, token));
-                    }
+        std::thread::scope(|scope| {
+            let mut before: Option<Written<'_, '_>> = None;
+            loop {
+                let batch = self.read_batch(&mut reader, options, &peppers);
+                // Whatever became of this one, the one before it ends first, and ends everything if it is to.
+                if let Some(before) = before.take()
+                    && before.end(&mut report.counts, observe)?.is_break()
+                {
+                    return Ok(report);
+                }
+                let (lines, is_last) = batch?;
+                let written = Written::begin(scope, *self, options, lines)?;
+                if is_last == Last::No {
+                    before = Some(written);
+                } else {
+                    let was_ended = written.end(&mut report.counts, observe)?.is_break();
+                    report.is_complete = is_last == Last::EndOfFile && !was_ended;
+                    return Ok(report);
                 }
             }
-            let was_ended = batch.write(&mut report.counts, observe)?.is_break();
-            report.counts.bytes_read = reader.bytes_read();
-            if observe(ImportEvent::Progress(report.counts)).is_break() || was_ended {
-                return Ok(ImportReport { is_complete: false, ..report });
-            }
-            if is_last {
-                return Ok(report);
+        })
+    }
+
+    /// Reads as many lines as a batch has, and says whether they are the last.
+    fn read_batch<R: Read>(
+        &self,
+        reader: &mut TransferReader<R>,
+        options: &ImportOptions,
+        peppers: &[(Pepper, Option<StoredPepper>)],
+    ) -> Result<(Lines, Last)> {
+        let mut preparation = Preparation::begin(self, options, peppers)?;
+        let (mut tokens, mut bad) = (ImportBatch::new(), VecDeque::new());
+        let mut last = Last::No;
+        while last == Last::No && !tokens.is_full() && bad.len() < MAXIMUM_BAD_LINES {
+            let begin = reader.bytes_read();
+            match reader.read()? {
+                None => last = Last::EndOfFile,
+                Some((line, record)) => match record.and_then(|record| preparation.prepare(record)) {
+                    Ok(token) => tokens.push(line, reader.bytes_read() - begin, token),
+                    Err(error) => {
+                        bad.push_back(BadLine { line, error });
+                        if options.stops_at_bad_line {
+                            last = Last::BadLine;
+                        }
+                    }
+                },
             }
         }
+        tokens.put_in_order();
+        Ok((Lines { tokens: Arc::new(tokens), bad, bytes_read: reader.bytes_read() }, last))
     }
 
     /// The peppers of a file, by their numbers in it from 1, as this store has or will have them.
@@ -349,8 +378,118 @@ fn pepper_context(store_id: &str) -> Vec<u8> {
     format!("tessera-tokens 1 peppers of {store_id}").into_bytes()
 }
 
+/// Whether a batch is the last, and why.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    No,
+    EndOfFile,
+    BadLine,
+}
+
 /// Lines that are brought over together.
-struct Batch<'a> {
+struct Lines {
+    tokens: Arc<ImportBatch>,
+    /// The lines between them that cannot be brought over.
+    bad: VecDeque<BadLine>,
+    /// The bytes of the file up to the end of them.
+    bytes_read: u64,
+}
+
+/// A batch that is being written by a thread of its own.
+struct Written<'scope, 'a> {
+    scope: &'scope Scope<'scope, 'a>,
+    session: Session<'a>,
+    options: &'a ImportOptions,
+    lines: Lines,
+    /// None where there is nothing to write.
+    part: Option<ScopedJoinHandle<'scope, Result<Imported>>>,
+}
+
+impl<'scope, 'a: 'scope> Written<'scope, 'a> {
+    fn begin(
+        scope: &'scope Scope<'scope, 'a>,
+        session: Session<'a>,
+        options: &'a ImportOptions,
+        lines: Lines,
+    ) -> Result<Self> {
+        let mut written = Self { scope, session, options, lines, part: None };
+        written.write_from(0)?;
+        Ok(written)
+    }
+
+    /// Begins to write from a place in the batch on.
+    fn write_from(&mut self, first: usize) -> Result<()> {
+        if first == self.lines.tokens.len() {
+            return Ok(());
+        }
+        // Lines may have been read for as long as the batch before took, and rights may have gone meanwhile.
+        self.session.permit(&Operation::TOKEN_IMPORT)?;
+        let rules = ImportRules {
+            creates_identities: self.options.creates_identities,
+            stops_at_refusal: self.options.stops_at_bad_line,
+        };
+        let event = self.session.event(&Operation::TOKEN_IMPORT, AuditSubject::Store, None);
+        let (session, tokens) = (self.session, Arc::clone(&self.lines.tokens));
+        let write = move || session.store.import_tokens(&tokens, first, rules, event);
+        let part = Builder::new().name("tessera-import-write".to_owned()).spawn_scoped(self.scope, write);
+        self.part =
+            Some(part.map_err(|_| Error::new(ErrorCode::Overloaded, "The system gives no thread to import with."))?);
+        Ok(())
+    }
+
+    /// Waits until all is written, and tells of the bad lines in order. Ends early where the caller wants to, or the
+    /// options.
+    fn end(
+        mut self,
+        counts: &mut ImportCounts,
+        observe: &mut dyn FnMut(ImportEvent) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>> {
+        loop {
+            let part = match self.part.take() {
+                Some(part) => part.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                None => Imported { next: self.lines.tokens.len(), ..Imported::default() },
+            };
+            counts.created += part.created;
+            counts.unchanged += part.unchanged;
+            counts.identities += part.identities;
+            let refused = part.refused.into_iter();
+            let mut bad: Vec<BadLine> =
+                refused.map(|(place, error)| BadLine { line: self.lines.tokens.line(place), error }).collect();
+            let is_whole = part.next == self.lines.tokens.len();
+            let is_stopped = self.options.stops_at_bad_line && !bad.is_empty();
+            // Those between the tokens that were written, or before the one that ended it.
+            let until = match bad.last() {
+                Some(refused) if is_stopped => refused.line,
+                _ if is_whole => u64::MAX,
+                _ => self.lines.tokens.line(part.next),
+            };
+            while let Some(line) = self.lines.bad.pop_front_if(|line| line.line < until) {
+                bad.push(line);
+            }
+            bad.sort_unstable_by_key(|line| line.line);
+            let mut wish = ControlFlow::Continue(());
+            for BadLine { line, error } in bad {
+                counts.bad += 1;
+                wish = observe(ImportEvent::BadLine(BadLine { line, error: unnamed(error) }));
+                if wish.is_break() {
+                    break;
+                }
+            }
+            counts.bytes_read = self.lines.bytes_read;
+            let wish_after = observe(ImportEvent::Progress(*counts));
+            if wish.is_break() || wish_after.is_break() || is_stopped {
+                return Ok(ControlFlow::Break(()));
+            }
+            if is_whole {
+                return Ok(ControlFlow::Continue(()));
+            }
+            self.write_from(part.next)?;
+        }
+    }
+}
+
+/// What lines are prepared with.
+struct Preparation<'a> {
     session: &'a Session<'a>,
     options: &'a ImportOptions,
     peppers: &'a [(Pepper, Option<StoredPepper>)],
@@ -362,7 +501,6 @@ struct Batch<'a> {
     held: HashMap<String, Vec<String>>,
     /// Organisations as the store has them, by the names in the file.
     organizations: HashMap<String, String>,
-    lines: Vec<(u64, Result<ImportedToken>)>,
 }
 
 /// How a token's value is recognised, and what that says of the token.
@@ -378,7 +516,7 @@ struct Recognition {
     begins_at: Option<i64>,
 }
 
-impl<'a> Batch<'a> {
+impl<'a> Preparation<'a> {
     /// Rights, rules and keys are asked for anew: an import may take minutes.
     fn begin(
         session: &'a Session<'a>,
@@ -396,7 +534,6 @@ impl<'a> Batch<'a> {
             now_seconds: session.now_seconds(),
             held: HashMap::new(),
             organizations: HashMap::new(),
-            lines: Vec::new(),
         })
     }
 
@@ -623,59 +760,6 @@ impl<'a> Batch<'a> {
             return Err(Error::argument("organizations", "A token may have a list of at most 64 organizations."));
         }
         Ok(known)
-    }
-
-    /// Writes the good lines and tells of the others, in order. Ends early where the caller wants to, or the options.
-    fn write(
-        self,
-        counts: &mut ImportCounts,
-        observe: &mut dyn FnMut(ImportEvent) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>> {
-        let (mut tokens, mut lines) = (Vec::new(), Vec::new());
-        for (line, token) in self.lines {
-            match token {
-                Ok(token) => {
-                    tokens.push(token);
-                    lines.push((line, None));
-                }
-                Err(error) => lines.push((line, Some(error))),
-            }
-        }
-        let mut outcomes = Vec::new();
-        if !tokens.is_empty() {
-            let rules = ImportRules {
-                creates_identities: self.options.creates_identities,
-                stops_at_refusal: self.options.stops_at_bad_line,
-            };
-            let event = self.session.event(&Operation::TOKEN_IMPORT, AuditSubject::Store, None);
-            outcomes = self.session.store.import_tokens(tokens, rules, event)?;
-        }
-        let mut outcomes = outcomes.into_iter();
-        for (line, bad) in lines {
-            let error = match bad {
-                Some(error) => error,
-                None => match outcomes.next() {
-                    Some(ImportOutcome::Created { with_identity }) => {
-                        counts.created += 1;
-                        counts.identities += u64::from(with_identity);
-                        continue;
-                    }
-                    Some(ImportOutcome::Unchanged) => {
-                        counts.unchanged += 1;
-                        continue;
-                    }
-                    Some(ImportOutcome::Refused(error)) => error,
-                    // One before it was refused, and that ended it.
-                    None => return Ok(ControlFlow::Break(())),
-                },
-            };
-            counts.bad += 1;
-            let wish = observe(ImportEvent::BadLine(BadLine { line, error: unnamed(error) }));
-            if wish.is_break() || self.options.stops_at_bad_line {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -7,15 +7,18 @@
 //! The crate's page says where a new column goes.
 
 mod changes;
+mod imported;
 mod sqlite;
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 pub use changes::{Changes, Slot};
+pub use imported::ImportBatch;
 pub use sqlite::SqliteStore;
 pub(crate) use sqlite::{Opened, open_for_reading};
 
@@ -195,18 +198,19 @@ impl ImportRules {
     pub const SOURCE: &str = "imported";
 }
 
-/// What became of a token that was to be brought over.
-#[derive(Debug)]
-pub enum ImportOutcome {
-    /// It is in the store now; whether its identity was made for it.
-    Created {
-        /// Whether its identity was made for it.
-        with_identity: bool,
-    },
-    /// The store has it already, and leaves it as it is.
-    Unchanged,
-    /// It cannot be brought over, and nothing was done for it.
-    Refused(Error),
+/// What became of tokens that were to be brought over.
+#[derive(Debug, Default)]
+pub struct Imported {
+    /// How many are in the store now.
+    pub created: u64,
+    /// How many it had already, and left as they were.
+    pub unchanged: u64,
+    /// How many identities were made for them.
+    pub identities: u64,
+    /// Those that cannot be brought over, by their places in the batch, in order. Nothing was done for them.
+    pub refused: Vec<(usize, Error)>,
+    /// The place of the first that is still to be done.
+    pub next: usize,
 }
 
 /// A token to insert that takes over from another. All that is not said here is as that one has it.
@@ -489,18 +493,20 @@ pub trait Store: Send + Sync {
     fn any_salted_digest(&self, profile: &str) -> Result<Option<String>>;
     /// As [`Store::tokens`], with all that is known of each.
     fn token_records(&self, filter: &TokenFilter, now_seconds: i64) -> Result<Vec<TokenRecord>>;
-    /// Brings tokens over in one transaction, with one event for all that it changes and one for each identity that it
-    /// makes. Gives what became of each, in order; of those after a refusal that ends it, nothing.
+    /// Brings the tokens of a batch over in one transaction, from the one at the place `first` on, with one event for all
+    /// that it changes and one for each identity that it makes. It may leave the last ones to another call: so it does after
+    /// a refusal that ends it, after very many of them, and where each token must be one that can be taken back.
     ///
     /// A token whose id is there already is left as it is, and refused where it has another digest under the same pepper.
     /// `AlreadyExists` for one whose value or public part is another token's, `NotFound` for what it names and is not
     /// there. One that is refused leaves nothing behind.
     fn import_tokens(
         &self,
-        tokens: Vec<ImportedToken>,
+        batch: &Arc<ImportBatch>,
+        first: usize,
         rules: ImportRules,
         event: NewAuditEvent,
-    ) -> Result<Vec<ImportOutcome>>;
+    ) -> Result<Imported>;
     /// Replaces the digest of an imported token, which is `record`'s, by one under a pepper of the store's own. Whether
     /// it did: somebody else may have been first.
     fn upgrade_digest(&self, record: &TokenRecord, digest: StoredDigest, event: NewAuditEvent) -> Result<bool>;

@@ -57,9 +57,9 @@ use self::readers::{Reader, Readers};
 use self::schema::FileKind;
 use self::writer::Writer;
 use super::{
-    AuditExtent, AuditHead, Changes, FoundRecord, Idempotency, IdentityChange, ImportOutcome, ImportRules,
-    ImportedToken, KeyRecord, NewIdentity, NewKey, NewSuccessor, NewToken, NewValue, OrganizationFilter, Repeated,
-    Store, StoreCounts, StoreFacts, StoredDigest, StoredPepper, TokenChange, TokenRecord, TokenUses,
+    AuditExtent, AuditHead, Changes, FoundRecord, Idempotency, IdentityChange, ImportBatch, ImportRules, Imported,
+    KeyRecord, NewIdentity, NewKey, NewSuccessor, NewToken, NewValue, OrganizationFilter, Repeated, Store, StoreCounts,
+    StoreFacts, StoredDigest, StoredPepper, TokenChange, TokenRecord, TokenUses,
 };
 
 /// How long a writer waits for another process's transaction before it gives up.
@@ -346,11 +346,15 @@ impl Store for SqliteStore {
 
     fn import_tokens(
         &self,
-        tokens: Vec<ImportedToken>,
+        batch: &Arc<ImportBatch>,
+        first: usize,
         rules: ImportRules,
         event: NewAuditEvent,
-    ) -> Result<Vec<ImportOutcome>> {
-        batch::write(self.writer()?, move |connection, care| transfer::import(connection, &tokens, rules, &event, care))
+    ) -> Result<Imported> {
+        let batch = Arc::clone(batch);
+        batch::write(self.writer()?, move |connection, care| {
+            transfer::import(connection, &batch, first, rules, &event, care)
+        })
     }
 
     fn upgrade_digest(&self, record: &TokenRecord, digest: StoredDigest, event: NewAuditEvent) -> Result<bool> {

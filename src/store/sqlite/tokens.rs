@@ -358,6 +358,19 @@ impl LookedUp {
         Ok(profile)
     }
 
+    /// The number of a profile.
+    pub(super) fn profile_number(&mut self, connection: &Connection, name: &str) -> Result<i64> {
+        match self.profiles.get(name) {
+            Some(profile) => Ok(profile.number),
+            None => self.profile(connection, name).map(|profile| profile.number),
+        }
+    }
+
+    /// The number of a role.
+    pub(super) fn role_number(&mut self, connection: &Connection, name: &str) -> Result<i64> {
+        self.role(connection, name).map(|role| role.number)
+    }
+
     fn role(&mut self, connection: &Connection, name: &str) -> Result<FoundName> {
         if let Some(role) = self.roles.get(name) {
             return Ok(role.clone());

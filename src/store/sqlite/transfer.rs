@@ -1,13 +1,17 @@
 //! Tokens that come from elsewhere, and the digests by which they are found until their first use.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use serde_json::json;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{AuditSubject, Name, NewAuditEvent, Revocation, fold_name};
-use crate::store::{ImportOutcome, ImportRules, ImportedToken, NewIdentity, NewToken, StoredDigest, TokenRecord};
+use crate::store::imported::{OrdinaryToken, Packed};
+use crate::store::{
+    ImportBatch, ImportRules, Imported, ImportedToken, NewIdentity, NewToken, StoredDigest, TokenRecord,
+};
 
 use super::batch::Care;
 use super::{audit, batch, failure, identities, maintenance, tokens};
@@ -72,34 +76,104 @@ pub(super) fn upgrade_digest(
     }
 }
 
+/// How many tokens are brought over between two looks at what became of them.
+const AT_ONCE: usize = 4_000;
+
+/// The most refusals that one transaction gives: each takes memory until it is told.
+const MAXIMUM_REFUSALS: usize = 4_000;
+
 pub(super) fn import(
     connection: &Connection,
-    tokens: &[ImportedToken],
+    batch: &ImportBatch,
+    first: usize,
     rules: ImportRules,
     event: &NewAuditEvent,
     care: Care,
-) -> Result<Option<Vec<ImportOutcome>>> {
-    let import_one = |connection: &Connection, state: &mut ImportState, imported: &ImportedToken| {
-        import_one(connection, state, imported, rules, event)
+) -> Result<Option<Imported>> {
+    // What is taken back may only be what comes last in the file, so the order is that of the lines when it comes to that.
+    let order = batch.order().filter(|_| care == Care::None && first == 0);
+    let is_ordered = order.is_some();
+    let places: Vec<usize> = match order {
+        Some(order) => in_order(connection, batch, order, rules)?,
+        None => (first..batch.len()).collect(),
     };
-    let Some(done) = batch::each(connection, tokens, rules.stops_at_refusal, care, import_one)? else {
-        return Ok(None);
+    let inserts = RefCell::new(failure::context(Inserts::prepare(connection))?);
+    let bring = |connection: &Connection, state: &mut ImportState, place: &usize| {
+        let token = match batch.token(*place) {
+            Packed::Whole(token) => return import_one(connection, state, token, rules, event),
+            Packed::Ordinary(token) => token,
+        };
+        if let Some(sequence) = inserts.borrow_mut().insert(connection, state, &token)? {
+            return Ok(Some((sequence, false)));
+        }
+        import_one(connection, state, &batch.record(&token)?, rules, event)
     };
-    let mut sequences = done.iter().flatten().flatten().map(|(sequence, _)| *sequence);
-    if let Some(first) = sequences.next() {
-        let (others, last) = sequences.fold((0_u64, first), |(count, _), sequence| (count + 1, sequence));
-        let detail = json!({ "tokens": others + 1, "firstSequence": first, "lastSequence": last });
+    let mut imported = Imported { next: first, ..Imported::default() };
+    let mut sequences: Option<(i64, i64)> = None;
+    for places in places.chunks(AT_ONCE) {
+        let Some(done) = batch::each(connection, places, rules.stops_at_refusal, care, bring)? else {
+            return Ok(None);
+        };
+        for (result, place) in done.into_iter().zip(places) {
+            match result {
+                Ok(None) => imported.unchanged += 1,
+                Ok(Some((sequence, with_identity))) => {
+                    imported.created += 1;
+                    imported.identities += u64::from(with_identity);
+                    sequences = Some((sequences.map_or(sequence, |(first, _)| first), sequence));
+                }
+                Err(refusal) => imported.refused.push((*place, refusal)),
+            }
+            imported.next += 1;
+        }
+        let ends = rules.stops_at_refusal && !imported.refused.is_empty();
+        if ends || imported.refused.len() >= MAXIMUM_REFUSALS {
+            if is_ordered {
+                return Ok(None);
+            }
+            break;
+        }
+        // Savepoints take so long that other writers would wait.
+        if care == Care::Savepoints {
+            break;
+        }
+    }
+    imported.refused.sort_unstable_by_key(|(place, _)| *place);
+    if let Some((first, last)) = sequences {
+        let detail = json!({ "tokens": imported.created, "firstSequence": first, "lastSequence": last });
         audit::append(connection, &NewAuditEvent { detail: Some(detail.to_string()), ..event.clone() })?;
         // Their values were good elsewhere, so somebody may have presented one here before: what is remembered of unknown
         // values ends with any change, and this one is nobody's.
         failure::run(connection, "INSERT INTO change (scope, subject) VALUES ('token', 0)")?;
     }
-    let outcomes = done.into_iter().map(|result| match result {
-        Ok(None) => ImportOutcome::Unchanged,
-        Ok(Some((_, with_identity))) => ImportOutcome::Created { with_identity },
-        Err(refusal) => ImportOutcome::Refused(refusal),
-    });
-    Ok(Some(outcomes.collect()))
+    Ok(Some(imported))
+}
+
+/// The places of a batch in the order in which its tokens are put into the store, given that of their digests. Each token
+/// comes to the same in any, but for one whose identity is made for it, whose name is that of the first line.
+fn in_order(connection: &Connection, batch: &ImportBatch, order: &[u32], rules: ImportRules) -> Result<Vec<usize>> {
+    let order = order.iter().map(|place| *place as usize);
+    if !rules.creates_identities {
+        return Ok(order.collect());
+    }
+    let mut missing: HashMap<&str, bool> = HashMap::new();
+    let mut is_missing = |place: &usize| -> Result<bool> {
+        let Packed::Ordinary(token) = batch.token(*place) else { return Ok(true) };
+        if let Some(is_missing) = missing.get(token.identity) {
+            return Ok(*is_missing);
+        }
+        let name = Name::parse(token.identity, "identity")?;
+        let is_missing = number_of(connection, &mut ImportState::default(), &name)?.is_none();
+        missing.insert(token.identity, is_missing);
+        Ok(is_missing)
+    };
+    let (mut first, mut others) = (Vec::new(), Vec::new());
+    for place in order {
+        if is_missing(&place)? { first.push(place) } else { others.push(place) }
+    }
+    first.sort_unstable();
+    first.extend(others);
+    Ok(first)
 }
 
 /// What an import has found or put into the store so far.
@@ -108,6 +182,79 @@ struct ImportState {
     rows: tokens::LookedUp,
     identities: HashMap<String, i64>,
     peppers: HashSet<i64>,
+    /// The numbers of roles by the names of all that a token has.
+    roles: HashMap<String, Vec<i64>>,
+}
+
+/// The statements that put an ordinary token into the store, prepared once.
+struct Inserts<'a> {
+    token: CachedStatement<'a>,
+    role: CachedStatement<'a>,
+}
+
+impl<'a> Inserts<'a> {
+    fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            // What is taken by another token shows in the indexes, which are walked for the insert in any case.
+            token: connection.prepare_cached(
+                "INSERT INTO token (id, digest, digest_kind, pepper_id, format, profile_id, identity_id, name, name_key,
+                                    key_id, created_by, creator_id, created_at, not_before, expires_at, warn_after)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING",
+            )?,
+            role: connection.prepare_cached("INSERT INTO token_role VALUES (?1, ?2)")?,
+        })
+    }
+
+    /// Gives the number of the token that was put there. None where anything is not as it mostly is: then nothing was
+    /// done, and [`import_one`] does what is to be done.
+    fn insert(
+        &mut self,
+        connection: &Connection,
+        state: &mut ImportState,
+        token: &OrdinaryToken<'_>,
+    ) -> Result<Option<i64>> {
+        let Some(identity_id) = state.identities.get(token.identity) else { return Ok(None) };
+        let creator_id = match token.creator.map(|creator| state.identities.get(creator)) {
+            None => token.creator_id,
+            Some(Some(creator)) => Some(*creator),
+            Some(None) => return Ok(None),
+        };
+        if token.digest.pepper_id.is_some_and(|pepper_id| !state.peppers.contains(&pepper_id)) {
+            return Ok(None);
+        }
+        let Ok(profile_id) = state.rows.profile_number(connection, token.profile) else { return Ok(None) };
+        if !state.roles.contains_key(token.roles) {
+            let numbers = token.role_names().map(|name| state.rows.role_number(connection, name));
+            let Ok(numbers) = numbers.collect::<Result<_>>() else { return Ok(None) };
+            state.roles.insert(token.roles.to_owned(), numbers);
+        }
+        let inserted = self.token.execute(params![
+            token.id,
+            token.digest.bytes,
+            token.digest.kind(),
+            token.digest.pepper_id,
+            token.format.name(),
+            profile_id,
+            identity_id,
+            token.name,
+            token.name.map(fold_name),
+            token.key_id,
+            token.created_by,
+            creator_id,
+            token.created_at,
+            token.not_before,
+            token.expires_at,
+            token.warn_after,
+        ]);
+        if failure::context(inserted)? == 0 {
+            return Ok(None);
+        }
+        let sequence = connection.last_insert_rowid();
+        for role in state.roles.get(token.roles).into_iter().flatten() {
+            failure::context(self.role.execute([sequence, *role]))?;
+        }
+        Ok(Some(sequence))
+    }
 }
 
 /// Gives the token's sequence and whether its identity was made, or none when the token is there already.
@@ -164,7 +311,8 @@ fn import_one(
                 }),
         )?;
     }
-    state.peppers.extend(imported.pepper.as_ref().map(|pepper| pepper.id));
+    // The table of peppers has it, or there would be no token with it.
+    state.peppers.extend(token.digest.and_then(|digest| digest.pepper_id));
     Ok(Some((sequence, with_identity)))
 }
 

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tessera_native::crypto::digest;
 use tessera_native::format::transfer::TransferForm;
 use tessera_native::service::{Engine, ImportEvent, ImportOptions};
+use tessera_native::store::ImportBatch;
 
 use crate::measure::{Goal, Outcome, Report, Row, Side, Spread, quotients, require};
 use crate::raw::{self, Raw};
@@ -157,6 +158,7 @@ pub fn import(report: &mut Report, scratch: &Scratch, extent: Extent) -> Outcome
     file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
 
     let (mut ours, mut theirs, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+    let mut batches = Vec::new();
     for _ in 0..extent.pick(2, 2) {
         let measure = |what: &str| -> Outcome<Vec<f64>> {
             let output = Command::new(std::env::current_exe()?)
@@ -172,6 +174,7 @@ pub fn import(report: &mut Report, scratch: &Scratch, extent: Extent) -> Outcome
         ours.push(count as f64 / imported[0]);
         memory.extend(imported.get(1));
         theirs.push(count as f64 / measure("import-raw")?[0]);
+        batches.push(count as f64 / measure("import-raw-batches")?[0]);
     }
     std::fs::remove_dir_all(&folder)?;
     report.add(&Row {
@@ -182,8 +185,25 @@ pub fn import(report: &mut Report, scratch: &Scratch, extent: Extent) -> Outcome
         unit: "of the rate",
         goal: Some(Goal::AtLeast(0.7)),
         ours: Side::of("a second", ours),
+        theirs: Side::of("a second", theirs.clone()),
+        notes: vec![
+            "beside the peer's rows: the file is read, the rules are asked, and each batch has its audit record"
+                .to_owned(),
+        ],
+    })?;
+    report.add(&Row {
+        id: "import-batches",
+        what: format!(
+            "SQLite alone: the same tokens in transactions of {}, with the indexes in use",
+            ImportBatch::MAXIMUM_TOKENS
+        ),
+        peer: "SQLite alone: the same tokens, sorted, in one transaction, the indexes built after".to_owned(),
+        figure: quotients(&batches, &theirs),
+        unit: "of the rate",
+        goal: None,
+        ours: Side::of("a second", batches),
         theirs: Side::of("a second", theirs),
-        notes: Vec::new(),
+        notes: vec!["what there is to pay for a store that others can use between the batches".to_owned()],
     })?;
     if memory.is_empty() {
         return Ok(());
@@ -240,8 +260,8 @@ pub fn import_list(scratch: &Scratch, list: &Path, count: usize) -> Outcome<()> 
     Ok(())
 }
 
-/// Inserts the same tokens by SQLite alone; prints the seconds.
-pub fn import_raw(scratch: &Scratch, list: &Path, count: usize) -> Outcome<()> {
+/// Inserts the same tokens by SQLite alone, all at once or in batches as large as those of an import; prints the seconds.
+pub fn import_raw(scratch: &Scratch, list: &Path, count: usize, in_batches: bool) -> Outcome<()> {
     let folder = scratch.folder("raw-import")?;
     let path = folder.join("raw.db");
     let engine = importable(&path)?;
@@ -254,8 +274,12 @@ pub fn import_raw(scratch: &Scratch, list: &Path, count: usize) -> Outcome<()> {
     let mut raw = Raw::open(&path, false)?;
     let mut digests: Vec<[u8; 32]> = (1..count).map(digest_of).collect();
     let begun = Instant::now();
-    digests.sort_unstable();
-    raw.insert_all(&digests)?;
+    if in_batches {
+        raw.insert_in_batches(&mut digests, ImportBatch::MAXIMUM_TOKENS)?;
+    } else {
+        digests.sort_unstable();
+        raw.insert_all(&digests)?;
+    }
     let seconds = begun.elapsed().as_secs_f64();
     require(raw.rows()?[..2] == [count as i64, count as i64], "SQLite alone has inserted another number of rows")?;
     println!("{seconds}");

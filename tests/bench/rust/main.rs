@@ -97,7 +97,8 @@ fn main() -> Outcome<()> {
         }
         // For a process that does nothing else.
         ["import", list, count] => grant::import_list(&scratch, list.as_ref(), count.parse()?),
-        ["import-raw", list, count] => grant::import_raw(&scratch, list.as_ref(), count.parse()?),
+        ["import-raw", list, count] => grant::import_raw(&scratch, list.as_ref(), count.parse()?, false),
+        ["import-raw-batches", list, count] => grant::import_raw(&scratch, list.as_ref(), count.parse()?, true),
         // For instruments.
         ["repeat", what, count] => check::repeat(&scratch, what, count.parse()?),
         other => require(false, &format!("there is no command {other:?}")),

@@ -120,6 +120,21 @@ impl Raw {
         Ok(())
     }
 
+    /// Inserts tokens of these digests, `batch` a transaction, each of which is durable and leaves the store as usable as it
+    /// was: with the indexes in use. Each transaction's are sorted; their ids lie in another order, as an import's do.
+    pub fn insert_in_batches(&mut self, digests: &mut [[u8; 32]], batch: usize) -> Outcome<()> {
+        let mut inserts = Inserts::prepare(&self.connection, &self.rows)?;
+        for batch in digests.chunks_mut(batch) {
+            batch.sort_unstable();
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            for digest in &*batch {
+                inserts.insert(&hex::encode_upper(&digest[6..12]), digest)?;
+            }
+            self.connection.execute_batch("COMMIT")?;
+        }
+        Ok(())
+    }
+
     /// How many rows the tables have.
     pub fn rows(&self) -> Outcome<Vec<i64>> {
         rows(&self.connection)
