@@ -1,3 +1,5 @@
+using Tessera.Native;
+
 namespace Tessera;
 
 /// <summary>What a check found, and on what evidence.</summary>
@@ -15,6 +17,35 @@ public readonly record struct Verdict
     private readonly bool _isDecided;
     private readonly Outcome _outcome;
     private readonly IReadOnlyList<string>? _roles;
+
+    /// <summary>What a check answered.</summary>
+    /// <param name="found">What is shown of the token. <see langword="null"/> where there is none, or none any more.</param>
+    /// <param name="answer">The native library's answer.</param>
+    internal Verdict(VerdictRecord? found, in NativeValidation answer)
+    {
+        _isDecided = true;
+        var outcome = (Outcome)answer.Outcome;
+        if (found is not null)
+        {
+            _outcome = outcome;
+            _roles = found.Roles;
+            Token = found.Token;
+            Identity = found.Identity;
+            IsExpiring = answer.IsExpiring != 0;
+        }
+        else
+        {
+            // What nobody can be named for is not valid: the token was there a moment ago and is gone.
+            _outcome = outcome == Outcome.Valid ? Outcome.Unknown : outcome;
+        }
+
+        if (answer.EvidenceAgeMilliseconds != 0)
+        {
+            EvidenceAge = answer.EvidenceAgeMilliseconds < (ulong)TimeSpan.MaxValue.TotalMilliseconds
+                ? TimeSpan.FromMilliseconds((long)answer.EvidenceAgeMilliseconds)
+                : TimeSpan.MaxValue;
+        }
+    }
 
     /// <summary>The outcome.</summary>
     public Outcome Outcome

@@ -61,4 +61,8 @@ internal sealed record VerdictRecord(
     ulong Version,
     TokenState State,
     Token Token,
-    IReadOnlyList<string> Roles);
+    IReadOnlyList<string> Roles)
+{
+    /// <summary>The name of the token's identity, beside the rest so that a check need not look into the token.</summary>
+    internal string Identity { get; } = Token.Identity;
+}

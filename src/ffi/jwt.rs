@@ -110,7 +110,7 @@ pub unsafe fn tessera_jwt_key_open(
         let opened =
             OpenKey { kind, bytes: Secret::from(bytes), signing: Readings::default(), verifying: Readings::default() };
         // SAFETY: by the contract; null was refused above.
-        unsafe { jwt_key.write(KEYS.give(opened)) };
+        unsafe { jwt_key.write(KEYS.give(opened)?) };
         Ok(Vec::new())
     };
     // SAFETY: by the contract.

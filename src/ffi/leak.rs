@@ -64,7 +64,7 @@ pub unsafe fn tessera_leak_open(
             maximum_depth: request.maximum_depth.map(|depth| usize::try_from(depth).unwrap_or(usize::MAX)),
             includes_unknown: request.includes_unknown.unwrap_or(false),
         })?;
-        let handle = SEARCHES.give(OpenSearch { store, search: started });
+        let handle = SEARCHES.give(OpenSearch { store, search: started })?;
         // SAFETY: by the contract; null was refused above.
         unsafe { search.write(handle) };
         Ok(Vec::new())

@@ -81,7 +81,7 @@ pub unsafe fn tessera_store_open(
             flush_interval: flush_interval(request.flush_interval_seconds)?,
         };
         let engine = Engine::open_with_clock(options, Box::new(SharedClock(Arc::clone(&clock))))?;
-        let handle = handle::give(OpenStore { engine: Arc::new(engine), clock, actor: Actor::LocalOwner });
+        let handle = handle::give(OpenStore { engine: Arc::new(engine), clock, actor: Actor::LocalOwner })?;
         // SAFETY: by the contract; null was refused above.
         unsafe { store.write(handle) };
         Ok(())
@@ -153,7 +153,7 @@ pub unsafe fn tessera_store_sign_in(
             },
         };
         let (engine, clock) = (Arc::clone(&store.engine), Arc::clone(&store.clock));
-        let handle = handle::give(OpenStore { engine, clock, actor });
+        let handle = handle::give(OpenStore { engine, clock, actor })?;
         // SAFETY: by the contract; null was refused above.
         unsafe { signed_in.write(handle) };
         Ok(answer)

@@ -427,20 +427,21 @@ pub unsafe fn tessera_token_validate(
         // SAFETY: by the contract.
         let context = unsafe { access_context(request) }?;
         handle::with(store, |store| {
-            let validation = store.engine.validate_with(token, context, |finding| {
+            store.engine.validate_with(token, context, |finding| {
                 // SAFETY: by the contract.
                 let record_length = unsafe { write_record(&finding, &store.engine, found_record, found_capacity) };
-                Validation {
+                let validation = Validation {
                     outcome: finding.outcome.number(),
                     is_expiring: finding.is_expiring.into(),
-                    row_key: finding.found.map_or(0, |found| found.token.sequence),
+                    row_key: finding.sequence,
                     version: finding.version,
                     evidence_age_milliseconds: Verdict::EVIDENCE_AGE_MILLISECONDS,
                     record_length,
-                }
+                };
+                // Where it belongs at once, and not by way of the engine, which would copy it again and again.
+                // SAFETY: by the contract; null was refused above.
+                unsafe { result.write(validation) };
             });
-            // SAFETY: by the contract; null was refused above.
-            unsafe { result.write(validation) };
             Ok(Vec::new())
         })
     };

@@ -75,7 +75,7 @@ pub unsafe fn tessera_export_open(
             profile: request.profile,
             identity: request.identity,
         })?;
-        let handle = EXPORTS.give(OpenExport { store, export: Mutex::new(begun) });
+        let handle = EXPORTS.give(OpenExport { store, export: Mutex::new(begun) })?;
         // SAFETY: by the contract; null was refused above.
         unsafe { transfer.write(handle) };
         Ok(Vec::new())
@@ -236,7 +236,7 @@ pub unsafe fn tessera_import_open(
             creates_identities: request.create_identities.unwrap_or(false),
             stops_at_bad_line: request.stop_on_error.unwrap_or(false),
         };
-        let handle = IMPORTS.give(OpenImport::begin(store, options)?);
+        let handle = IMPORTS.give(OpenImport::begin(store, options)?)?;
         // SAFETY: by the contract; null was refused above.
         unsafe { transfer.write(handle) };
         Ok(Vec::new())

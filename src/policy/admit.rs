@@ -29,6 +29,14 @@ pub struct AccessContext<'a> {
     pub operation: Option<&'a str>,
 }
 
+impl AccessContext<'_> {
+    /// Whether it asks for nothing by itself: no role, no audience and no organisation. Of a token that is tied to nothing
+    /// it is then asked only whether it is good at all.
+    pub fn asks_nothing(&self) -> bool {
+        self.role.is_none() && self.audience.is_none() && self.organization.is_none()
+    }
+}
+
 /// What is known of a token when it is checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
@@ -52,7 +60,6 @@ pub struct Gate {
     denied_endpoints: Vec<CompiledEndpoint>,
     /// Whether the token's identity has the roles that its conditions ask for.
     has_required_roles: bool,
-    /// Whether nothing of this refuses any request.
     is_open: bool,
 }
 
@@ -73,7 +80,12 @@ impl Gate {
         })
     }
 
-    fn denies_operation(&self, context: AccessContext<'_>) -> bool {
+    /// Whether nothing of this refuses any request.
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    fn denies_operation(&self, context: &AccessContext<'_>) -> bool {
         let is_denied = |operation: &str| self.denied_operations.iter().any(|denied| denied == operation);
         let calls = |uri: &str| self.denied_endpoints.iter().any(|denied| denied.matches(context.method, uri));
         !self.conditions.admits_operation(context.operation)
@@ -135,7 +147,7 @@ pub fn standing_outcome(token: &Token, now_seconds: i64) -> Outcome {
 ///
 /// Malformed and Unknown come before: there is a token by now. The rate limit and the uses come after: they are counted
 /// for a request that is good otherwise.
-pub fn outcome(evidence: Evidence<'_>, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
+pub fn outcome(evidence: Evidence<'_>, context: &AccessContext<'_>, now_seconds: i64) -> Outcome {
     let Evidence { token, validity, rights, organizations, gate } = evidence;
     let standing = validity.outcome(now_seconds);
     if standing != Outcome::Valid {
@@ -194,7 +206,7 @@ mod tests {
         let gate = Gate::new(&token.conditions, settings, &rights).unwrap();
         let validity = Validity::of(token);
         let evidence = Evidence { token, validity, rights: &rights, organizations: &organizations, gate: &gate };
-        outcome(evidence, context, now_seconds)
+        outcome(evidence, &context, now_seconds)
     }
 
     /// A request that breaks every rule: each rule, taken away in the documented order, uncovers the next.

@@ -4,11 +4,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use foldhash::fast::RandomState;
-
-use crate::crypto::fingerprint::{Fingerprint, Fingerprints};
+use crate::crypto::fingerprint::{AsItIs, Fingerprint, Fingerprints};
 use crate::error::Result;
-use crate::model::{FoundToken, Outcome, RateLimit};
+use crate::model::{FoundToken, Outcome};
 use crate::policy::{Gate, Organizations, Rights, Validity};
 use crate::store::{Changes, Slot};
 
@@ -27,22 +25,12 @@ const REFUSAL_SECONDS: u64 = 2;
 /// It says nothing of time, audience or role: those are asked anew at each check.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// The change's number: [`crate::store::Store::change_number`], asked for before anything was read.
-    pub(super) number: u64,
-    /// The last change after which it was found to hold still.
-    confirmed: AtomicU64,
-    /// Whether a check was answered with it since its turn to go came last.
-    was_used: AtomicBool,
-    /// Whether a check of it has nothing to write to the store.
-    pub(super) is_plain: bool,
+    /// What every check of it needs.
+    pub(super) ready: Ready,
     /// Whether its first use has to be written down before it counts.
     pub(super) awaits_first_use: bool,
     /// Whether it was written down that the value was presented although it was retired or a decoy.
     pub(super) is_alerted: bool,
-    /// When it is good at all.
-    pub(super) validity: Validity,
-    /// How often it may be used in a period of time.
-    pub(super) rate_limit: Option<RateLimit>,
     /// Where its uses are counted.
     pub(super) uses: Arc<UseCount>,
     /// The token, and the names of its rights, as a verdict gives them.
@@ -57,6 +45,44 @@ pub(super) struct Known {
     pub(super) digested: Option<Digested>,
     /// All that it rests on.
     pub(super) slots: Box<[Slot]>,
+}
+
+/// What a check looks at first, and most look at nothing else: it lies in one place, so that a check of one token among
+/// many waits for memory once and not for each of its parts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ready {
+    /// The change's number: [`crate::store::Store::change_number`], asked for before anything was read.
+    pub(super) number: u64,
+    /// The token's.
+    pub(super) sequence: i64,
+    /// When the token is good at all.
+    pub(super) validity: Validity,
+    /// From when on the token is about to expire.
+    warn_after: i64,
+    /// Whether a check of it has nothing to write to the store.
+    pub(super) is_plain: bool,
+    /// Whether, beyond that, nothing is asked of a request but what it asks for itself: there are no conditions and no
+    /// rate limit.
+    pub(super) is_free: bool,
+}
+
+impl Ready {
+    /// As [`crate::model::Token::is_expiring`].
+    pub(super) fn is_expiring(&self, now_seconds: i64) -> bool {
+        self.warn_after <= now_seconds
+    }
+}
+
+/// What is known of a token, in its place in the map.
+pub(super) struct Kept {
+    pub(super) ready: Ready,
+    /// The last change after which it was found to hold still.
+    confirmed: AtomicU64,
+    /// Whether a check was answered with it since its turn to go came last.
+    was_used: AtomicBool,
+    /// As in [`Known`].
+    pub(super) uses: Arc<UseCount>,
+    pub(super) known: Arc<Known>,
 }
 
 /// What a digest was made with: the number of a pepper, or none.
@@ -83,15 +109,18 @@ impl From<Read> for Known {
     fn from(read: Read) -> Self {
         let token = &read.found.token;
         let may_alert = !read.is_alerted && (token.is_decoy || token.retires_at.is_some());
+        let is_plain = !token.is_decoy && !may_alert && !read.awaits_first_use && token.uses_left.is_none();
         Self {
-            number: read.number,
-            confirmed: AtomicU64::new(read.number),
-            was_used: AtomicBool::new(false),
-            is_plain: !token.is_decoy && !may_alert && !read.awaits_first_use && token.uses_left.is_none(),
+            ready: Ready {
+                number: read.number,
+                sequence: token.sequence,
+                validity: Validity::of(token),
+                warn_after: token.warn_after.unwrap_or(i64::MAX),
+                is_plain,
+                is_free: is_plain && read.gate.is_open() && token.conditions.rate_limit.is_none(),
+            },
             awaits_first_use: read.awaits_first_use,
             is_alerted: read.is_alerted,
-            validity: Validity::of(token),
-            rate_limit: token.conditions.rate_limit,
             uses: read.uses,
             gate: read.gate,
             rights: read.rights,
@@ -103,11 +132,21 @@ impl From<Read> for Known {
     }
 }
 
-impl Known {
+impl Kept {
+    fn new(known: Arc<Known>) -> Self {
+        Self {
+            ready: known.ready,
+            confirmed: AtomicU64::new(known.ready.number),
+            was_used: AtomicBool::new(false),
+            uses: Arc::clone(&known.uses),
+            known,
+        }
+    }
+
     /// Whether it holds as of `number`, which [`crate::store::Store::change_number`] gave just now.
     fn is_current(&self, changes: &Changes, number: u64) -> bool {
         let confirmed = self.confirmed.load(Ordering::Relaxed);
-        if !changes.is_current(&self.slots, confirmed) {
+        if !changes.is_newest(confirmed) && !changes.is_current(&self.known.slots, confirmed) {
             return false;
         }
         if confirmed < number {
@@ -134,7 +173,7 @@ struct Refusal {
 /// longest goes, unless a check was answered with it since its last turn.
 pub(super) struct VerdictCache {
     fingerprints: Fingerprints,
-    known: papaya::HashMap<Fingerprint, Arc<Known>, RandomState>,
+    known: papaya::HashMap<Fingerprint, Kept, AsItIs>,
     /// The fingerprints that are kept, in the order of their turns to go.
     turns: Mutex<VecDeque<Fingerprint>>,
     maximum: usize,
@@ -170,28 +209,28 @@ impl VerdictCache {
         fingerprint: Fingerprint,
         changes: &Changes,
         number: u64,
-        read: impl FnOnce(&Arc<Known>) -> R,
+        read: impl FnOnce(&Kept) -> R,
     ) -> Option<R> {
-        let kept = self.known.pin();
-        let known = kept.get(&fingerprint).filter(|known| known.is_current(changes, number))?;
-        if !known.was_used.load(Ordering::Relaxed) {
-            known.was_used.store(true, Ordering::Relaxed);
+        let known = self.known.pin();
+        let kept = known.get(&fingerprint).filter(|kept| kept.is_current(changes, number))?;
+        if !kept.was_used.load(Ordering::Relaxed) {
+            kept.was_used.store(true, Ordering::Relaxed);
         }
-        Some(read(known))
+        Some(read(kept))
     }
 
     /// Where the uses of the token with this sequence are counted, which has the value: where they were before, if anything
     /// of it is kept, whether it holds or not. Another count would be one more to write down.
     pub(super) fn uses(&self, fingerprint: Fingerprint, sequence: i64) -> Arc<UseCount> {
-        let kept = self.known.pin();
-        let before = kept.get(&fingerprint).filter(|known| known.found.token.sequence == sequence);
-        before.map_or_else(|| Arc::new(UseCount::new(sequence)), |known| Arc::clone(&known.uses))
+        let known = self.known.pin();
+        let before = known.get(&fingerprint).filter(|kept| kept.ready.sequence == sequence);
+        before.map_or_else(|| Arc::new(UseCount::new(sequence)), |kept| Arc::clone(&kept.uses))
     }
 
     /// Keeps what was read of the token with a value.
     pub(super) fn keep(&self, fingerprint: Fingerprint, known: Arc<Known>) {
         let kept = self.known.pin();
-        if kept.insert(fingerprint, known).is_some() {
+        if kept.insert(fingerprint, Kept::new(known)).is_some() {
             // It has its turn already.
             return;
         }
@@ -199,7 +238,7 @@ impl VerdictCache {
         while turns.len() >= self.maximum
             && let Some(next) = turns.pop_front()
         {
-            if kept.get(&next).is_some_and(|known| known.was_used.swap(false, Ordering::Relaxed)) {
+            if kept.get(&next).is_some_and(|kept| kept.was_used.swap(false, Ordering::Relaxed)) {
                 turns.push_back(next);
             } else {
                 kept.remove(&next);
@@ -277,7 +316,7 @@ mod tests {
 
         fn find(&self, cache: &VerdictCache, fingerprint: Fingerprint) -> Option<Arc<Known>> {
             let number = self.engine.store.change_number().unwrap();
-            cache.find(fingerprint, self.engine.store.changes(), number, Arc::clone)
+            cache.find(fingerprint, self.engine.store.changes(), number, |kept| Arc::clone(&kept.known))
         }
 
         /// A well-formed value that was never granted.
@@ -292,7 +331,7 @@ mod tests {
         let known = fixture.known();
         let copy = || {
             Arc::new(Known::from(Read {
-                number: known.number,
+                number: known.ready.number,
                 slots: known.slots.to_vec(),
                 found: FoundToken::clone(&known.found),
                 rights: known.rights.clone(),

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Clock;
 use crate::crypto::keyring::Keyring;
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Actor, AuditSubject, Impact, NewAuditEvent, Outcome, Token, TokenId, TokenUsage};
+use crate::model::{Actor, AuditSubject, FoundToken, Impact, NewAuditEvent, Outcome, Token, TokenId, TokenUsage};
 use crate::policy::Operation;
 use crate::store::{AuditHead, Store, TokenUses};
 
@@ -50,9 +50,11 @@ const SESSION_REFUSE: &str = "session.refuse";
 /// What a check tells when it is over.
 pub(super) struct Checked<'a> {
     /// The token that was found, if one was, and where its uses are counted.
-    pub(super) token: Option<(&'a Token, &'a Arc<UseCount>)>,
+    pub(super) token: Option<(&'a Arc<FoundToken>, &'a Arc<UseCount>)>,
     /// What the check came to.
     pub(super) outcome: Outcome,
+    /// Whether the token is about to expire.
+    pub(super) is_expiring: bool,
     /// The address that the request came from, as the caller gave it, who may have given anything.
     pub(super) address: Option<&'a str>,
     /// The time of the check, in seconds since 1970.
@@ -176,7 +178,7 @@ impl Usage {
     pub(super) fn record(&self, checked: &Checked<'_>) {
         match (checked.outcome, checked.token) {
             (Outcome::Valid, None) => {}
-            (Outcome::Valid, Some((token, count))) => self.notes.use_of(token, count, checked),
+            (Outcome::Valid, Some((found, count))) => self.notes.use_of(found, count, checked),
             _ => self.notes.refusal(checked),
         }
     }
@@ -302,8 +304,8 @@ struct Unwritten {
 }
 
 impl Notes {
-    fn use_of(&self, token: &Token, count: &Arc<UseCount>, checked: &Checked<'_>) {
-        let is_plain = checked.address.is_none() && !token.is_expiring(checked.now_seconds);
+    fn use_of(&self, found: &FoundToken, count: &Arc<UseCount>, checked: &Checked<'_>) {
+        let is_plain = checked.address.is_none() && !checked.is_expiring;
         if is_plain && count.add(checked.now_seconds) {
             if !count.is_listed.load(Ordering::Relaxed) && !count.is_listed.swap(true, Ordering::Relaxed) {
                 if self.admit_note() {
@@ -314,6 +316,7 @@ impl Notes {
             }
             return;
         }
+        let token = &found.token;
         let mut part = lock(&self.parts[part_of_thread() % self.parts.len()].0);
         let uses = match part.entry(token.sequence) {
             Entry::Occupied(entry) => entry.into_mut(),
@@ -345,7 +348,7 @@ impl Notes {
         // There is one for each outcome.
         let Some(refusals) = self.refusals.get(checked.outcome.number() as usize) else { return };
         refusals.note(|| {
-            let mut event = by_bearer(checked.token.map(|(token, _)| token), TOKEN_REFUSE, checked.now_seconds);
+            let mut event = by_bearer(checked.token.map(|(found, _)| &found.token), TOKEN_REFUSE, checked.now_seconds);
             event.outcome = checked.outcome.name().to_owned();
             event.detail = checked.address().map(|address| format!(r#"{{"address":"{address}"}}"#));
             event
@@ -479,7 +482,7 @@ impl TokenUses {
         if let Some(address) = checked.address() {
             self.note_address(address, checked.now_seconds);
         }
-        if token.is_expiring(checked.now_seconds) && !self.warnings.iter().any(|(warned, _)| *warned == day) {
+        if checked.is_expiring && !self.warnings.iter().any(|(warned, _)| *warned == day) {
             let mut event = by_bearer(Some(token), "token.expiring", checked.now_seconds);
             event.detail = token.expires_at.map(|at| format!(r#"{{"expiresAt":{at}}}"#));
             self.warnings.push((day, event));
@@ -637,7 +640,9 @@ mod tests {
     }
 
     fn used_again(engine: &Engine, token: &Token, count: &Arc<UseCount>, at: i64, address: Option<&str>) {
-        let checked = Checked { token: Some((token, count)), outcome: Outcome::Valid, address, now_seconds: at };
+        let found = Arc::new(FoundToken { token: token.clone(), roles: Vec::new() });
+        let (outcome, is_expiring) = (Outcome::Valid, token.is_expiring(at));
+        let checked = Checked { token: Some((&found, count)), outcome, is_expiring, address, now_seconds: at };
         engine.usage.record(&checked);
     }
 
@@ -805,8 +810,10 @@ mod tests {
         let token = fixture.token();
         let count = Arc::new(UseCount::new(token.sequence));
         let refused = |outcome, token: Option<&Token>, address| {
-            let token = token.map(|token| (token, &count));
-            fixture.engine.usage.record(&Checked { token, outcome, address, now_seconds: NOW + 3 });
+            let found = token.map(|token| Arc::new(FoundToken { token: token.clone(), roles: Vec::new() }));
+            let token = found.as_ref().map(|found| (found, &count));
+            let (is_expiring, now_seconds) = (false, NOW + 3);
+            fixture.engine.usage.record(&Checked { token, outcome, is_expiring, address, now_seconds });
         };
         refused(Outcome::Revoked, Some(&token), Some("::ffff:10.1.2.3"));
         std::thread::scope(|scope| {
@@ -840,7 +847,8 @@ mod tests {
         let elsewhere = rusqlite::Connection::open(fixture.folder.path().join("tokens.db")).unwrap();
         elsewhere.execute_batch("BEGIN IMMEDIATE").unwrap();
         used(&fixture.engine, &token, NOW, Some("10.0.0.1"));
-        let refusal = Checked { token: None, outcome: Outcome::Malformed, address: None, now_seconds: NOW };
+        let outcome = Outcome::Malformed;
+        let refusal = Checked { token: None, outcome, is_expiring: false, address: None, now_seconds: NOW };
         (0..25).for_each(|_| fixture.engine.usage.record(&refusal));
         assert_eq!(fixture.engine.flush().unwrap_err().code(), ErrorCode::StoreBusy);
         used(&fixture.engine, &token, NOW + 1, Some("10.0.0.2"));

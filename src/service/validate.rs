@@ -13,7 +13,7 @@ use crate::policy::{self, AccessContext, Evidence, Gate};
 use crate::store::{StoredDigest, TokenRecord};
 
 use super::Engine;
-use super::cache::{Digested, Known, Read};
+use super::cache::{Digested, Kept, Known, Read, Ready};
 use super::rules::Rules;
 use super::usage::{Checked, UseCount, by_bearer};
 
@@ -25,6 +25,9 @@ pub(super) const MAXIMUM_VALUE_BYTES: usize = 8_192;
 pub struct Finding<'a> {
     /// The outcome.
     pub outcome: Outcome,
+    /// The number of the token's row, or zero where there is no such token: [`crate::model::Token::sequence`] of what was
+    /// found.
+    pub sequence: i64,
     /// What was found, where there is such a token. A refused token is given too: the caller owns the store.
     pub found: Option<&'a Arc<FoundToken>>,
     /// As [`Verdict::version`].
@@ -38,9 +41,23 @@ pub struct Finding<'a> {
 /// A check under way.
 struct Check<'a> {
     value: &'a [u8],
-    context: AccessContext<'a>,
+    context: &'a AccessContext<'a>,
     now_seconds: i64,
     fingerprint: Fingerprint,
+}
+
+/// What is known of the token of a check: where it lies in the cache, or as it was read for this check.
+#[derive(Clone, Copy)]
+struct Met<'a> {
+    ready: &'a Ready,
+    uses: &'a Arc<UseCount>,
+    known: &'a Known,
+}
+
+impl<'a> Met<'a> {
+    fn read(known: &'a Known) -> Self {
+        Self { ready: &known.ready, uses: &known.uses, known }
+    }
 }
 
 impl Engine {
@@ -60,6 +77,7 @@ impl Engine {
     /// token that is known neither allocates nor shares anything with other threads but the count of the token's uses.
     /// `tell` is called once, and should be quick: what other threads put aside meanwhile stays in memory.
     pub fn validate_with<R>(&self, value: &[u8], context: AccessContext<'_>, tell: impl Fn(Finding<'_>) -> R) -> R {
+        let context = &context;
         let now_seconds = self.now_seconds();
         if value.is_empty() || value.len() > MAXIMUM_VALUE_BYTES {
             let check = Check { value: &[], context, now_seconds, fingerprint: 0 };
@@ -75,22 +93,25 @@ impl Engine {
     fn end<R>(
         &self,
         check: &Check<'_>,
-        known: Option<&Known>,
+        met: Option<Met<'_>>,
         outcome: Outcome,
         is_new: bool,
         tell: &impl Fn(Finding<'_>) -> R,
     ) -> R {
+        let is_expiring = met.is_some_and(|met| met.ready.is_expiring(check.now_seconds));
         self.usage.record(&Checked {
-            token: known.map(|known| (&known.found.token, &known.uses)),
+            token: met.map(|met| (&met.known.found, met.uses)),
             outcome,
+            is_expiring,
             address: check.context.remote_address,
             now_seconds: check.now_seconds,
         });
         tell(Finding {
             outcome,
-            found: known.map(|known| &known.found),
-            version: known.map_or(0, |known| known.number),
-            is_expiring: known.is_some_and(|known| known.found.token.is_expiring(check.now_seconds)),
+            sequence: met.map_or(0, |met| met.ready.sequence),
+            found: met.map(|met| &met.known.found),
+            version: met.map_or(0, |met| met.ready.number),
+            is_expiring,
             is_new,
         })
     }
@@ -107,12 +128,17 @@ impl Engine {
             let outcome = if is_well_formed { Outcome::StoreUnavailable } else { Outcome::Malformed };
             return Some(self.end(check, None, outcome, false, tell));
         };
-        let kept = self.verdicts.find(fingerprint, self.store.changes(), number, |known| {
-            if !known.is_plain {
+        let kept = self.verdicts.find(fingerprint, self.store.changes(), number, |kept| {
+            let Kept { ready, uses, known, .. } = kept;
+            if !ready.is_plain {
                 return Err(Arc::clone(known));
             }
-            let outcome = self.within_rate(known, admitted(known, context, now_seconds), now_seconds);
-            Ok(self.end(check, Some(known), outcome, false, tell))
+            let outcome = if ready.is_free && context.asks_nothing() {
+                ready.validity.outcome(now_seconds)
+            } else {
+                self.within_rate(known, admitted(known, context, now_seconds), now_seconds)
+            };
+            Ok(self.end(check, Some(Met { ready, uses, known }), outcome, false, tell))
         });
         let (known, is_new) = match kept {
             Some(Ok(told)) => return Some(told),
@@ -135,7 +161,7 @@ impl Engine {
             Outcome::Valid => self.charge(&known, value)?,
             refused => refused,
         };
-        Some(self.end(check, Some(&known), outcome, is_new, tell))
+        Some(self.end(check, Some(Met::read(&known)), outcome, is_new, tell))
     }
 
     /// What is known of the token with this value, without a check: nothing is counted, and nothing is refused.
@@ -147,20 +173,21 @@ impl Engine {
         }
         let now_seconds = self.now_seconds();
         let fingerprint = self.verdicts.fingerprint(value);
-        let context = AccessContext::default();
+        let context = &AccessContext::default();
         let number = self.store.change_number().ok()?;
-        let known = match self.verdicts.find(fingerprint, self.store.changes(), number, Arc::clone) {
+        let known = match self.verdicts.find(fingerprint, self.store.changes(), number, |kept| Arc::clone(&kept.known))
+        {
             Some(known) => known,
             None => self.look_up(&Check { value, context, now_seconds, fingerprint }, number).ok()?,
         };
         let outcome = policy::standing_outcome(&known.found.token, now_seconds);
         let is_shown = !known.found.token.is_decoy;
-        is_shown.then(|| Verdict { outcome, found: Some(Arc::clone(&known.found)), version: known.number })
+        is_shown.then(|| Verdict { outcome, found: Some(Arc::clone(&known.found)), version: known.ready.number })
     }
 
     /// The check that comes last but one, of a request that is good otherwise: the rate limit.
     fn within_rate(&self, known: &Known, outcome: Outcome, now_seconds: i64) -> Outcome {
-        match known.rate_limit {
+        match known.found.token.conditions.rate_limit {
             Some(limit)
                 if outcome == Outcome::Valid && !self.rates.admit(known.found.token.sequence, limit, now_seconds) =>
             {
@@ -380,10 +407,10 @@ impl Engine {
 }
 
 /// What the checks of one request come to that need nothing but what is known of the token.
-fn admitted(known: &Known, context: AccessContext<'_>, now_seconds: i64) -> Outcome {
+fn admitted(known: &Known, context: &AccessContext<'_>, now_seconds: i64) -> Outcome {
     let evidence = Evidence {
         token: &known.found.token,
-        validity: known.validity,
+        validity: known.ready.validity,
         rights: &known.rights,
         organizations: &known.organizations,
         gate: &known.gate,

@@ -87,9 +87,15 @@ impl Changes {
     ///
     /// As of the change that [`crate::store::Store::change_number`] gave last to the same thread: call that first.
     pub fn is_current(&self, slots: &[Slot], number: u64) -> bool {
+        self.is_newest(number)
+            || (self.is_unstamped(Slot::ALL, number) && slots.iter().all(|slot| self.is_unstamped(*slot, number)))
+    }
+
+    /// Whether nothing at all changed since `number`, so that what was read as of it holds, whatever it rests on. As of the
+    /// same change as [`Changes::is_current`].
+    pub fn is_newest(&self, number: u64) -> bool {
         // No stamp is above the number, but those that nobody can have been told of yet.
         number >= self.number.load(Ordering::Relaxed)
-            || (self.is_unstamped(Slot::ALL, number) && slots.iter().all(|slot| self.is_unstamped(*slot, number)))
     }
 
     fn is_unstamped(&self, slot: Slot, number: u64) -> bool {

@@ -45,8 +45,8 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -81,6 +81,10 @@ pub(super) struct Counter {
     path: PathBuf,
     /// The file that checks look at. A writer keeps the one with which it began, whatever becomes of this.
     in_use: ArcSwapOption<InUse>,
+    /// The one that was in use first, which mostly stays so. It is kept for as long as this is, so that checks look at it
+    /// without saying that they do. What a file is good for is written in it: one that was given up is soon trusted no
+    /// more.
+    first: OnceLock<Arc<InUse>>,
     /// When a file was last looked for in vain, in milliseconds.
     missed_at: AtomicU64,
 }
@@ -170,6 +174,7 @@ impl Counter {
             store: store.to_owned(),
             path: beside(store),
             in_use: ArcSwapOption::empty(),
+            first: OnceLock::new(),
             missed_at: AtomicU64::new(0),
         }
     }
@@ -178,9 +183,9 @@ impl Counter {
 
     /// Whether nothing changed since everything was taken in. It waits for nothing.
     pub(super) fn is_unchanged(&self) -> bool {
-        let in_use = self.in_use.load();
         // The clock is read last: a counter that was loaded before is trusted no longer than until then.
-        in_use.as_ref().is_some_and(|file| file.is_taken_in() && file.is_trusted(milliseconds()))
+        let is_good = |file: &Arc<InUse>| file.is_taken_in() && file.is_trusted(milliseconds());
+        self.first.get().is_some_and(is_good) || self.in_use.load().as_ref().is_some_and(is_good)
     }
 
     /// Looks at the counter, before the changes are read.
@@ -221,8 +226,13 @@ impl Counter {
         }
         // Two who do so at once have two mappings of one file. The one that is not kept asks the store more, no less.
         let file = Arc::new(InUse::open(&self.path, id).ok()?);
-        self.in_use.store(Some(Arc::clone(&file)));
+        self.use_file(Arc::clone(&file));
         Some(file)
+    }
+
+    fn use_file(&self, file: Arc<InUse>) {
+        self.first.get_or_init(|| Arc::clone(&file));
+        self.in_use.store(Some(file));
     }
 
     // What a writer does.
@@ -299,8 +309,8 @@ impl Counter {
             failure::context(connection.execute(sql, (id, store_inode(&self.store))))?;
             writing.commit()?;
         }
-        if made.is_some() {
-            self.in_use.store(made);
+        if let Some(file) = made {
+            self.use_file(file);
         }
         Ok(())
     }
