@@ -32,11 +32,14 @@ pub(super) fn object(text: &str) -> Option<Object<'_>> {
                 return None;
             }
             seen |= bit;
-            // Each value is put together where it is to lie: to move one takes as long as to read it.
             match reader.peek()? {
-                b'"' => members.push((Cow::Borrowed(name), Value::String(Cow::Borrowed(reader.string()?)))),
+                b'"' => {
+                    let text = reader.string()?;
+                    append(&mut members, || (Cow::Borrowed(name), Value::String(Cow::Borrowed(text))));
+                }
                 b'0'..=b'9' => {
-                    members.push((Cow::Borrowed(name), Value::Integer(Integer::NonNegative(reader.number()?))));
+                    let number = reader.number()?;
+                    append(&mut members, || (Cow::Borrowed(name), Value::Integer(Integer::NonNegative(number))));
                 }
                 b'[' => members.push((Cow::Borrowed(name), Value::Array(reader.array()?))),
                 _ => members.push((Cow::Borrowed(name), reader.word()?)),
@@ -49,6 +52,12 @@ pub(super) fn object(text: &str) -> Option<Object<'_>> {
         }
     }
     (reader.at == text.len()).then_some(Object(members))
+}
+
+/// As `push`, but what is appended is made where it is to lie: one made before and moved there has the processor wait for
+/// its parts, which takes as long as to read it.
+fn append<T>(members: &mut Vec<T>, made: impl FnMut() -> T) {
+    members.resize_with(members.len() + 1, made);
 }
 
 struct Reader<'a> {
