@@ -67,8 +67,14 @@ public sealed partial class TokenStore
             }
         }
 
-        var granted = new Queue<TokenGrantResult>(Send(wireRequests));
-        return [.. refusals.Select(refusal => refusal is null ? granted.Dequeue() : new TokenGrantResult { Error = refusal })];
+        TokenGrantResult[] granted = Send(wireRequests);
+        if (granted.Length == refusals.Count)
+        {
+            return granted;
+        }
+
+        var rest = new Queue<TokenGrantResult>(granted);
+        return [.. refusals.Select(refusal => refusal is null ? rest.Dequeue() : new TokenGrantResult { Error = refusal })];
     }
 
     private TokenGrantResult[] Send(List<GrantRequest> requests)
@@ -78,22 +84,13 @@ public sealed partial class TokenStore
         uint code = NativeCalls.TokenGrantMany(lease.Number, json.Span, out NativeBuffer values, out NativeBuffer response);
         try
         {
-            GrantEnd[] ends = NativeResponse.Read(code, response, Wire.GrantManyResponse).Grants;
-            var results = new TokenGrantResult[ends.Length];
-            int offset = 0;
-            for (int index = 0; index < ends.Length; index++)
-            {
-                GrantEnd end = ends[index];
-                results[index] = end.Token is { } token
-                    ? new TokenGrantResult { Grant = new TokenGrant { Token = token, Value = new TokenValue(values.Span.Slice(offset, end.ValueLength)) } }
-                    : new TokenGrantResult { Error = NativeResponse.Failure(end.Error ?? new NativeError(null, null, null)) };
-                offset += end.ValueLength;
-            }
-
-            return results;
+            return code == 0
+                ? FoundTokenReader.ReadGrants(response.Span, values.Span, requests.Count)
+                : throw NativeResponse.Failure(code, response.Span);
         }
         finally
         {
+            NativeCalls.BufferFree(response);
             NativeCalls.BufferFree(values);
         }
     }

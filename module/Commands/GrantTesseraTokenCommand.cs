@@ -74,6 +74,7 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
     private readonly List<TokenGrantRequest> _waiting = [];
     private TimeProvider _time = TimeProvider.System;
     private TokenStore? _store;
+    private TokenGrantRequest? _request;
     private bool _isKeyUsed;
     private bool _mayAsk;
     private long _waitingSince;
@@ -274,7 +275,9 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
             _waitingSince = _time.GetTimestamp();
         }
 
-        _waiting.Add(CreateRequest());
+        // Only the identity comes over the pipeline.
+        _request ??= CreateRequest();
+        _waiting.Add(_request with { Identity = Identity });
         if (!MayWait || _waiting.Count == MaximumBatch || _time.GetElapsedTime(_waitingSince) >= MaximumWait)
         {
             GrantWaiting();
@@ -408,20 +411,25 @@ public sealed class GrantTesseraTokenCommand : StoreCmdlet
         KeyId = KeyId,
         Profile = Profile,
         Organizations = Organization,
-        Conditions = new TokenConditions
-        {
-            Subject = Uri,
-            Referrer = Referrer,
-            AllowedAddresses = AllowedAddress ?? [],
-            DeniedAddresses = DeniedAddress ?? [],
-            Methods = Method ?? [],
-            Operations = Operation ?? [],
-            RequiredRoles = RequiredRole ?? [],
-            Uses = Uses,
-            RateLimit = RateLimit is { } uses ? new TokenRateLimit { Uses = uses, Period = RatePeriod ?? TimeSpan.FromMinutes(1) } : null,
-        },
+        Conditions = HasConditions ? CreateConditions() : null,
         WarnAfter = WarnAfter,
         IsDecoy = Decoy,
         IdempotencyKey = IdempotencyKey,
+    };
+
+    private bool HasConditions =>
+        Uri is not null || Referrer is not null || (AllowedAddress ?? DeniedAddress ?? Method ?? Operation ?? RequiredRole) is not null || Uses is not null || RateLimit is not null;
+
+    private TokenConditions CreateConditions() => new()
+    {
+        Subject = Uri,
+        Referrer = Referrer,
+        AllowedAddresses = AllowedAddress ?? [],
+        DeniedAddresses = DeniedAddress ?? [],
+        Methods = Method ?? [],
+        Operations = Operation ?? [],
+        RequiredRoles = RequiredRole ?? [],
+        Uses = Uses,
+        RateLimit = RateLimit is { } uses ? new TokenRateLimit { Uses = uses, Period = RatePeriod ?? TimeSpan.FromMinutes(1) } : null,
     };
 }

@@ -48,9 +48,9 @@ pub(super) fn code(body: impl FnOnce() -> Result<()>) -> u32 {
 /// An error, as JSON.
 #[derive(Serialize)]
 pub(super) struct Described<'a> {
-    code: &'static str,
-    message: &'a str,
-    subject: Option<&'a str>,
+    pub(super) code: &'static str,
+    pub(super) message: &'a str,
+    pub(super) subject: Option<&'a str>,
 }
 
 impl<'a> Described<'a> {

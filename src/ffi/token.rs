@@ -11,7 +11,6 @@ use crate::service::{Engine, Finding, GrantRequest, KeyedGrant, Session};
 
 use super::buffer::Buffer;
 use super::call::call;
-use super::guard::Described;
 use super::wire::TokenRecord;
 use super::{found, guard, handle, input};
 
@@ -19,6 +18,8 @@ use super::{found, guard, handle, input};
 pub(super) const MAXIMUM_VALUE_BYTES: u64 = 64 * 1024;
 /// The most bytes of the requests for tokens that are granted together.
 const MAXIMUM_GRANTS_BYTES: u64 = 16 * 1024 * 1024;
+/// About as many bytes as the record of a token takes.
+const RECORD_BYTES: usize = 512;
 /// The most bytes of a name, a method or an address that a request brings.
 const MAXIMUM_NAME_BYTES: u64 = 1_024;
 /// The most bytes of a URI that a request brings.
@@ -126,22 +127,9 @@ struct GrantingMany {
     requests: Vec<Granting>,
 }
 
-#[derive(Serialize)]
-struct GrantedMany<'a> {
-    grants: Vec<GrantEnd<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct GrantEnd<'a> {
-    token: Option<TokenRecord>,
-    value_length: usize,
-    error: Option<Described<'a>>,
-}
-
 /// Grants tokens, at most 1,000, in one transaction: `{requests}`, each as [`tessera_token_grant()`] takes it and at most
-/// 16 MiB together, to `{grants: [{token?, valueLength, error?}]}` in their order. A request that fails has an error, and
-/// keeps no other away. The values, which are told this once, go into `token_values` one behind the other.
+/// 16 MiB together, to what became of each, in their order and in the form of `src/ffi/found.rs`. A request that fails has
+/// an error, and keeps no other away. The values, which are told this once, go into `token_values` one behind the other.
 ///
 /// # Safety
 ///
@@ -180,19 +168,17 @@ pub unsafe fn tessera_token_grant_many(
         let now_seconds = store.engine.now_seconds();
         // As much as is needed at once: a vector that grows leaves what it held behind.
         let mut values = Vec::with_capacity(ends.iter().map(|end| value_of(end).len()).sum());
-        let mut grants = Vec::with_capacity(ends.len());
+        // Encoded first: once the values are given out, nothing fails any more.
+        let mut encoded = Vec::with_capacity(ends.len() * RECORD_BYTES);
         for end in &ends {
             let value = value_of(end);
             values.extend_from_slice(value);
-            grants.push(GrantEnd {
-                token: end.as_ref().ok().map(|grant| TokenRecord::of(grant.token.clone(), now_seconds)),
-                value_length: value.len(),
-                error: end.as_ref().err().map(Described::of),
-            });
-        }
-        // Encoded first: once the values are given out, nothing fails any more.
-        let encoded = serde_json::to_vec(&GrantedMany { grants })
+            match end {
+                Ok(grant) => found::write_grant(&grant.token, value.len(), now_seconds, &mut encoded),
+                Err(error) => found::write_refusal(error, &mut encoded),
+            }
             .map_err(|_| Error::new(ErrorCode::Internal, "The answer could not be encoded."))?;
+        }
         // SAFETY: by the contract; null was refused above.
         unsafe { token_values.write(Buffer::give(values)) };
         Ok(encoded)
@@ -462,7 +448,7 @@ unsafe fn write_record(finding: &Finding<'_>, engine: &Engine, record: *mut u8, 
     if !finding.is_new {
         return 0;
     }
-    let mut written = Vec::with_capacity(512);
+    let mut written = Vec::with_capacity(RECORD_BYTES);
     if found::write(found, finding.version, engine.now_seconds(), &mut written).is_err() || written.len() > capacity {
         return 0;
     }

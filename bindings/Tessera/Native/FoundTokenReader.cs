@@ -3,8 +3,9 @@ using System.Text;
 
 namespace Tessera.Native;
 
-/// <summary>Reads a token as a check found it, in the native library's own form for that (<c>src/ffi/found.rs</c>): the
-/// members in their order, without names, so that reading costs no more than the texts.</summary>
+/// <summary>Reads tokens as a check found them or as they were granted, in the native library's own form for that
+/// (<c>src/ffi/found.rs</c>): the members in their order, without names, so that reading costs no more than the
+/// texts.</summary>
 internal ref struct FoundTokenReader
 {
     private const long NoNumber = long.MinValue;
@@ -34,56 +35,94 @@ internal ref struct FoundTokenReader
         }
     }
 
+    /// <summary>Reads what became of requests for tokens.</summary>
+    /// <param name="records">One for each, and no more.</param>
+    /// <param name="values">The values of the tokens that were granted, one behind the other; the caller clears
+    /// them.</param>
+    /// <param name="count">How many there are.</param>
+    /// <exception cref="TesseraException">They are not in that form.</exception>
+    internal static TokenGrantResult[] ReadGrants(ReadOnlySpan<byte> records, ReadOnlySpan<byte> values, int count)
+    {
+        var results = new TokenGrantResult[count];
+        var reader = new FoundTokenReader(records);
+        try
+        {
+            for (int place = 0; place < results.Length; place++)
+            {
+                if (!reader.IsSet())
+                {
+                    results[place] = new TokenGrantResult { Error = NativeResponse.Failure(reader.Error()) };
+                    continue;
+                }
+
+                int length = reader.Length() ?? throw new FormatException();
+                Token token = reader.Token(Enum.Parse<TokenState>(reader.RequiredText()));
+                results[place] = new TokenGrantResult { Grant = new TokenGrant { Token = token, Value = new TokenValue(values[..length]) } };
+                values = values[length..];
+            }
+
+            return reader._rest.IsEmpty && values.IsEmpty ? results : throw Unreadable(null);
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
+        {
+            throw Unreadable(exception);
+        }
+    }
+
     private static TesseraException Unreadable(Exception? innerException) =>
         new(
             ErrorCode.Internal,
             "The native library's record of a token could not be read. Are Tessera.dll and the native library of the same build?",
             innerException: innerException);
 
-    // Initialisers run in the order in which they stand: that of the record.
     private VerdictRecord Found(TokenState state)
     {
         ulong version = unchecked((ulong)RequiredNumber());
         EquatableList<string> roles = RequiredList();
-        var token = new Token
-        {
-            State = state,
-            Sequence = RequiredNumber(),
-            Id = RequiredText(),
-            Name = Text(),
-            Identity = RequiredText(),
-            Format = IsSet() ? TokenFormat.Jwt : TokenFormat.Opaque,
-            Roles = RequiredList(),
-            Tags = RequiredList(),
-            Remark = Text(),
-            Profile = RequiredText(),
-            KeyId = Text(),
-            Audiences = RequiredList(),
-            Organizations = List(),
-            Conditions = IsSet() ? Conditions() : NoConditions,
-            HasReferrer = IsSet(),
-            UsesLeft = Number(),
-            IsDecoy = IsSet(),
-            CreatedBy = RequiredText(),
-            Parent = Text(),
-            CreatedAt = Time() ?? throw new FormatException(),
-            NotBefore = Time(),
-            ExpiresAt = Time(),
-            WarnAfter = Time(),
-            LastUsedAt = Time(),
-            DisabledAt = Time(),
-            DisabledBy = Text(),
-            DisabledReason = Text(),
-            RevokedAt = Time(),
-            RevokedBy = Text(),
-            RevokedReason = Text(),
-            Predecessor = Text(),
-            Successor = Text(),
-            RotationStage = Text() is { } stage ? Enum.Parse<RotationStage>(stage) : null,
-            RetiresAt = Time(),
-        };
+        Token token = Token(state);
         return new VerdictRecord(token.Sequence, version, state, token, roles);
     }
+
+    private NativeError Error() => new(RequiredText(), RequiredText(), Text());
+
+    // Initialisers run in the order in which they stand: that of the record.
+    private Token Token(TokenState state) => new()
+    {
+        State = state,
+        Sequence = RequiredNumber(),
+        Id = RequiredText(),
+        Name = Text(),
+        Identity = RequiredText(),
+        Format = IsSet() ? TokenFormat.Jwt : TokenFormat.Opaque,
+        Roles = RequiredList(),
+        Tags = RequiredList(),
+        Remark = Text(),
+        Profile = RequiredText(),
+        KeyId = Text(),
+        Audiences = RequiredList(),
+        Organizations = List(),
+        Conditions = IsSet() ? Conditions() : NoConditions,
+        HasReferrer = IsSet(),
+        UsesLeft = Number(),
+        IsDecoy = IsSet(),
+        CreatedBy = RequiredText(),
+        Parent = Text(),
+        CreatedAt = Time() ?? throw new FormatException(),
+        NotBefore = Time(),
+        ExpiresAt = Time(),
+        WarnAfter = Time(),
+        LastUsedAt = Time(),
+        DisabledAt = Time(),
+        DisabledBy = Text(),
+        DisabledReason = Text(),
+        RevokedAt = Time(),
+        RevokedBy = Text(),
+        RevokedReason = Text(),
+        Predecessor = Text(),
+        Successor = Text(),
+        RotationStage = Text() is { } stage ? Enum.Parse<RotationStage>(stage) : null,
+        RetiresAt = Time(),
+    };
 
     private TokenConditions Conditions() => new()
     {

@@ -333,8 +333,8 @@ internal static partial class Interop {
 
     
     /// Grants tokens, at most 1,000, in one transaction: `{requests}`, each as [`tessera_token_grant()`] takes it and at most
-    /// 16 MiB together, to `{grants: [{token?, valueLength, error?}]}` in their order. A request that fails has an error, and
-    /// keeps no other away. The values, which are told this once, go into `token_values` one behind the other.
+    /// 16 MiB together, to what became of each, in their order and in the form of `src/ffi/found.rs`. A request that fails has
+    /// an error, and keeps no other away. The values, which are told this once, go into `token_values` one behind the other.
     /// 
     /// # Safety
     /// 
@@ -1164,8 +1164,8 @@ internal static partial class Interop {
 
     
     /// Grants tokens, at most 1,000, in one transaction: `{requests}`, each as [`tessera_token_grant()`] takes it and at most
-    /// 16 MiB together, to `{grants: [{token?, valueLength, error?}]}` in their order. A request that fails has an error, and
-    /// keeps no other away. The values, which are told this once, go into `token_values` one behind the other.
+    /// 16 MiB together, to what became of each, in their order and in the form of `src/ffi/found.rs`. A request that fails has
+    /// an error, and keeps no other away. The values, which are told this once, go into `token_values` one behind the other.
     /// 
     /// # Safety
     /// 

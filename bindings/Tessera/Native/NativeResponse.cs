@@ -94,7 +94,8 @@ internal static class NativeResponse
     internal static TesseraException Failure(NativeError error) =>
         Failure(Enum.TryParse(error.Code, out ErrorCode code) ? code : ErrorCode.Internal, error);
 
-    private static TesseraException Failure(uint number, ReadOnlySpan<byte> response)
+    /// <summary>The failure of a call that returned <paramref name="number"/>.</summary>
+    internal static TesseraException Failure(uint number, ReadOnlySpan<byte> response)
     {
         NativeError? error = null;
         try

@@ -48,10 +48,6 @@ internal sealed record GrantRequest(
 
 internal sealed record GrantManyRequest(GrantRequest[] Requests);
 
-internal sealed record GrantEnd(Token? Token, int ValueLength, NativeError? Error);
-
-internal sealed record GrantManyResponse(GrantEnd[] Grants);
-
 internal sealed record TokenListRequest(
     string? Identity,
     string? Name,
@@ -235,7 +231,6 @@ internal sealed record SignatureResponse(bool Verified, string? Reason);
 [JsonSerializable(typeof(KeyIdRequest))]
 [JsonSerializable(typeof(GrantRequest))]
 [JsonSerializable(typeof(GrantManyRequest))]
-[JsonSerializable(typeof(GrantManyResponse))]
 [JsonSerializable(typeof(TokenListRequest))]
 [JsonSerializable(typeof(RevokeTokenRequest))]
 [JsonSerializable(typeof(RevokeSetRequest))]

@@ -1,8 +1,5 @@
 //! Several rows of one kind in one transaction, each of which can be refused alone.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use rusqlite::Connection;
 
 use crate::error::{Error, ErrorCode, Result};
@@ -10,39 +7,18 @@ use crate::error::{Error, ErrorCode, Result};
 use super::failure;
 use super::writer::Writer;
 
-/// How an item that is refused is kept from leaving anything behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Care {
-    /// By giving up, where something was written of it.
-    None,
-    /// By taking it back.
-    Savepoints,
-}
+pub(super) use super::writer::Care;
 
-/// Runs `job` as [`Writer::write`] does, without care and, where it gives none, again with it.
-///
-/// A savepoint an item makes SQLite copy every page that it changes. Nearly always what is refused is refused before
-/// anything is written, so that is tried first.
+/// Runs `job` as [`Writer::write_with_care`] does. It gives none to be run again, with care.
 pub(super) fn write<T: Send + 'static>(
     writer: &Writer,
-    job: impl Fn(&Connection, Care) -> Result<Option<T>> + Send + Sync + 'static,
+    job: impl Fn(&Connection, Care) -> Result<Option<T>> + Send + 'static,
 ) -> Result<T> {
-    let job = Arc::new(job);
-    let has_given_up = Arc::new(AtomicBool::new(false));
-    let run = |care: Care| {
-        let (job, has_given_up) = (Arc::clone(&job), Arc::clone(&has_given_up));
-        writer.write(move |connection| {
-            job(connection, care)?.ok_or_else(|| {
-                has_given_up.store(true, Ordering::Relaxed);
-                Error::new(ErrorCode::Internal, "A defect in Tessera: what was to be written was given up for good.")
-            })
+    writer.write_with_care(move |connection, care| {
+        job(connection, care)?.ok_or_else(|| {
+            Error::new(ErrorCode::Internal, "A defect in Tessera: what was to be written was given up for good.")
         })
-    };
-    match run(Care::None) {
-        // An error, so that what it wrote was taken back.
-        Err(_) if has_given_up.load(Ordering::Relaxed) => run(Care::Savepoints),
-        written => written,
-    }
+    })
 }
 
 /// Does `one` with each of the items, in their order, in the transaction that is open. Gives how each ended: one that is

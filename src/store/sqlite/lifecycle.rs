@@ -342,7 +342,7 @@ pub(super) fn revoke_set(
             let set = set.clone();
             return store.write(move |connection| {
                 let fact = fact_of(connection, &set)?;
-                let mut event = event;
+                let mut event = event.clone();
                 let revoked = revoke_fact(connection, &fact, &revocation, &event)?;
                 if revoked > 0 {
                     event.detail = Some(json!({ "tokens": revoked }).to_string());
@@ -373,7 +373,7 @@ pub(super) fn revoke_set(
     for page in wanted.chunks(PAGE) {
         let (page, revocation, event) = (page.to_vec(), revocation.clone(), event.clone());
         revoked += store.write(move |connection| -> Result<u64> {
-            page.into_iter().map(|sequence| revoke_listed(connection, sequence, &revocation, &event)).sum()
+            page.iter().map(|sequence| revoke_listed(connection, *sequence, &revocation, &event)).sum()
         })?;
     }
     Ok(revoked)
@@ -442,21 +442,21 @@ pub(super) fn clean_up(store: &SqliteStore, event: &NewAuditEvent) -> Result<u64
                 .and_then(|mut statement| statement.execute([now_seconds - Idempotency::SECONDS])),
         )?;
         let undelivered = "rotation_stage = 'Prepared' AND created_at <= ?1";
-        take(connection, undelivered, &(now_seconds - NewSuccessor::PREPARED_SECONDS), of_undelivered)
+        take(connection, undelivered, &(now_seconds - NewSuccessor::PREPARED_SECONDS), &of_undelivered)
     })?;
     // Read from beginning to end on a connection of its own: neither checks nor writers wait for it.
     let over: Vec<i64> = failure::context(removable(&super::connect_reader(&store.path)?, now_seconds))?;
     for page in over.chunks(PAGE) {
         let (sequences, event) = (json!(page).to_string(), event.clone());
         taken += store.write(move |connection| {
-            take(connection, "sequence IN (SELECT value FROM json_each(?1))", &sequences, event)
+            take(connection, "sequence IN (SELECT value FROM json_each(?1))", &sequences, &event)
         })?;
     }
     Ok(taken)
 }
 
 /// Deletes the tokens that `condition` names by `value`, with one event for all; gives how many.
-fn take(connection: &Connection, condition: &str, value: &dyn ToSql, mut event: NewAuditEvent) -> Result<u64> {
+fn take(connection: &Connection, condition: &str, value: &dyn ToSql, event: &NewAuditEvent) -> Result<u64> {
     let ids: Vec<String> = failure::context((|| {
         connection
             .prepare_cached(&format!("DELETE FROM token WHERE {condition} RETURNING id"))?
@@ -464,8 +464,8 @@ fn take(connection: &Connection, condition: &str, value: &dyn ToSql, mut event: 
             .collect()
     })())?;
     if !ids.is_empty() {
-        event.detail = Some(json!({ "tokens": ids }).to_string());
-        audit::append(connection, &event)?;
+        let detail = Some(json!({ "tokens": ids }).to_string());
+        audit::append(connection, &NewAuditEvent { detail, ..event.clone() })?;
     }
     Ok(ids.len() as u64)
 }

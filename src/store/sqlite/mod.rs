@@ -232,7 +232,7 @@ impl SqliteStore {
     fn record<T: Send + 'static>(
         &self,
         event: NewAuditEvent,
-        job: impl FnOnce(&Connection) -> Result<(T, bool)> + Send + 'static,
+        job: impl Fn(&Connection) -> Result<(T, bool)> + Send + 'static,
     ) -> Result<T> {
         self.write(move |connection| {
             let (answer, changed) = job(connection)?;
@@ -255,7 +255,7 @@ impl SqliteStore {
     }
 
     /// Runs `job` in the writer's next transaction.
-    fn write<T: Send + 'static>(&self, job: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
+    fn write<T: Send + 'static>(&self, job: impl Fn(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
         self.writer()?.write(job)
     }
 
@@ -530,7 +530,7 @@ impl Store for SqliteStore {
     fn update_profile(&self, name: &str, changes: Map<String, Value>, event: NewAuditEvent) -> Result<Profile> {
         let name = name.to_owned();
         self.record(event, move |connection| {
-            profiles::update(connection, &name, changes).map(|profile| (profile, true))
+            profiles::update(connection, &name, changes.clone()).map(|profile| (profile, true))
         })
     }
 
@@ -588,7 +588,7 @@ impl Store for SqliteStore {
     }
 
     fn insert_key(&self, key: NewKey, event: NewAuditEvent) -> Result<SigningKey> {
-        self.record(event, move |connection| keys::insert(connection, key).map(|key| (key, true)))
+        self.record(event, move |connection| keys::insert(connection, key.clone()).map(|key| (key, true)))
     }
 
     fn revoke_key(&self, key_id: &str, revocation: Revocation, event: NewAuditEvent) -> Result<(SigningKey, bool)> {

@@ -2,14 +2,14 @@
 //!
 //! Who has something to write puts a job into a queue. Whoever finds nobody writing takes the jobs that wait, its own among
 //! them, and runs them in one transaction, so that one synchronisation of the disk serves them all; the others wait to be
-//! told. So a lone writer hands nothing to another thread, and many share their commits. Where a transaction has more than
-//! one job, each runs in a savepoint of its own, so that one which fails takes nothing with it. A job's caller hears of
-//! it only after the commit, which makes every answer durable, and only when the file is still the one at the store's path.
+//! told. So a lone writer hands nothing to another thread, and many share their commits. A job which fails takes nothing
+//! with it: where it had changed something, the transaction is taken back, and its jobs run again, each in a savepoint of
+//! its own. A job's caller hears of it only after the commit, which makes every answer durable, and only when the file is
+//! still the one at the store's path.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -23,15 +23,19 @@ use super::{failure, lock};
 /// The most jobs that share a transaction; the rest wait for the next, so that no caller waits for ever.
 const MAXIMUM_JOBS_PER_COMMIT: usize = 256;
 
-/// How long a transaction waits for as many jobs as the last one had. Its callers have just been answered, and those that
-/// come back are with it rather than one commit behind. It is far less than a commit takes.
+/// How long a transaction waits for the callers of the last one. They have just been answered, and those that come back
+/// are with it rather than one commit behind. It is far less than a commit takes.
 const GATHERING: Duration = Duration::from_micros(50);
 
-/// Tells a job's caller how its transaction ended.
-type Answer = Box<dyn FnOnce(Result<()>) + Send>;
-/// Does the job's work and gives the answer to send after the commit. A job that fails, or is given the
-/// reason why it cannot run, answers its caller itself and gives none.
-type Job = Box<dyn FnOnce(Result<&Connection>) -> Option<Answer> + Send>;
+/// How what fails is kept from leaving anything behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// By giving up the transaction, where something was written of it.
+    None,
+    /// By taking it back. A savepoint makes SQLite copy every page that is changed in it, and nearly always what fails
+    /// fails before anything is written, so that [`Care::None`] is tried first.
+    Savepoints,
+}
 
 /// The connection that writes, and the queue to it.
 pub(super) struct Writer {
@@ -43,17 +47,28 @@ pub(super) struct Writer {
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Box<dyn Job>>,
     /// Whether a caller is running jobs.
     is_led: bool,
-    /// How many jobs the last transaction had.
-    last: usize,
+    /// How many jobs the next transaction may come to have: those that waited when the last one ended, and as many as
+    /// that one had.
+    expected: usize,
 }
 
-struct Waiting {
-    job: Job,
+/// Something to write, and whoever waits for it.
+trait Job: Send {
+    /// Does the work, perhaps for a second time after it was taken back. An error is the job's own.
+    fn run(&mut self, connection: &Connection, care: Care) -> Result<()>;
+    /// Tells the caller how it ended: how it ran, once the transaction has `ended` well.
+    fn end(self: Box<Self>, ended: Result<()>);
     /// Wakes the caller, so that it leads if nobody else does.
-    wake: Box<dyn Fn() + Send>,
+    fn wake(&self);
+}
+
+struct CallersJob<T, F> {
+    job: F,
+    value: Option<T>,
+    tell: SyncSender<Told<T>>,
 }
 
 /// What a caller waits for.
@@ -64,15 +79,40 @@ enum Told<T> {
     MayLead,
 }
 
+impl<T: Send, F: Fn(&Connection, Care) -> Result<T> + Send> Job for CallersJob<T, F> {
+    fn run(&mut self, connection: &Connection, care: Care) -> Result<()> {
+        self.value = None;
+        // A panic's text is left out: it could hold a value.
+        let ran = catch_unwind(AssertUnwindSafe(|| (self.job)(connection, care))).unwrap_or_else(|_| Err(defect()));
+        ran.map(|value| self.value = Some(value))
+    }
+
+    fn end(self: Box<Self>, ended: Result<()>) {
+        // The caller waits for as long as `tell` lives, so that this does not go astray.
+        let Self { value, tell, .. } = *self;
+        let _ = tell.send(Told::Ended(ended.and_then(|()| value.ok_or_else(defect))));
+    }
+
+    fn wake(&self) {
+        // One that was woken before and did not hear it yet needs no second call.
+        let _ = self.tell.try_send(Told::MayLead);
+    }
+}
+
 /// A caller's turn to run jobs. It ends also when something panics.
-struct Lead<'a>(&'a Writer);
+struct Lead<'a> {
+    writer: &'a Writer,
+    /// How many jobs its transaction has.
+    count: usize,
+}
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        let mut queue = lock(&self.0.queue);
+        let mut queue = lock(&self.writer.queue);
         queue.is_led = false;
+        queue.expected = queue.waiting.len() + self.count;
         if let Some(next) = queue.waiting.front() {
-            (next.wake)();
+            next.wake();
         }
     }
 }
@@ -89,80 +129,69 @@ impl Writer {
         Self { queue, connection, counter, is_in_place: Box::new(is_in_place) }
     }
 
-    /// Runs `job` in a transaction and returns what it gives, once that is durable.
+    /// Runs `job` in a transaction and returns what it gives, once that is durable. It may run twice, the second time after
+    /// what the first wrote was taken back.
     ///
     /// When `job` fails, nothing of it is kept.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        job: impl Fn(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.write_with_care(move |connection, _| job(connection))
+    }
+
+    /// As [`Self::write`]. The second time `job` is told to take care itself of what may fail within it.
+    pub(super) fn write_with_care<T: Send + 'static>(
+        &self,
+        job: impl Fn(&Connection, Care) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         // Room for both things that a caller can be told, so that nobody who tells it ever waits.
         let (tell, told) = sync_channel(2);
-        let wake = tell.clone();
-        let job: Job = Box::new(move |connection| {
-            let result = connection.and_then(|connection| {
-                catch_unwind(AssertUnwindSafe(|| job(connection))).unwrap_or_else(|panic| Err(defect(&*panic)))
-            });
-            // The caller waits below for as long as `tell` lives, so no send can go astray.
-            match result {
-                Ok(value) => Some(Box::new(move |ended: Result<()>| {
-                    let _ = tell.send(Told::Ended(ended.map(|()| value)));
-                })),
-                Err(error) => {
-                    let _ = tell.send(Told::Ended(Err(error)));
-                    None
-                }
-            }
-        });
-        // One that was woken before and did not hear it yet needs no second call.
-        let wake = Box::new(move || {
-            let _ = wake.try_send(Told::MayLead);
-        });
-        lock(&self.queue).waiting.push_back(Waiting { job, wake });
+        lock(&self.queue).waiting.push_back(Box::new(CallersJob { job, value: None, tell }));
         self.lead();
         loop {
             match told.recv() {
                 Ok(Told::Ended(result)) => return result,
                 Ok(Told::MayLead) => self.lead(),
-                Err(_) => return Err(defect(&())),
+                Err(_) => return Err(defect()),
             }
         }
     }
 
-    /// Runs the jobs that wait in one transaction, unless somebody is doing so, and answers each when it has ended.
+    /// Runs the jobs that wait in one transaction, unless somebody is doing so, and tells each caller when it has ended.
     fn lead(&self) {
-        let gathered = {
+        let expected = {
             let mut queue = lock(&self.queue);
             if queue.is_led || queue.waiting.is_empty() {
                 return;
             }
             queue.is_led = true;
-            queue.last
+            queue.expected
         };
-        let turn = Lead(self);
-        let mut jobs = self.gather(gathered);
-        let (answers, ended) = commit_together(&lock(&self.connection), &self.counter, &mut jobs, &*self.is_in_place);
-        if !jobs.is_empty() {
-            // What was not begun when the transaction was lost has the next one.
+        let mut turn = Lead { writer: self, count: 0 };
+        let jobs = self.gather(expected);
+        turn.count = jobs.len();
+        let transaction = Transaction::run(&lock(&self.connection), &self.counter, jobs, &*self.is_in_place);
+        if !transaction.not_begun.is_empty() {
             let mut queue = lock(&self.queue);
-            jobs.append(&mut queue.waiting);
-            queue.waiting = jobs;
+            let mut waiting = transaction.not_begun;
+            waiting.append(&mut queue.waiting);
+            queue.waiting = waiting;
         }
         // Before the answers, so that the next transaction begins while those who are told come back.
         drop(turn);
-        for answer in answers {
-            answer(ended.clone());
+        for (job, result) in transaction.run {
+            job.end(result.and_then(|()| transaction.ended.clone()));
         }
     }
 
     /// The jobs of the next transaction, in the order in which they came.
-    fn gather(&self, expected: usize) -> VecDeque<Waiting> {
+    fn gather(&self, expected: usize) -> VecDeque<Box<dyn Job>> {
         let begun = Instant::now();
         loop {
             let mut queue = lock(&self.queue);
-            if queue.waiting.len() >= expected || begun.elapsed() >= GATHERING {
-                let count = queue.waiting.len().min(MAXIMUM_JOBS_PER_COMMIT);
-                queue.last = count;
+            let count = queue.waiting.len().min(MAXIMUM_JOBS_PER_COMMIT);
+            if count >= expected.min(MAXIMUM_JOBS_PER_COMMIT) || begun.elapsed() >= GATHERING {
                 return queue.waiting.drain(..count).collect();
             }
             drop(queue);
@@ -171,78 +200,104 @@ impl Writer {
     }
 }
 
-fn defect(_panic: &(dyn Any + Send)) -> Error {
-    // The panic's text is left out: it could hold a value.
+fn defect() -> Error {
     Error::new(ErrorCode::Internal, "A defect in Tessera: a job of the store's writer panicked. Nothing was written.")
 }
 
-/// Runs the jobs in one transaction, until one loses it. Gives the answers that are still to be sent, and how it ended.
-fn commit_together(
-    connection: &Connection,
-    counter: &Counter,
-    jobs: &mut VecDeque<Waiting>,
-    is_in_place: &dyn Fn() -> Result<()>,
-) -> (Vec<Answer>, Result<()>) {
-    let mut answers = Vec::with_capacity(jobs.len());
-    let open = match counter.begin(connection) {
-        Ok(open) => open,
-        Err(error) => {
-            for waiting in jobs.drain(..) {
-                (waiting.job)(Err(error.clone()));
-            }
-            return (answers, Err(error));
+/// What became of jobs that were to share a transaction.
+struct Transaction {
+    /// Those that ran, each with what it came to itself.
+    run: Vec<(Box<dyn Job>, Result<()>)>,
+    /// Those that did not, because the transaction was lost before.
+    not_begun: VecDeque<Box<dyn Job>>,
+    /// Whether what was written is durable, and in the store.
+    ended: Result<()>,
+}
+
+impl Transaction {
+    /// Runs the jobs in one transaction, until one loses it. With care only where it must be.
+    fn run(
+        connection: &Connection,
+        counter: &Counter,
+        jobs: VecDeque<Box<dyn Job>>,
+        is_in_place: &dyn Fn() -> Result<()>,
+    ) -> Self {
+        let mut transaction = Self { run: Vec::with_capacity(jobs.len()), not_begun: jobs, ended: Ok(()) };
+        let is_whole = transaction.attempt(connection, counter, Care::None, is_in_place);
+        if !is_whole {
+            let begun = transaction.run.drain(..).map(|(job, _)| job);
+            let rest = std::mem::take(&mut transaction.not_begun);
+            transaction.not_begun = begun.chain(rest).collect();
+            transaction.attempt(connection, counter, Care::Savepoints, is_in_place);
         }
-    };
-    let run_one = if jobs.len() == 1 { run_alone } else { run_in_savepoint };
-    let mut kept = Ok(());
-    while kept.is_ok() {
-        let Some(waiting) = jobs.pop_front() else { break };
-        kept = run_one(connection, waiting.job, &mut answers);
+        // And after: nobody must be told of what went into a file that was replaced during the commit.
+        transaction.ended = transaction.ended.and_then(|()| is_in_place());
+        transaction
     }
-    // A job that failed alone is taken back with its transaction.
-    if kept.is_ok() && !answers.is_empty() {
-        kept = is_in_place().and_then(|()| open.commit());
+
+    /// Gives false where the jobs must run again, with care, and nothing is kept.
+    fn attempt(
+        &mut self,
+        connection: &Connection,
+        counter: &Counter,
+        care: Care,
+        is_in_place: &dyn Fn() -> Result<()>,
+    ) -> bool {
+        let open = match counter.begin(connection) {
+            Ok(open) => open,
+            Err(error) => {
+                self.run.extend(self.not_begun.drain(..).map(|job| (job, Err(error.clone()))));
+                return true;
+            }
+        };
+        while self.ended.is_ok()
+            && let Some(mut job) = self.not_begun.pop_front()
+        {
+            let before = connection.total_changes();
+            let result = match care {
+                Care::None => job.run(connection, care),
+                Care::Savepoints => in_savepoint(connection, || job.run(connection, care), &mut self.ended),
+            };
+            let is_left_over = result.is_err() && connection.total_changes() != before;
+            self.run.push((job, result));
+            if connection.is_autocommit() {
+                self.ended = Err(lost());
+            } else if care == Care::None && is_left_over {
+                return false;
+            }
+        }
+        // A job that failed alone is taken back with its transaction.
+        if self.ended.is_ok() && self.run.iter().any(|(_, result)| result.is_ok()) {
+            self.ended = is_in_place().and_then(|()| open.commit());
+        }
+        true
     }
-    drop(open);
-    // And after: nobody must be told of what went into a file that was replaced during the commit.
-    (answers, kept.and_then(|()| is_in_place()))
 }
 
-/// Runs the only job of a transaction, which is committed only if this gives an answer.
-fn run_alone(connection: &Connection, job: Job, answers: &mut Vec<Answer>) -> Result<()> {
-    answers.extend(job(Ok(connection)));
-    refuse_lost(connection)
-}
-
-/// Runs one job so that it can fail alone. An error means that the whole transaction is lost.
-fn run_in_savepoint(connection: &Connection, job: Job, answers: &mut Vec<Answer>) -> Result<()> {
-    if let Err(error) = failure::run(connection, "SAVEPOINT job") {
-        job(Err(error.clone()));
-        return Err(error);
-    }
-    let answer = job(Ok(connection));
-    let has_failed = answer.is_none();
-    answers.extend(answer);
-    refuse_lost(connection)?;
-    if has_failed {
-        failure::run(connection, "ROLLBACK TO job")?;
-    }
-    failure::run(connection, "RELEASE job")
-}
-
-/// Tells a transaction that SQLite has ended by itself, as it may on a full disk or when reading or writing fails.
-fn refuse_lost(connection: &Connection) -> Result<()> {
+/// Runs something so that it can fail alone. Where that cannot be, the transaction is `lost`.
+fn in_savepoint(connection: &Connection, run: impl FnOnce() -> Result<()>, lost: &mut Result<()>) -> Result<()> {
+    failure::run(connection, "SAVEPOINT job").inspect_err(|error| *lost = Err(error.clone()))?;
+    let result = run();
+    // Without a transaction there is no savepoint either.
     if !connection.is_autocommit() {
-        return Ok(());
+        let taken_back = if result.is_err() { failure::run(connection, "ROLLBACK TO job") } else { Ok(()) };
+        *lost = taken_back.and_then(|()| failure::run(connection, "RELEASE job"));
     }
-    Err(Error::new(
+    result
+}
+
+/// Tells of a transaction that SQLite has ended by itself, as it may on a full disk or when reading or writing fails.
+fn lost() -> Error {
+    Error::new(
         ErrorCode::StoreUnavailable,
         "The store could not be written, and what was being written with this was taken back. Try again.",
-    ))
+    )
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     /// A writer of a store in memory, which has a table of different numbers beside its own.
@@ -253,7 +308,7 @@ pub(super) mod tests {
         Writer::new(connection, Arc::new(Counter::of(std::path::Path::new("in memory"))), || Ok(()))
     }
 
-    fn insert(value: i64) -> impl FnOnce(&Connection) -> Result<()> + Send + 'static {
+    fn insert(value: i64) -> impl Fn(&Connection) -> Result<()> + Send + 'static {
         move |connection| failure::context(connection.execute("INSERT INTO number VALUES (?)", [value])).map(|_| ())
     }
 
@@ -287,6 +342,43 @@ pub(super) mod tests {
             }
         });
         assert_eq!(count(&writer), 100);
+    }
+
+    #[test]
+    fn what_shared_a_transaction_with_a_job_that_failed_runs_again_and_is_kept() {
+        let writer = writer();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let until = |is_so: &dyn Fn(&Queue) -> bool| {
+            while !is_so(&lock(&writer.queue)) {
+                std::thread::yield_now();
+            }
+        };
+        std::thread::scope(|scope| {
+            // Nobody gets on until all have come.
+            let held = lock(&writer.connection);
+            scope.spawn(|| writer.write(insert(1)).unwrap());
+            until(&|queue| queue.is_led && queue.waiting.is_empty());
+            let good = scope.spawn(|| {
+                let runs = Arc::clone(&runs);
+                writer.write(move |connection| {
+                    runs.fetch_add(1, Ordering::Relaxed);
+                    insert(2)(connection)
+                })
+            });
+            until(&|queue| queue.waiting.len() == 1);
+            let bad = scope.spawn(|| {
+                writer.write(|connection| {
+                    insert(3)(connection)?;
+                    insert(3)(connection)
+                })
+            });
+            until(&|queue| queue.waiting.len() == 2);
+            drop(held);
+            good.join().unwrap().unwrap();
+            assert!(bad.join().unwrap().is_err());
+        });
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+        assert_eq!(count(&writer), 2);
     }
 
     #[test]

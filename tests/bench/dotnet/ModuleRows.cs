@@ -16,7 +16,7 @@ internal static class ModuleRows
             engine.Invoke($"Import-Module Tessera; Import-Module '{typeof(TestPeerTokenCommand).Assembly.Location}'");
             engine.Invoke($"Connect-Tessera '{Path.Combine(folder, "tokens.db")}'; $null = New-TesseraIdentity Adam -Role Operator");
             AddTest(report, stage, engine);
-            AddGrant(report, stage, engine);
+            AddGrant(report, stage, engine, folder);
             engine.Invoke("Disconnect-Tessera");
         }
 
@@ -62,14 +62,18 @@ internal static class ModuleRows
         });
     }
 
-    private static void AddGrant(Report report, Stage stage, HostedEngine engine)
+    private static void AddGrant(Report report, Stage stage, HostedEngine engine, string folder)
     {
+        const string Grant = "Grant-TesseraToken -Role Reader -Name nightly -ExpiresIn 30.00:00:00";
         int count = stage.Extent.Pick(10_000, 500);
-        engine.Invoke($"$names = ,'Adam' * {count}; $null = $names[0..9] | Grant-TesseraToken -Role Reader");
+        engine.Invoke($"$names = ,'Adam' * {count}");
         List<double> ours = [], theirs = [];
         for (int round = 0; round < stage.Extent.Pick(3, 2); round++)
         {
-            ours.Add(count / Milliseconds(engine, "$granted = $names | Grant-TesseraToken -Role Reader") * 1_000);
+            // Each in a new store, as the peer: the more tokens there are, the more pages of the indexes a batch changes.
+            string path = Path.Combine(folder, $"granted{round}.db");
+            engine.Invoke($"Disconnect-Tessera; Connect-Tessera '{path}'; $null = New-TesseraIdentity Adam -Role Operator; $null = $names[0..99] | {Grant}");
+            ours.Add(count / Milliseconds(engine, $"$granted = $names | {Grant}") * 1_000);
             theirs.Add(count / double.Parse(stage.Start("insert-batches", $"{count}"), CultureInfo.InvariantCulture));
             Rounds.Require(Is(engine, $"$granted.Count -eq {count} -and @($granted[0, -1] | Test-TesseraToken) -notcontains $false"), "a token that was granted is refused");
         }
