@@ -2,24 +2,10 @@
 
 use rusqlite::Connection;
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{ErrorCode, Result};
 
 use super::failure;
-use super::writer::Writer;
-
-pub(super) use super::writer::Care;
-
-/// Runs `job` as [`Writer::write_with_care`] does. It gives none to be run again, with care.
-pub(super) fn write<T: Send + 'static>(
-    writer: &Writer,
-    job: impl Fn(&Connection, Care) -> Result<Option<T>> + Send + 'static,
-) -> Result<T> {
-    writer.write_with_care(move |connection, care| {
-        job(connection, care)?.ok_or_else(|| {
-            Error::new(ErrorCode::Internal, "A defect in Tessera: what was to be written was given up for good.")
-        })
-    })
-}
+use super::writer::Care;
 
 /// Does `one` with each of the items, in their order, in the transaction that is open. Gives how each ended: one that is
 /// refused leaves nothing behind, and is the last if `stops_at_refusal`. None when an item was refused of which something
@@ -96,7 +82,8 @@ mod tests {
     fn numbers(items: &[i64], stops: bool) -> (Vec<Option<usize>>, Vec<i64>) {
         let writer = writer();
         let items = items.to_vec();
-        let done = write(&writer, move |connection, care| each(connection, &items, stops, care, insert)).unwrap();
+        let done =
+            writer.write_with_care(move |connection, care| each(connection, &items, stops, care, insert)).unwrap();
         let kept = writer.write(|connection| {
             let mut kept = failure::context(connection.prepare("SELECT value FROM number ORDER BY rowid"))?;
             failure::context(kept.query_map([], |row| row.get(0)).and_then(Iterator::collect))
@@ -114,10 +101,19 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_to_run_again_with_care_does_also_where_nothing_was_written() {
+        let run = |connection: &Connection, care| match care {
+            Care::None => Ok(None),
+            Care::Savepoints => insert(connection, &mut Vec::new(), &2).map(Some),
+        };
+        assert_eq!(writer().write_with_care(run).unwrap(), 1);
+    }
+
+    #[test]
     fn a_store_that_fails_keeps_nothing_of_the_batch() {
         let writer = writer();
         // Twice the same number is an error of the table's, which is nobody's refusal here.
-        assert!(write(&writer, |connection, care| each(connection, &[2, 2], false, care, insert)).is_err());
+        assert!(writer.write_with_care(|connection, care| each(connection, &[2, 2], false, care, insert)).is_err());
         let count = writer.write(|connection| {
             failure::context(connection.query_row("SELECT count(*) FROM number", [], |row| row.get::<_, i64>(0)))
         });

@@ -352,9 +352,8 @@ impl Store for SqliteStore {
         event: NewAuditEvent,
     ) -> Result<Imported> {
         let batch = Arc::clone(batch);
-        batch::write(self.writer()?, move |connection, care| {
-            transfer::import(connection, &batch, first, rules, &event, care)
-        })
+        self.writer()?
+            .write_with_care(move |connection, care| transfer::import(connection, &batch, first, rules, &event, care))
     }
 
     fn upgrade_digest(&self, record: &TokenRecord, digest: StoredDigest, event: NewAuditEvent) -> Result<bool> {
@@ -369,8 +368,8 @@ impl Store for SqliteStore {
     }
 
     fn insert_tokens(&self, tokens: Vec<(NewToken, NewAuditEvent)>) -> Result<Vec<Result<Token>>> {
-        let inserted =
-            batch::write(self.writer()?, move |connection, care| tokens::insert_all(connection, &tokens, care))?;
+        let insert = move |connection: &Connection, care| tokens::insert_all(connection, &tokens, care);
+        let inserted = self.writer()?.write_with_care(insert)?;
         inserted.into_iter().map(|result| Ok(self.settled(result))).collect()
     }
 

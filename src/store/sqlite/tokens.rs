@@ -12,8 +12,8 @@ use crate::model::{
 use crate::policy;
 use crate::store::{Member, NewToken, StoredDigest, TokenChange, TokenRecord};
 
-use super::batch::Care;
 use super::text::{like, split};
+use super::writer::Care;
 use super::{audit, batch, failure, rotation};
 
 /// A token as one row: its lists are joined by characters that no member can hold (the name of a role or an

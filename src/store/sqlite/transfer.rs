@@ -13,7 +13,7 @@ use crate::store::{
     ImportBatch, ImportRules, Imported, ImportedToken, NewIdentity, NewToken, StoredDigest, TokenRecord,
 };
 
-use super::batch::Care;
+use super::writer::Care;
 use super::{audit, batch, failure, identities, maintenance, tokens};
 
 /// The beginnings of `?2`, up to the longest public part there may be. One statement looks them all up in the index.

@@ -57,8 +57,9 @@ struct Queue {
 
 /// Something to write, and whoever waits for it.
 trait Job: Send {
-    /// Does the work, perhaps for a second time after it was taken back. An error is the job's own.
-    fn run(&mut self, connection: &Connection, care: Care) -> Result<()>;
+    /// Does the work, perhaps for a second time after it was taken back. An error is the job's own. None where it has to
+    /// run again, with care.
+    fn run(&mut self, connection: &Connection, care: Care) -> Option<Result<()>>;
     /// Tells the caller how it ended: how it ran, once the transaction has `ended` well.
     fn end(self: Box<Self>, ended: Result<()>);
     /// Wakes the caller, so that it leads if nobody else does.
@@ -79,12 +80,14 @@ enum Told<T> {
     MayLead,
 }
 
-impl<T: Send, F: Fn(&Connection, Care) -> Result<T> + Send> Job for CallersJob<T, F> {
-    fn run(&mut self, connection: &Connection, care: Care) -> Result<()> {
-        self.value = None;
+impl<T: Send, F: Fn(&Connection, Care) -> Result<Option<T>> + Send> Job for CallersJob<T, F> {
+    fn run(&mut self, connection: &Connection, care: Care) -> Option<Result<()>> {
         // A panic's text is left out: it could hold a value.
         let ran = catch_unwind(AssertUnwindSafe(|| (self.job)(connection, care))).unwrap_or_else(|_| Err(defect()));
-        ran.map(|value| self.value = Some(value))
+        match ran {
+            Ok(None) if care == Care::None => None,
+            ran => Some(ran.map(|value| self.value = value)),
+        }
     }
 
     fn end(self: Box<Self>, ended: Result<()>) {
@@ -137,13 +140,13 @@ impl Writer {
         &self,
         job: impl Fn(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.write_with_care(move |connection, _| job(connection))
+        self.write_with_care(move |connection, _| job(connection).map(Some))
     }
 
-    /// As [`Self::write`]. The second time `job` is told to take care itself of what may fail within it.
+    /// As [`Self::write`]. Where `job` gives none, it runs again and is told to take care itself of what may fail within it.
     pub(super) fn write_with_care<T: Send + 'static>(
         &self,
-        job: impl Fn(&Connection, Care) -> Result<T> + Send + 'static,
+        job: impl Fn(&Connection, Care) -> Result<Option<T>> + Send + 'static,
     ) -> Result<T> {
         // Room for both things that a caller can be told, so that nobody who tells it ever waits.
         let (tell, told) = sync_channel(2);
@@ -201,7 +204,7 @@ impl Writer {
 }
 
 fn defect() -> Error {
-    Error::new(ErrorCode::Internal, "A defect in Tessera: a job of the store's writer panicked. Nothing was written.")
+    Error::new(ErrorCode::Internal, "A defect in Tessera: a job of the store's writer broke off. Nothing was written.")
 }
 
 /// What became of jobs that were to share a transaction.
@@ -256,13 +259,17 @@ impl Transaction {
             let before = connection.total_changes();
             let result = match care {
                 Care::None => job.run(connection, care),
-                Care::Savepoints => in_savepoint(connection, || job.run(connection, care), &mut self.ended),
+                Care::Savepoints => {
+                    let run = || job.run(connection, care).unwrap_or_else(|| Err(defect()));
+                    Some(in_savepoint(connection, run, &mut self.ended))
+                }
             };
-            let is_left_over = result.is_err() && connection.total_changes() != before;
-            self.run.push((job, result));
+            let is_left_over = matches!(result, Some(Err(_))) && connection.total_changes() != before;
+            let runs_again = care == Care::None && (is_left_over || result.is_none());
+            self.run.push((job, result.unwrap_or(Ok(()))));
             if connection.is_autocommit() {
                 self.ended = Err(lost());
-            } else if care == Care::None && is_left_over {
+            } else if runs_again {
                 return false;
             }
         }
