@@ -67,7 +67,7 @@ string Page()
         text.Append("\nWhy a goal was missed:\n\n");
         foreach (Measured row in missed)
         {
-            text.Append(CultureInfo.InvariantCulture, $"- {row.What} ({row.Figure}, {row.Goal}): {reasons.GetValueOrDefault(row.Id, "not known yet.")}\n");
+            text.Append(CultureInfo.InvariantCulture, $"- {row.What} ({row.Figure}, {row.Goal}): {reasons.GetValueOrDefault(row.Id, "not measured.")}\n");
         }
     }
 

@@ -177,10 +177,11 @@ pub fn import(report: &mut Report, scratch: &Scratch, extent: Extent) -> Outcome
         batches.push(count as f64 / measure("import-raw-batches")?[0]);
     }
     std::fs::remove_dir_all(&folder)?;
+    let peer = "SQLite alone: the same digests, sorted as their ids are, in one transaction, the indexes built after";
     report.add(&Row {
         id: "import",
         what: format!("Rust: import of {count} digests, durable"),
-        peer: "SQLite alone: the same tokens, sorted, in one transaction, the indexes built after".to_owned(),
+        peer: peer.to_owned(),
         figure: quotients(&ours, &theirs),
         unit: "of the rate",
         goal: Some(Goal::AtLeast(0.7)),
@@ -194,16 +195,21 @@ pub fn import(report: &mut Report, scratch: &Scratch, extent: Extent) -> Outcome
     report.add(&Row {
         id: "import-batches",
         what: format!(
-            "SQLite alone: the same tokens in transactions of {}, with the indexes in use",
+            "SQLite alone: the same digests in transactions of {}, sorted within each, their ids in no order as an \
+             import's are, with the indexes in use",
             ImportBatch::MAXIMUM_TOKENS
         ),
-        peer: "SQLite alone: the same tokens, sorted, in one transaction, the indexes built after".to_owned(),
+        peer: peer.to_owned(),
         figure: quotients(&batches, &theirs),
         unit: "of the rate",
         goal: None,
-        ours: Side::of("a second", batches),
+        // Not Tessera's.
+        ours: None,
         theirs: Side::of("a second", theirs),
-        notes: vec!["what there is to pay for a store that others can use between the batches".to_owned()],
+        notes: vec![format!(
+            "{:.0} a second; it leaves the store to others between the transactions, as an import does",
+            Spread::of(batches).median
+        )],
     })?;
     if memory.is_empty() {
         return Ok(());
@@ -260,7 +266,8 @@ pub fn import_list(scratch: &Scratch, list: &Path, count: usize) -> Outcome<()> 
     Ok(())
 }
 
-/// Inserts the same tokens by SQLite alone, all at once or in batches as large as those of an import; prints the seconds.
+/// Inserts tokens of the same digests by SQLite alone, all at once or in batches as large as those of an import; prints the
+/// seconds.
 pub fn import_raw(scratch: &Scratch, list: &Path, count: usize, in_batches: bool) -> Outcome<()> {
     let folder = scratch.folder("raw-import")?;
     let path = folder.join("raw.db");

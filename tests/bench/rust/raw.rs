@@ -94,7 +94,8 @@ impl Raw {
         Ok(begun.elapsed().as_secs_f64())
     }
 
-    /// Inserts tokens of these digests in their order in one transaction, and builds the indexes afterwards.
+    /// Inserts tokens of these digests in their order in one transaction, and builds the indexes afterwards. Their ids lie in
+    /// the order of the digests, which costs the least.
     pub fn insert_all(&mut self, digests: &[[u8; 32]]) -> Outcome<()> {
         let indexes: Vec<(String, String)> = self
             .connection
@@ -121,7 +122,7 @@ impl Raw {
     }
 
     /// Inserts tokens of these digests, `batch` a transaction, each of which is durable and leaves the store as usable as it
-    /// was: with the indexes in use. Each transaction's are sorted; their ids lie in another order, as an import's do.
+    /// was: with the indexes in use. Each transaction's are sorted; their ids lie in no order, as an import's do.
     pub fn insert_in_batches(&mut self, digests: &mut [[u8; 32]], batch: usize) -> Outcome<()> {
         let mut inserts = Inserts::prepare(&self.connection, &self.rows)?;
         for batch in digests.chunks_mut(batch) {
