@@ -35,11 +35,11 @@ pub(super) fn object(text: &str) -> Option<Object<'_>> {
             match reader.peek()? {
                 b'"' => {
                     let text = reader.string()?;
-                    append(&mut members, || (Cow::Borrowed(name), Value::String(Cow::Borrowed(text))));
+                    members.push((Cow::Borrowed(name), Value::String(Cow::Borrowed(text))));
                 }
                 b'0'..=b'9' => {
                     let number = reader.number()?;
-                    append(&mut members, || (Cow::Borrowed(name), Value::Integer(Integer::NonNegative(number))));
+                    members.push((Cow::Borrowed(name), Value::Integer(Integer::NonNegative(number))));
                 }
                 b'[' => members.push((Cow::Borrowed(name), Value::Array(reader.array()?))),
                 _ => members.push((Cow::Borrowed(name), reader.word()?)),
@@ -52,12 +52,6 @@ pub(super) fn object(text: &str) -> Option<Object<'_>> {
         }
     }
     (reader.at == text.len()).then_some(Object(members))
-}
-
-/// As `push`, but what is appended is made where it is to lie: one made before and moved there has the processor wait for
-/// its parts, which takes as long as to read it.
-fn append<T>(members: &mut Vec<T>, made: impl FnMut() -> T) {
-    members.resize_with(members.len() + 1, made);
 }
 
 struct Reader<'a> {

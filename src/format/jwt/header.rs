@@ -13,8 +13,6 @@ pub(super) struct Header<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) media_type: Option<Cow<'a, str>>,
     pub(super) key_id: Option<Cow<'a, str>>,
-    /// Whether the `kid`, where there is one, has the form that [`is_key_id`] asks for.
-    pub(super) is_key_id_formed: bool,
 }
 
 impl<'a> Header<'a> {
@@ -43,7 +41,7 @@ impl<'a> Header<'a> {
         let algorithm = algorithm_of(algorithm)?;
         let media_type = text_of(media_type, "The header's typ is not text.")?;
         let key_id = text_of(key_id, "The header's kid is not text.")?;
-        Ok(Self { algorithm, media_type, is_key_id_formed: key_id.as_deref().is_none_or(is_key_id), key_id })
+        Ok(Self { algorithm, media_type, key_id })
     }
 }
 
@@ -77,7 +75,6 @@ impl KnownHeader {
             algorithm: header.algorithm,
             media_type: owned(&header.media_type),
             key_id: owned(&header.key_id),
-            is_key_id_formed: header.is_key_id_formed,
         };
         let known = Rc::new(Self { segment: segment.to_vec(), header });
         // The one before is dropped in there, which touches nothing of this.

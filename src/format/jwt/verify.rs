@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::claims::{Claims, Found};
 use super::compact::Segments;
-use super::header::{Header, KnownHeader, not_json};
+use super::header::{Header, KnownHeader, is_key_id, not_json};
 use super::kind::Rules;
 use super::{Refusal, SHORT_SECRET_WARNING};
 use crate::crypto::signing::VerifyingKey;
@@ -198,8 +198,8 @@ fn check_media_type(header: &Header<'_>, rules: &Rules) -> Result<(), Refusal> {
 }
 
 fn check_key_id(header: &Header<'_>, keys: &Keys<'_>, rules: &Rules) -> Result<(), Refusal> {
-    match &header.key_id {
-        Some(_) if !header.is_key_id_formed => {
+    match header.key_id.as_deref() {
+        Some(key_id) if !is_key_id(key_id) => {
             Err(Refusal::malformed("The header's kid is not 1 to 64 characters of A-Z, a-z, 0-9, - and _."))
         }
         None if rules.has_key_id && matches!(keys, Keys::ByKeyId(_)) => {
