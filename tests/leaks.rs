@@ -209,7 +209,7 @@ fn a_jwt_made_by_hand_is_told_with_its_key() {
     let minted = owner.mint_jwt(&MintRequest { claims: &claims, ..MintRequest::default() }).unwrap();
     let told = recognised(&fixture, minted.value.as_bytes()).expect("a key of the store signed it");
     assert_eq!((told.token, told.stated_id, told.key_id), (None, None, Some(key.key_id)));
-    let own = SigningKeyMaterial::generate(Algorithm::ES256).unwrap();
+    let own = SigningKeyMaterial::generate(Algorithm::ES256).unwrap().into();
     let asked = MintRequest { claims: CLAIMS_ELSEWHERE, ..MintRequest::default() };
     let elsewhere = mint_with(&own, &asked, NOW).unwrap();
     assert!(recognised(&fixture, elsewhere.value.as_bytes()).is_none());

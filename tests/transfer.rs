@@ -490,7 +490,7 @@ fn digests_that_are_too_much_work_are_bad_lines() {
 
 /// A JWT as PowerShell Universal makes it, for Admin.
 fn universal(key: &[u8], lifetime_seconds: i64) -> String {
-    let key = key::signing_key(key, KeyKind::Secret, None, JwtKind::PowerShellUniversal).unwrap();
+    let key = key::signing_key(key, KeyKind::Secret, None, JwtKind::PowerShellUniversal).unwrap().into();
     let claims = concat!(
         r#"{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name":"Admin","#,
         r#""http://schemas.microsoft.com/ws/2008/06/identity/claims/role":"policy"}"#

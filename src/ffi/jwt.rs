@@ -7,9 +7,9 @@ use interoptopus::ffi;
 use serde::Serialize;
 
 use crate::clock::{Clock, SystemClock};
-use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
+use crate::crypto::signing::VerifyingKey;
 use crate::error::{Error, ErrorCode, Result};
-use crate::format::jwt;
+use crate::format::jwt::{self, MintingKey};
 use crate::format::key::{self, KeyKind};
 use crate::model::{Algorithm, JwtKind};
 use crate::secret::Secret;
@@ -36,7 +36,7 @@ const KEY_ID_BYTES: usize = 256;
 struct OpenKey {
     kind: KeyKind,
     bytes: Secret,
-    signing: Readings<SigningKeyMaterial>,
+    signing: Readings<MintingKey>,
     verifying: Readings<VerifyingKey>,
 }
 
@@ -46,8 +46,9 @@ type Readings<T> = ArcSwap<Vec<(Option<Algorithm>, bool, Arc<T>)>>;
 static KEYS: Handles<OpenKey> = Handles::new("key", 0x7e59);
 
 impl OpenKey {
-    fn signing(&self, algorithm: Option<Algorithm>, kind: JwtKind) -> Result<Arc<SigningKeyMaterial>> {
-        reading(&self.signing, algorithm, kind, || key::signing_key(self.bytes.as_bytes(), self.kind, algorithm, kind))
+    fn signing(&self, algorithm: Option<Algorithm>, kind: JwtKind) -> Result<Arc<MintingKey>> {
+        let read = || key::signing_key(self.bytes.as_bytes(), self.kind, algorithm, kind).map(MintingKey::from);
+        reading(&self.signing, algorithm, kind, read)
     }
 
     fn verifying(&self, algorithm: Option<Algorithm>, kind: JwtKind) -> Result<Arc<VerifyingKey>> {
@@ -322,7 +323,8 @@ fn words(reason: Option<&str>, warnings: &[&'static str]) -> Result<Vec<u8>> {
 /// As many bytes as `room` can be written at `place`.
 unsafe fn write_bytes(bytes: &[u8], place: *mut u8, room: usize) -> Result<u32> {
     let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= room);
-    let length = length.ok_or_else(|| Error::new(ErrorCode::Internal, "An answer has more bytes than it may have."))?;
+    let length = length
+        .ok_or_else(|| Error::new(ErrorCode::Internal, "A part of the answer is longer than the place for it."))?;
     // SAFETY: by the contract, and it is no more than fits.
     unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     Ok(length)

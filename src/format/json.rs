@@ -119,45 +119,61 @@ impl<'a> Object<'a> {
     /// The object as JSON text without white space.
     pub fn to_text(&self) -> String {
         let mut text = Vec::new();
-        write_other(self, &mut text);
+        write_object(self.iter(), &mut text);
         String::from_utf8(text).unwrap_or_default()
     }
 }
 
-/// Appends a member to the object that `text` is to become: begun by the first, and still to be ended by `}`.
-pub(crate) fn write_member(name: &str, value: &Value<'_>, text: &mut Vec<u8>) {
-    text.push(if text.is_empty() { b'{' } else { b',' });
-    write_string(name, text);
-    text.push(b':');
-    write_value(value, text);
+/// Appends an object of these members, of which no two have the same name, without white space. Gives how many members it and
+/// the objects in it have together.
+pub(crate) fn write_object<'o, 'a: 'o>(
+    members: impl Iterator<Item = (&'o str, &'o Value<'a>)>,
+    text: &mut Vec<u8>,
+) -> usize {
+    let mut count = 0;
+    text.push(b'{');
+    for (number, (name, value)) in members.enumerate() {
+        if number > 0 {
+            text.push(b',');
+        }
+        write_string(name, text);
+        text.push(b':');
+        count += 1 + write_value(value, text);
+    }
+    text.push(b'}');
+    count
 }
 
-/// Appends a value as serde_json writes it.
-fn write_value(value: &Value<'_>, text: &mut Vec<u8>) {
+/// Appends a value as serde_json writes it. Gives how many members the objects in it have.
+fn write_value(value: &Value<'_>, text: &mut Vec<u8>) -> usize {
     match value {
         Value::String(string) => write_string(string, text),
         Value::Array(values) => {
+            let mut count = 0;
             text.push(b'[');
             for (number, value) in values.iter().enumerate() {
                 if number > 0 {
                     text.push(b',');
                 }
-                write_value(value, text);
+                count += write_value(value, text);
             }
             text.push(b']');
+            return count;
         }
+        Value::Object(object) => return write_object(object.iter(), text),
         other => write_other(other, text),
     }
+    0
 }
 
 fn write_string(string: &str, text: &mut Vec<u8>) {
-    if is_unescaped(string.as_bytes()) {
+    if string.bytes().any(|byte| matches!(byte, 0..b' ' | b'"' | b'\\')) {
+        write_other(string, text);
+    } else {
         text.reserve(string.len() + 2);
         text.push(b'"');
         text.extend_from_slice(string.as_bytes());
         text.push(b'"');
-    } else {
-        write_other(string, text);
     }
 }
 
@@ -166,26 +182,6 @@ fn write_other<T: Serialize + ?Sized>(value: &T, text: &mut Vec<u8>) {
     // finite, which serde_json writes as null.
     let written = serde_json::to_writer(text, value);
     debug_assert!(written.is_ok());
-}
-
-/// Whether nothing in a text has to be escaped: no control character, quotation mark or reverse solidus. Names and texts are
-/// mostly short, so eight bytes are looked at in one step.
-fn is_unescaped(text: &[u8]) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    // A byte has its highest bit set where it is below `than`, or is above 127 and so is not asked: exact for the first one.
-    let below = |word: u64, than: u8| word.wrapping_sub(ONES * u64::from(than)) & !word;
-    let is_clean = |word: u64| {
-        let quotation = below(word ^ (ONES * u64::from(b'"')), 1);
-        let solidus = below(word ^ (ONES * u64::from(b'\\')), 1);
-        (below(word, b' ') | quotation | solidus) & (ONES << 7) == 0
-    };
-    let (words, rest) = text.as_chunks::<8>();
-    let is_rest_clean = match text.last_chunk::<8>() {
-        // What is left, together with some of what was looked at.
-        Some(last) => is_clean(u64::from_le_bytes(*last)),
-        None => rest.iter().all(|byte| !matches!(byte, 0..b' ' | b'"' | b'\\')),
-    };
-    is_rest_clean && words.iter().all(|word| is_clean(u64::from_le_bytes(*word)))
 }
 
 impl<'a> IntoIterator for Object<'a> {

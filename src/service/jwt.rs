@@ -5,11 +5,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::clock::MAXIMUM_SECONDS;
-use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
+use crate::crypto::signing::VerifyingKey;
 use crate::crypto::{digest, random};
 use crate::error::{Error, Result};
 use crate::format::json::{self, Integer, Object, Value};
-use crate::format::jwt::{self, CheckedJwt, Expectations, Keys, MintOptions};
+use crate::format::jwt::{self, CheckedJwt, Expectations, Keys, MintOptions, MintingKey};
 use crate::model::{Algorithm, JwtKind, Outcome, RotationStage, TokenId};
 use crate::policy::Operation;
 use crate::secret::Secret;
@@ -82,7 +82,7 @@ pub struct VerifiedJwt {
 }
 
 /// Makes a JWT with the caller's key, of which no store knows. Errors: as [`jwt::mint`].
-pub fn mint_with(key: &SigningKeyMaterial, request: &MintRequest<'_>, now_seconds: i64) -> Result<Minted> {
+pub fn mint_with(key: &MintingKey, request: &MintRequest<'_>, now_seconds: i64) -> Result<Minted> {
     mint(claims_of(request)?, key, request, None, now_seconds)
 }
 
@@ -114,7 +114,7 @@ impl Session<'_> {
         }
         let claims = claims_of(request)?;
         let ready = self.key_to_sign(request.key_id, request.algorithm)?;
-        mint(claims, &ready.material, request, Some(self.issuer()), self.now_seconds())
+        mint(claims, &ready.minting, request, Some(self.issuer()), self.now_seconds())
     }
 
     /// Signs the JWT that a grant is to store. One of a kind that names its key is found by its id; one of another kind
@@ -155,7 +155,7 @@ impl Session<'_> {
             several => claims.set("aud", strings(several)),
         }
         let options = MintOptions { kind, issuer, now_seconds: self.now_seconds(), lifetime_seconds: None };
-        let minted = jwt::mint(claims, &ready.material, &options)?;
+        let minted = ready.minting.mint(claims, &options)?;
         let is_digested = minting.is_replaceable || !kind.names_keys();
         let digest = is_digested.then(|| digest_of(&self.keyring, &minted.value));
         let stored = NewValue { digest, sealed: None, key_id: Some(ready.key.key_id.clone()) };
@@ -179,7 +179,7 @@ impl Engine {
         let look_up = |key_id: &str| {
             let found = ready.get(key_id)?;
             tried.set(Some(found));
-            Some(found.material.verifying_key())
+            Some(found.minting.verifying_key())
         };
         let expectations = expectations(request, Some(self.issuer()), self.now_seconds())?;
         let mut scratch = Vec::new();
@@ -203,7 +203,7 @@ impl Engine {
     /// The row of a JWT that this store granted, or what the check comes to without one.
     pub(super) fn find_jwt(&self, value: &[u8]) -> std::result::Result<TokenRecord, Outcome> {
         let ready = self.ready_keys().map_err(|_| Outcome::StoreUnavailable)?;
-        let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.material.verifying_key());
+        let look_up = |key_id: &str| ready.get(key_id).map(|ready| ready.minting.verifying_key());
         let expectations = Expectations {
             kind: JwtKind::AccessToken,
             issuer: Some(self.issuer()),
@@ -266,14 +266,15 @@ fn claims_of<'a>(request: &MintRequest<'a>) -> Result<Object<'a>> {
 
 fn mint<'a>(
     claims: Object<'a>,
-    key: &SigningKeyMaterial,
+    key: &MintingKey,
     request: &MintRequest<'a>,
     issuer: Option<&'a str>,
     now_seconds: i64,
 ) -> Result<Minted> {
     let options = MintOptions { kind: request.kind, issuer, now_seconds, lifetime_seconds: request.lifetime_seconds };
-    let (value, warnings) = jwt::mint_value(&claims, key, &options)?;
-    Ok(Minted { value, key_id: key.verifying_key().shared_key_id(), algorithm: key.algorithm(), warnings })
+    let (value, warnings) = key.mint_value(&claims, &options)?;
+    let verifying = key.verifying_key();
+    Ok(Minted { value, key_id: verifying.shared_key_id(), algorithm: verifying.algorithm(), warnings })
 }
 
 fn expectations<'a>(

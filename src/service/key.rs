@@ -1,16 +1,15 @@
 //! Signing keys: make, list, revoke, remove, publish; and the keys made ready for use.
 
 use std::collections::HashMap;
-use std::ops::Deref;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 
 use crate::crypto::signing::SigningKeyMaterial;
 use crate::crypto::{digest, random};
 use crate::error::{Error, ErrorCode, Result};
-use crate::format::jwt::is_key_id;
+use crate::format::jwt::{MintingKey, is_key_id};
 use crate::model::{Algorithm, AuditSubject, NewAuditEvent, SigningKey, fold_name};
 use crate::policy::Operation;
 use crate::secret::Secret;
@@ -38,7 +37,8 @@ pub enum KeyExport {
 pub(super) struct ReadyKey {
     sequence: i64,
     pub(super) key: SigningKey,
-    pub(super) material: SigningKeyMaterial,
+    /// It signs and verifies.
+    pub(super) minting: MintingKey,
 }
 
 /// The store's keys, opened once and kept for as long as none of them changes.
@@ -50,12 +50,17 @@ pub(super) struct KeySet {
 /// Keys ready for use, by key id.
 #[derive(Default)]
 pub(super) struct ReadyKeys {
-    /// The number of the last change that they are known to be as new as.
+    /// The number of the store's last change that they certainly include.
     number: u64,
     keys: HashMap<String, Arc<ReadyKey>, RandomState>,
 }
 
 impl ReadyKeys {
+    /// The key with this id, revoked or not.
+    pub(super) fn get(&self, key_id: &str) -> Option<&Arc<ReadyKey>> {
+        self.keys.get(key_id)
+    }
+
     /// The newest active key of a profile, or the one with `key_id` if it is one.
     pub(super) fn of_profile(&self, profile: &str, key_id: Option<&str>) -> Option<Arc<ReadyKey>> {
         let fits = |ready: &&Arc<ReadyKey>| {
@@ -64,14 +69,6 @@ impl ReadyKeys {
                 && key_id.is_none_or(|key_id| ready.key.key_id == key_id)
         };
         self.keys.values().filter(fits).max_by_key(|ready| ready.sequence).cloned()
-    }
-}
-
-impl Deref for ReadyKeys {
-    type Target = HashMap<String, Arc<ReadyKey>, RandomState>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.keys
     }
 }
 
@@ -99,7 +96,7 @@ impl Session<'_> {
             return Err(Error::argument("secret", "A signing key's secret has at most 4,096 bytes."));
         }
         if let Some(known) = self.ready_keys()?.of_profile(&profile.name, None)
-            && digest::equal(known.material.private().as_bytes(), secret.as_bytes())
+            && digest::equal(known.minting.signing_key().private().as_bytes(), secret.as_bytes())
         {
             return Ok(known.key.clone());
         }
@@ -163,7 +160,7 @@ impl Session<'_> {
         let ready = self.ready_keys()?;
         let mut chosen: Vec<&ReadyKey> = match key_id {
             Some(key_id) => vec![ready.get(key_id).ok_or_else(no_such_key)?],
-            None => ready.values().map(AsRef::as_ref).filter(|ready| ready.key.revoked_at.is_none()).collect(),
+            None => ready.keys.values().map(AsRef::as_ref).filter(|ready| ready.key.revoked_at.is_none()).collect(),
         };
         if key_id.is_some() && chosen.iter().any(|ready| ready.key.algorithm.is_symmetric()) {
             return Err(Error::new(
@@ -173,7 +170,7 @@ impl Session<'_> {
             .about("keyId"));
         }
         chosen.sort_by_key(|ready| ready.sequence);
-        let verifying = chosen.iter().map(|ready| ready.material.verifying_key());
+        let verifying = chosen.iter().map(|ready| ready.minting.verifying_key());
         Ok(match kind {
             KeyExport::Jwks => {
                 let keys: Vec<String> = verifying.filter_map(|key| key.public_jwk()).collect();
@@ -233,6 +230,7 @@ impl Engine {
             }
             None => {
                 let newest = ready
+                    .keys
                     .values()
                     .filter(|ready| ready.key.revoked_at.is_none() && fits(ready))
                     .max_by_key(|ready| ready.sequence);
@@ -245,10 +243,10 @@ impl Engine {
     }
 
     /// The store's keys as of now, ready for use.
-    pub(super) fn ready_keys(&self) -> Result<Guard<Arc<ReadyKeys>>> {
+    pub(super) fn ready_keys(&self) -> Result<Arc<ReadyKeys>> {
         // Read before the keys are, so that what is kept is at least as new as its number.
         let number = self.store.change_number()?;
-        let kept = self.keys.ready.load();
+        let kept = self.keys.ready.load_full();
         if self.store.changes().is_current(&[Slot::KEYS], kept.number) {
             return Ok(kept);
         }
@@ -261,7 +259,9 @@ impl Engine {
                 Some(known) => Arc::clone(known),
                 // A damaged key is as good as none, and keeps no other from its work; `problems` names it.
                 None => match self.unseal(&record) {
-                    Ok(material) => Arc::new(ReadyKey { sequence: record.sequence, material, key: record.key }),
+                    Ok(material) => {
+                        Arc::new(ReadyKey { sequence: record.sequence, minting: material.into(), key: record.key })
+                    }
                     Err(_) => continue,
                 },
             };
@@ -269,7 +269,7 @@ impl Engine {
         }
         let ready = Arc::new(ready);
         self.keys.ready.store(Arc::clone(&ready));
-        Ok(Guard::from_inner(ready))
+        Ok(ready)
     }
 
     /// The key, opened with the store's wrapping key.

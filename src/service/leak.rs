@@ -231,7 +231,7 @@ impl Engine {
             });
         };
         let keys = self.ready_keys()?;
-        let Some(key) = keys.get(&named).map(|ready| ready.material.verifying_key()) else {
+        let Some(key) = keys.get(&named).map(|ready| ready.minting.verifying_key()) else {
             return Ok(Recognised { stated_id: stated_id(found), ..Recognised::default() });
         };
         let value = jwt::with_signature_of(found, key.signature_characters());

@@ -21,7 +21,6 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-use arc_swap::Guard;
 use serde_json::json;
 
 use crate::crypto::digest::{self, Pepper};
@@ -529,7 +528,7 @@ impl<'a> Preparation<'a> {
             options,
             peppers,
             rules,
-            keys: Guard::into_inner(session.ready_keys()?),
+            keys: session.ready_keys()?,
             creator_id: acting.identity(),
             now_seconds: session.now_seconds(),
             held: HashMap::new(),
@@ -707,7 +706,7 @@ impl<'a> Preparation<'a> {
             audience: None,
             now_seconds: self.now_seconds,
         };
-        let verdict = jwt::verify(value.as_bytes(), &Keys::Given(key.material.verifying_key()), &expectations);
+        let verdict = jwt::verify(value.as_bytes(), &Keys::Given(key.minting.verifying_key()), &expectations);
         match (verdict.outcome, verdict.claims) {
             (Outcome::Valid | Outcome::NotYetValid | Outcome::Expired, Some(claims)) => {
                 recognition.format = TokenFormat::Jwt;
@@ -729,7 +728,7 @@ impl<'a> Preparation<'a> {
     /// The key of a JWT. One that is recognised by its signature is of no use without it.
     fn key_of(&self, record: &TransferRecord, format: TokenFormat, is_needed: bool) -> Result<Option<String>> {
         let Some(key_id) = record.key_id.as_deref().filter(|_| format == TokenFormat::Jwt) else { return Ok(None) };
-        if is_needed && !self.keys.contains_key(key_id) {
+        if is_needed && self.keys.get(key_id).is_none() {
             let message = "The store lacks the key that signed this JSON Web Token, so it could not be checked here.";
             return Err(Error::new(ErrorCode::NotFound, message).about("keyId"));
         }

@@ -10,7 +10,7 @@ mod private;
 mod public;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +20,7 @@ use self::private::PrivateKey;
 use self::public::PublicKey;
 use super::random;
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::{Algorithm, JwtKind};
+use crate::model::Algorithm;
 use crate::secret::Secret;
 
 pub use self::private::RsaPrivateComponents;
@@ -33,11 +33,7 @@ pub struct SigningKeyMaterial {
     private: Secret,
     signer: PreparedSigner,
     verifying: VerifyingKey,
-    headers: KeptHeaders,
 }
-
-/// The headers of the tokens that a key signs, for each kind of token. Each depends on the key and the kind alone.
-type KeptHeaders = [OnceLock<Box<[u8]>>; JwtKind::ALL.len()];
 
 impl SigningKeyMaterial {
     /// Makes a new key: 32 random bytes for HS256, RSA of 3,072 bits for RS256 and PS256.
@@ -69,7 +65,7 @@ impl SigningKeyMaterial {
     pub fn hmac(secret: Secret, key_id: Option<String>) -> Result<Self> {
         let verifying = VerifyingKey::hmac(&secret, key_id)?;
         let signer = PreparedSigner::hmac(secret.as_bytes());
-        Ok(Self { signer, private: secret, verifying, headers: KeptHeaders::default() })
+        Ok(Self { signer, private: secret, verifying })
     }
 
     /// A key in an unencrypted PrivateKeyInfo (PKCS #8, RFC 5208) in DER. It must be of `algorithm`'s kind:
@@ -149,22 +145,10 @@ impl SigningKeyMaterial {
         self.signer.sign(message).map_err(|_| Error::new(ErrorCode::Internal, "The signing key did not sign."))
     }
 
-    /// The header of the tokens of this kind, as `make` made it when it was first asked for.
-    pub(crate) fn kept_header(&self, kind: JwtKind, make: impl FnOnce() -> Result<Box<[u8]>>) -> Result<&[u8]> {
-        let kept = &self.headers[kind as usize];
-        match kept.get() {
-            Some(header) => Ok(header),
-            None => {
-                let header = make()?;
-                Ok(kept.get_or_init(|| header))
-            }
-        }
-    }
-
     fn asymmetric(key: PrivateKey, key_id: Option<String>) -> Result<Self> {
         let (private, signer, public) = key.into_parts();
         let verifying = VerifyingKey::from_public(public, key_id);
-        Ok(Self { private, signer, verifying, headers: KeptHeaders::default() })
+        Ok(Self { private, signer, verifying })
     }
 }
 

@@ -235,11 +235,10 @@ proptest! {
         object.set("array", Value::Array(values));
         object.set("boolean", Value::Boolean(true));
         let mut text = Vec::new();
-        for (name, value) in object.iter() {
-            write_member(name, value, &mut text);
-        }
-        text.push(b'}');
+        let count = write_object(object.iter(), &mut text);
         prop_assert_eq!(String::from_utf8(text).unwrap(), serde_json::to_string(&object).unwrap());
+        // Those of the object in the array too.
+        prop_assert_eq!(count, object.len() * 2 - 2);
     }
 }
 
@@ -250,12 +249,20 @@ fn each_character_that_needs_it_is_escaped_wherever_it_stands() {
             for place in 0..length {
                 let mut text = vec![b'a'; length];
                 text[place] = byte;
+                let text = String::from_utf8(text).unwrap();
                 let is_to_be_escaped = byte < b' ' || byte == b'"' || byte == b'\\';
-                assert_eq!(is_unescaped(&text), !is_to_be_escaped, "{byte} at {place} of {length}");
+                let mut written = Vec::new();
+                write_string(&text, &mut written);
+                assert_eq!(written.len() > length + 2, is_to_be_escaped, "{byte} at {place} of {length}");
+                assert_eq!(written, serde_json::to_vec(&text).unwrap(), "{byte} at {place} of {length}");
             }
         }
     }
-    assert!(is_unescaped("\u{7f}\u{80}ÿé☃😀 and much more of the same ÿé☃😀".as_bytes()));
+    let text = "\u{7f}\u{80}ÿé☃😀 and much more of the same ÿé☃😀";
+    assert_eq!(Object::default().to_text(), "{}");
+    let mut written = Vec::new();
+    write_string(text, &mut written);
+    assert_eq!(written, format!("\"{text}\"").into_bytes());
 }
 
 #[test]

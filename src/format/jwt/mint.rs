@@ -1,16 +1,17 @@
 //! Making a token.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use super::claims::{Claims, Found};
 use super::header::is_key_id;
 use super::kind::{Claim, Rules};
 use super::{MAXIMUM_TOKEN_BYTES, SHORT_SECRET_WARNING};
 use crate::crypto::random;
-use crate::crypto::signing::SigningKeyMaterial;
+use crate::crypto::signing::{SigningKeyMaterial, VerifyingKey};
 use crate::error::{Error, ErrorCode, Result};
 use crate::format::base64url;
-use crate::format::json::{self, Integer, Object, Value};
+use crate::format::json::{self, Integer, MAXIMUM_MEMBERS, Object, Value};
 use crate::model::JwtKind;
 use crate::secret::Secret;
 
@@ -48,33 +49,80 @@ pub struct Minted<'a> {
 ///
 /// Fails with [`ErrorCode::InvalidArgument`] when [`super::verify`] would refuse the claims for their form,
 /// when both `exp` and a lifetime are given, when the lifetime is not positive, and when the token would be
-/// longer than 8,192 bytes; with [`ErrorCode::KeyRefused`] when the key is too short or of an algorithm that
+/// longer than 8,192 bytes or have more than 256 members; with [`ErrorCode::KeyRefused`] when the key is too short or of an algorithm that
 /// the kind does not accept.
 pub fn mint<'a>(claims: Object<'a>, key: &SigningKeyMaterial, options: &MintOptions<'a>) -> Result<Minted<'a>> {
-    let (value, warnings, claims) = make(&claims, key, options, Claims::of)?;
+    let (value, warnings, claims) = make(&claims, key, |rules| header(key, rules), options, Claims::of)?;
     Ok(Minted { value, claims, warnings })
 }
 
-/// As [`mint`], without telling what the token says: for who does not ask. Gives the token and the warnings.
-pub(crate) fn mint_value(
-    claims: &Object<'_>,
-    key: &SigningKeyMaterial,
-    options: &MintOptions<'_>,
-) -> Result<(Secret, Vec<&'static str>)> {
-    let (value, warnings, ()) = make(claims, key, options, |_, _| ())?;
-    Ok((value, warnings))
+/// A key that signs many tokens, with their headers: each depends on the key and the kind alone, so it is encoded once.
+pub struct MintingKey {
+    key: SigningKeyMaterial,
+    headers: [OnceLock<Box<[u8]>>; JwtKind::ALL.len()],
 }
 
-/// Gives the token, the warnings, and what `tell` makes of the claims.
-fn make<'a, T>(
+impl From<SigningKeyMaterial> for MintingKey {
+    fn from(key: SigningKeyMaterial) -> Self {
+        Self { key, headers: Default::default() }
+    }
+}
+
+impl MintingKey {
+    /// The key itself.
+    pub fn signing_key(&self) -> &SigningKeyMaterial {
+        &self.key
+    }
+
+    /// The key that verifies what this one signed.
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    /// As the function [`mint`].
+    pub(crate) fn mint<'a>(&self, claims: Object<'a>, options: &MintOptions<'a>) -> Result<Minted<'a>> {
+        let (value, warnings, claims) =
+            make(&claims, &self.key, |rules| self.header(options.kind, rules), options, Claims::of)?;
+        Ok(Minted { value, claims, warnings })
+    }
+
+    /// As [`MintingKey::mint`], without telling what the token says: for who does not ask. Gives the token and the warnings.
+    pub(crate) fn mint_value(
+        &self,
+        claims: &Object<'_>,
+        options: &MintOptions<'_>,
+    ) -> Result<(Secret, Vec<&'static str>)> {
+        let (value, warnings, ()) =
+            make(claims, &self.key, |rules| self.header(options.kind, rules), options, |_, _| ())?;
+        Ok((value, warnings))
+    }
+
+    /// The header of the tokens of `kind`, whose rules these are.
+    fn header(&self, kind: JwtKind, rules: &Rules) -> Result<&[u8]> {
+        let kept = &self.headers[kind as usize];
+        match kept.get() {
+            Some(header) => Ok(header),
+            None => {
+                let header = header(&self.key, rules)?;
+                Ok(kept.get_or_init(|| header))
+            }
+        }
+    }
+}
+
+/// Gives the token, the warnings, and what `tell` makes of the claims. `header` gives the header in base64url, for a key that
+/// the rules accept.
+fn make<'a, H: AsRef<[u8]>, T>(
     claims: &Object<'a>,
     key: &SigningKeyMaterial,
+    header: impl FnOnce(&Rules) -> Result<H>,
     options: &MintOptions<'a>,
     tell: impl FnOnce(&Found<'_, 'a>, &Rules) -> T,
 ) -> Result<(Secret, Vec<&'static str>, T)> {
     let rules = options.kind.rules();
     let warnings = check_key(key, rules)?;
-    let header = key.kept_header(options.kind, || header(key, rules))?;
+    let header = header(rules)?;
+    let header = header.as_ref();
 
     let given = Found::among(claims);
     let filled = Filled::of(&given, rules, options)?;
@@ -84,7 +132,7 @@ fn make<'a, T>(
         return Err(Error::argument("claims", "The claim exp is not after nbf."));
     }
 
-    let payload = written(claims, &found, rules);
+    let payload = written(claims, &found, rules)?;
     let signature_characters = key.verifying_key().signature_characters();
     let length = header.len() + base64url::encoded_length(payload.len()) + signature_characters + 2;
     if length > MAXIMUM_TOKEN_BYTES {
@@ -194,20 +242,18 @@ impl<'a> Filled<'a> {
 }
 
 /// The payload: the claims in the kind's order, others after them as given.
-fn written(claims: &Object<'_>, found: &Found<'_, '_>, rules: &Rules) -> Vec<u8> {
+fn written(claims: &Object<'_>, found: &Found<'_, '_>, rules: &Rules) -> Result<Vec<u8>> {
+    let known = rules.claim_order.iter().filter_map(|claim| Some((claim.name(), found.get(*claim)?)));
+    let is_other = |name: &str| !Claim::parse(name).is_some_and(|claim| rules.claim_order.contains(&claim));
+    let others = claims.iter().filter(|(name, _)| is_other(name));
     let mut text = Vec::with_capacity(USUAL_PAYLOAD_BYTES);
-    for claim in rules.claim_order {
-        if let Some(value) = found.get(*claim) {
-            json::write_member(claim.name(), value, &mut text);
-        }
+    // What is filled in may be too much beside what was given, and nobody would read the token.
+    if json::write_object(known.chain(others), &mut text) > MAXIMUM_MEMBERS {
+        let message =
+            "The token would have more than 256 members, with those that are filled in: give it fewer claims.";
+        return Err(Error::argument("claims", message));
     }
-    for (name, value) in claims.iter() {
-        if !Claim::parse(name).is_some_and(|claim| rules.claim_order.contains(&claim)) {
-            json::write_member(name, value, &mut text);
-        }
-    }
-    text.push(b'}');
-    text
+    Ok(text)
 }
 
 /// Room for the payload of nearly every token.

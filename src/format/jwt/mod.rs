@@ -37,8 +37,7 @@ pub use self::compact::{Inspection, inspect};
 pub(crate) use self::compact::{named_key, names_key, with_signature_of};
 pub(crate) use self::header::is_key_id;
 pub(crate) use self::kind::{NAME_CLAIM, ROLE_CLAIM};
-pub(crate) use self::mint::mint_value;
-pub use self::mint::{MintOptions, Minted, mint};
+pub use self::mint::{MintOptions, Minted, MintingKey, mint};
 pub use self::verify::{CheckedJwt, Expectations, JwtVerdict, Keys, verify, verify_jws};
 pub(crate) use self::verify::{verify_id_in, verify_in};
 

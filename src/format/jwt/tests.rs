@@ -133,6 +133,26 @@ fn keys_that_the_kind_refuses_make_no_token() {
 }
 
 #[test]
+fn no_token_gets_more_members_than_a_check_reads() {
+    let (key, options) = (key(), options(JwtKind::AccessToken));
+    // Six claims are filled in, and those of an object within count too.
+    let claims = |count: usize| {
+        let others: Vec<String> = (0..count - 3).map(|number| format!(r#""{number}":0"#)).collect();
+        format!(r#"{{"sub":"Adam","aud":"api","x":{{{}}}}}"#, others.join(","))
+    };
+    let most = claims(json::MAXIMUM_MEMBERS - 6);
+    let token = minted(&most, &key, &options).unwrap();
+    let expectations =
+        Expectations { kind: JwtKind::AccessToken, issuer: options.issuer, audience: None, now_seconds: NOW };
+    let verdict = verify(token.value.as_bytes(), &Keys::Given(key.verifying_key()), &expectations);
+    assert_eq!(verdict.outcome, Outcome::Valid, "{:?}", verdict.reason);
+    for count in [json::MAXIMUM_MEMBERS - 5, json::MAXIMUM_MEMBERS] {
+        let error = minted(&claims(count), &key, &options).unwrap_err();
+        assert_eq!((error.code(), error.subject()), (ErrorCode::InvalidArgument, Some("claims")), "{count}");
+    }
+}
+
+#[test]
 fn a_key_without_an_id_is_named_by_its_thumbprint() {
     let curve = SigningKeyMaterial::generate(Algorithm::EdDSA).unwrap();
     let nameless = SigningKeyMaterial::from_pkcs8(Algorithm::EdDSA, curve.private().as_bytes(), None).unwrap();
