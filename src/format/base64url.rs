@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 
-/// The same with the processor's vectors, where the crate knows them. Which it has is found out once.
+/// Reads and writes as the plain engine below does, with the processor's vectors. Which of them it has is found out once.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 static URL_SAFE_NO_PAD: LazyLock<base64::engine::Simd> =
     LazyLock::new(|| base64::engine::Simd::url_safe(base64::engine::general_purpose::NO_PAD));
