@@ -3,9 +3,10 @@
 //! Who has something to write puts a job into a queue. Whoever finds nobody writing takes the jobs that wait, its own among
 //! them, and runs them in one transaction, so that one synchronisation of the disk serves them all; the others wait to be
 //! told. So a lone writer hands nothing to another thread, and many share their commits. A job which fails takes nothing
-//! with it: where it had changed something, the transaction is taken back, and its jobs run again, each in a savepoint of
-//! its own. A job's caller hears of it only after the commit, which makes every answer durable, and only when the file is
-//! still the one at the store's path.
+//! with it: where it had changed something, the transaction is taken back, and the jobs that shared it run again, each in a
+//! savepoint of its own. So a job does nothing outside of the transaction, and changes rows and no tables: SQLite's count of
+//! changed rows tells whether it had changed something. A job's caller hears of it only after the commit, which makes every
+//! answer durable, and only when the file is still the one at the store's path.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +25,7 @@ use super::{failure, lock};
 const MAXIMUM_JOBS_PER_COMMIT: usize = 256;
 
 /// How long a transaction waits for the callers of the last one. They have just been answered, and those that come back
-/// are with it rather than one commit behind. It is far less than a commit takes.
+/// are with it rather than one commit behind. A lone revocation, which is mostly its commit, took 0.8 ms where it was measured.
 const GATHERING: Duration = Duration::from_micros(50);
 
 /// How what fails is kept from leaving anything behind.
@@ -105,7 +106,7 @@ impl<T: Send, F: Fn(&Connection, Care) -> Result<Option<T>> + Send> Job for Call
 /// A caller's turn to run jobs. It ends also when something panics.
 struct Lead<'a> {
     writer: &'a Writer,
-    /// How many jobs its transaction has.
+    /// How many jobs its transaction had, those that it did not begin not among them.
     count: usize,
 }
 
@@ -173,8 +174,9 @@ impl Writer {
         };
         let mut turn = Lead { writer: self, count: 0 };
         let jobs = self.gather(expected);
-        turn.count = jobs.len();
         let transaction = Transaction::run(&lock(&self.connection), &self.counter, jobs, &*self.is_in_place);
+        // What was not begun is among those that wait.
+        turn.count = transaction.run.len();
         if !transaction.not_begun.is_empty() {
             let mut queue = lock(&self.queue);
             let mut waiting = transaction.not_begun;
@@ -265,7 +267,9 @@ impl Transaction {
                 }
             };
             let is_left_over = matches!(result, Some(Err(_))) && connection.total_changes() != before;
-            let runs_again = care == Care::None && (is_left_over || result.is_none());
+            // What is left of one that has the transaction to itself goes with that.
+            let is_alone = self.run.is_empty() && self.not_begun.is_empty();
+            let runs_again = care == Care::None && (result.is_none() || (is_left_over && !is_alone));
             self.run.push((job, result.unwrap_or(Ok(()))));
             if connection.is_autocommit() {
                 self.ended = Err(lost());
@@ -327,6 +331,74 @@ pub(super) mod tests {
             .unwrap()
     }
 
+    /// Puts a job into the queue for which nobody waits.
+    fn push(writer: &Writer, job: fn(&Connection, Care) -> Result<Option<()>>) {
+        let (tell, _) = sync_channel(2);
+        lock(&writer.queue).waiting.push_back(Box::new(CallersJob { job, value: None, tell }));
+    }
+
+    /// Waits for what others do to the queue, but not for ever.
+    fn wait_until(writer: &Writer, is_so: &dyn Fn(&Queue) -> bool) {
+        let begun = Instant::now();
+        while !is_so(&lock(&writer.queue)) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "the queue never came to be as it should");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_transaction_waits_for_those_who_shared_the_last_one_and_not_for_ever() {
+        let writer = writer();
+        let push = |count| (0..count).for_each(|_| push(&writer, |_, _| Ok(Some(()))));
+        // Whoever is alone waits for nobody, and neither does one for whom all are there.
+        push(1);
+        assert_eq!((writer.gather(0).len(), lock(&writer.queue).waiting.len()), (1, 0));
+        push(3);
+        assert_eq!(writer.gather(3).len(), 3);
+        // Who does not come back keeps nobody for longer than that.
+        push(1);
+        let begun = Instant::now();
+        assert_eq!(writer.gather(2).len(), 1);
+        assert!(begun.elapsed() >= GATHERING);
+        // The rest of very many waits for the next.
+        push(MAXIMUM_JOBS_PER_COMMIT + 2);
+        assert_eq!(writer.gather(MAXIMUM_JOBS_PER_COMMIT + 2).len(), MAXIMUM_JOBS_PER_COMMIT);
+        assert_eq!(writer.gather(0).len(), 2);
+    }
+
+    #[test]
+    fn the_next_transaction_expects_those_who_shared_this_one_and_those_who_wait() {
+        let writer = writer();
+        let left = || {
+            let queue = lock(&writer.queue);
+            (queue.waiting.len(), queue.expected)
+        };
+        (0..3).for_each(|_| push(&writer, |_, _| Ok(Some(()))));
+        writer.lead();
+        assert_eq!(left(), (0, 3));
+        // What a lost transaction did not begin waits again, and is counted once.
+        push(&writer, |connection, _| failure::run(connection, "ROLLBACK").map(Some));
+        push(&writer, |connection, _| insert(1)(connection).map(Some));
+        writer.lead();
+        assert_eq!(left(), (1, 2));
+        writer.lead();
+        assert_eq!((left(), count(&writer)), ((0, 1), 1));
+    }
+
+    #[test]
+    fn a_job_that_fails_alone_runs_once() {
+        let writer = writer();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        let failed = writer.write(move |connection| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            insert(1)(connection)?;
+            insert(1)(connection)
+        });
+        assert!(failed.is_err());
+        assert_eq!((runs.load(Ordering::Relaxed), count(&writer)), (1, 0));
+    }
+
     #[test]
     fn a_job_that_fails_or_panics_takes_nothing_with_it() {
         let writer = writer();
@@ -355,11 +427,7 @@ pub(super) mod tests {
     fn what_shared_a_transaction_with_a_job_that_failed_runs_again_and_is_kept() {
         let writer = writer();
         let runs = Arc::new(AtomicUsize::new(0));
-        let until = |is_so: &dyn Fn(&Queue) -> bool| {
-            while !is_so(&lock(&writer.queue)) {
-                std::thread::yield_now();
-            }
-        };
+        let until = |is_so: &dyn Fn(&Queue) -> bool| wait_until(&writer, is_so);
         std::thread::scope(|scope| {
             // Nobody gets on until all have come.
             let held = lock(&writer.connection);
