@@ -78,8 +78,9 @@ public sealed partial class TokenStore
     /// the file. Only administrators may.</summary>
     /// <remarks>
     /// <para>A second import of the same file changes nothing. A bad line is told and leaves nothing behind, and the
-    /// others are brought over all the same. Tokens go into the store up to 50,000 at a time; what was brought over before a
-    /// failure stays.</para>
+    /// others are brought over all the same. Tokens go into the store up to 20,000 at a time, and within such a batch in no
+    /// particular order. What was brought over before a failure stays; of the batch in which the source fails nothing
+    /// is.</para>
     /// <para>A token of another system is recognised when its profile says how such values begin. It may come as its
     /// value, or as its SHA-256, PBKDF2 or Argon2 digest, which its first use replaces by one of this store's own. A JSON
     /// Web Token of the profiles PowerShellUniversal and UniversalDashboard must be signed by the profile's key: see

@@ -48,7 +48,7 @@ use super::rules::Rules;
 use super::{Engine, Session};
 
 /// The most bad lines of a batch: each takes memory until it is told.
-const MAXIMUM_BAD_LINES: usize = 4_000;
+const MAXIMUM_BAD_LINES: usize = ImportBatch::PART;
 
 /// The most tokens that are read at once for an export.
 const PAGE: u32 = 500;
@@ -112,7 +112,8 @@ pub struct ImportCounts {
     pub bad: u64,
     /// Identities that were made.
     pub identities: u64,
-    /// Bytes of the file that were read.
+    /// Bytes of the file up to the end of the batch of which this is told; a part of its tokens may still have to be
+    /// written.
     pub bytes_read: u64,
 }
 
@@ -212,14 +213,16 @@ impl Session<'_> {
 
     /// Brings the tokens of a file over, in batches that are durable each by itself, of at most
     /// [`ImportBatch::MAXIMUM_TOKENS`] tokens, in memory that does not grow with the file: while one batch is written the
-    /// next is read. `observe` hears of each bad line and after each batch, on this thread, and may end it there.
+    /// next is read. `observe` hears of each bad line and after each batch, or each part of one, on this thread, and may end
+    /// it there: it hears of a batch when the next one was read, so from a source that is slow or has no end, late.
+    /// Rights and rules are those of the beginning of a batch, and rights are asked for again before it is written.
     ///
     /// A second import of the same file changes nothing. A bad line leaves nothing behind, and does not keep the others
     /// from being brought over unless `options` says so.
     ///
     /// Errors: `NotPermitted` for who is no Administrator; `TransferFile` for a source that is no file of tokens or cannot
     /// be read; `KeyRefused` for a passphrase that does not open its peppers; `NotFound` for a profile; the `Store…` codes.
-    /// What was brought over before an error stays.
+    /// What was brought over before an error stays; of the batch in which the source fails nothing is.
     pub fn import(
         &self,
         source: impl Read,
@@ -232,7 +235,7 @@ impl Session<'_> {
         let peppers = self.peppers_of(reader.header(), options.passphrase.as_ref())?;
         let mut report = ImportReport::default();
         std::thread::scope(|scope| {
-            let mut before: Option<Written<'_, '_>> = None;
+            let mut before: Option<BatchWrite<'_, '_>> = None;
             loop {
                 let batch = self.read_batch(&mut reader, options, &peppers);
                 // Whatever became of this one, the one before it ends first, and ends everything if it is to.
@@ -242,11 +245,11 @@ impl Session<'_> {
                     return Ok(report);
                 }
                 let (lines, is_last) = batch?;
-                let written = Written::begin(scope, *self, options, lines)?;
+                let write = BatchWrite::begin(scope, *self, options, lines)?;
                 if is_last == Last::No {
-                    before = Some(written);
+                    before = Some(write);
                 } else {
-                    let was_ended = written.end(&mut report.counts, observe)?.is_break();
+                    let was_ended = write.end(&mut report.counts, observe)?.is_break();
                     report.is_complete = is_last == Last::EndOfFile && !was_ended;
                     return Ok(report);
                 }
@@ -279,7 +282,6 @@ impl Session<'_> {
                 },
             }
         }
-        tokens.put_in_order();
         Ok((Lines { tokens: Arc::new(tokens), bad, bytes_read: reader.bytes_read() }, last))
     }
 
@@ -395,25 +397,25 @@ struct Lines {
 }
 
 /// A batch that is being written by a thread of its own.
-struct Written<'scope, 'a> {
+struct BatchWrite<'scope, 'a> {
     scope: &'scope Scope<'scope, 'a>,
     session: Session<'a>,
     options: &'a ImportOptions,
     lines: Lines,
     /// None where there is nothing to write.
-    part: Option<ScopedJoinHandle<'scope, Result<Imported>>>,
+    writing: Option<ScopedJoinHandle<'scope, Result<Imported>>>,
 }
 
-impl<'scope, 'a: 'scope> Written<'scope, 'a> {
+impl<'scope, 'a: 'scope> BatchWrite<'scope, 'a> {
     fn begin(
         scope: &'scope Scope<'scope, 'a>,
         session: Session<'a>,
         options: &'a ImportOptions,
         lines: Lines,
     ) -> Result<Self> {
-        let mut written = Self { scope, session, options, lines, part: None };
-        written.write_from(0)?;
-        Ok(written)
+        let mut write = Self { scope, session, options, lines, writing: None };
+        write.write_from(0)?;
+        Ok(write)
     }
 
     /// Begins to write from a place in the batch on.
@@ -430,9 +432,9 @@ impl<'scope, 'a: 'scope> Written<'scope, 'a> {
         let event = self.session.event(&Operation::TOKEN_IMPORT, AuditSubject::Store, None);
         let (session, tokens) = (self.session, Arc::clone(&self.lines.tokens));
         let write = move || session.store.import_tokens(&tokens, first, rules, event);
-        let part = Builder::new().name("tessera-import-write".to_owned()).spawn_scoped(self.scope, write);
-        self.part =
-            Some(part.map_err(|_| Error::new(ErrorCode::Overloaded, "The system gives no thread to import with."))?);
+        let writing = Builder::new().name("tessera-import-write".to_owned()).spawn_scoped(self.scope, write);
+        self.writing =
+            Some(writing.map_err(|_| Error::new(ErrorCode::Overloaded, "The system gives no thread to import with."))?);
         Ok(())
     }
 
@@ -444,8 +446,8 @@ impl<'scope, 'a: 'scope> Written<'scope, 'a> {
         observe: &mut dyn FnMut(ImportEvent) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
         loop {
-            let part = match self.part.take() {
-                Some(part) => part.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+            let part = match self.writing.take() {
+                Some(writing) => writing.join().unwrap_or_else(|panic| resume_unwind(panic))?,
                 None => Imported { next: self.lines.tokens.len(), ..Imported::default() },
             };
             counts.created += part.created;

@@ -351,6 +351,8 @@ impl Store for SqliteStore {
         rules: ImportRules,
         event: NewAuditEvent,
     ) -> Result<Imported> {
+        // Found now, so that nobody who writes waits for it.
+        let _ = batch.order();
         let batch = Arc::clone(batch);
         self.writer()?
             .write_with_care(move |connection, care| transfer::import(connection, &batch, first, rules, &event, care))

@@ -76,12 +76,6 @@ pub(super) fn upgrade_digest(
     }
 }
 
-/// How many tokens are brought over between two looks at what became of them.
-const AT_ONCE: usize = 4_000;
-
-/// The most refusals that one transaction gives: each takes memory until it is told.
-const MAXIMUM_REFUSALS: usize = 4_000;
-
 pub(super) fn import(
     connection: &Connection,
     batch: &ImportBatch,
@@ -90,16 +84,15 @@ pub(super) fn import(
     event: &NewAuditEvent,
     care: Care,
 ) -> Result<Option<Imported>> {
-    // What is taken back may only be what comes last in the file, so the order is that of the lines when it comes to that.
+    // What is left over for another transaction may only be what comes last in the file, so the order is that of the lines
+    // when it comes to that, and for what was left over.
     let order = batch.order().filter(|_| care == Care::None && first == 0);
+    let order = order.map(|order| in_order(connection, batch, order, rules)).transpose()?.flatten();
     let is_ordered = order.is_some();
-    let places: Vec<usize> = match order {
-        Some(order) => in_order(connection, batch, order, rules)?,
-        None => (first..batch.len()).collect(),
-    };
+    let places = order.unwrap_or_else(|| (first..batch.len()).collect());
     let inserts = RefCell::new(failure::context(Inserts::prepare(connection))?);
     let bring = |connection: &Connection, state: &mut ImportState, place: &usize| {
-        let token = match batch.token(*place) {
+        let token = match batch.token(*place)? {
             Packed::Whole(token) => return import_one(connection, state, token, rules, event),
             Packed::Ordinary(token) => token,
         };
@@ -110,7 +103,7 @@ pub(super) fn import(
     };
     let mut imported = Imported { next: first, ..Imported::default() };
     let mut sequences: Option<(i64, i64)> = None;
-    for places in places.chunks(AT_ONCE) {
+    for places in places.chunks(ImportBatch::PART) {
         let Some(done) = batch::each(connection, places, rules.stops_at_refusal, care, bring)? else {
             return Ok(None);
         };
@@ -127,10 +120,14 @@ pub(super) fn import(
             imported.next += 1;
         }
         let ends = rules.stops_at_refusal && !imported.refused.is_empty();
-        if ends || imported.refused.len() >= MAXIMUM_REFUSALS {
+        if ends || imported.refused.len() >= ImportBatch::PART {
             if is_ordered {
                 return Ok(None);
             }
+            break;
+        }
+        // Where there is an order, they are few.
+        if !is_ordered && imported.identities >= ImportBatch::PART as u64 {
             break;
         }
         // Savepoints take so long that other writers would wait.
@@ -150,30 +147,45 @@ pub(super) fn import(
 }
 
 /// The places of a batch in the order in which its tokens are put into the store, given that of their digests. Each token
-/// comes to the same in any, but for one whose identity is made for it, whose name is that of the first line.
-fn in_order(connection: &Connection, batch: &ImportBatch, order: &[u32], rules: ImportRules) -> Result<Vec<usize>> {
-    let order = order.iter().map(|place| *place as usize);
+/// comes to the same in any, but for one that names an identity which is not there: who is made has the name that the
+/// first line has, and is nobody's creator before. None where so many are made that another transaction has the rest.
+fn in_order<'a>(
+    connection: &Connection,
+    batch: &'a ImportBatch,
+    order: &[usize],
+    rules: ImportRules,
+) -> Result<Option<Vec<usize>>> {
     if !rules.creates_identities {
-        return Ok(order.collect());
+        return Ok(Some(order.to_vec()));
     }
     let mut missing: HashMap<&str, bool> = HashMap::new();
-    let mut is_missing = |place: &usize| -> Result<bool> {
-        let Packed::Ordinary(token) = batch.token(*place) else { return Ok(true) };
-        if let Some(is_missing) = missing.get(token.identity) {
+    let mut is_missing = |name: &'a str| -> Result<bool> {
+        if let Some(is_missing) = missing.get(name) {
             return Ok(*is_missing);
         }
-        let name = Name::parse(token.identity, "identity")?;
-        let is_missing = number_of(connection, &mut ImportState::default(), &name)?.is_none();
-        missing.insert(token.identity, is_missing);
+        let parsed = Name::parse(name, "identity")?;
+        let is_missing = number_of(connection, &mut ImportState::default(), &parsed)?.is_none();
+        missing.insert(name, is_missing);
         Ok(is_missing)
     };
     let (mut first, mut others) = (Vec::new(), Vec::new());
-    for place in order {
-        if is_missing(&place)? { first.push(place) } else { others.push(place) }
+    for &place in order {
+        let (identity, creator) = match batch.token(place)? {
+            Packed::Ordinary(token) => (token.identity, token.creator),
+            Packed::Whole(token) => (token.identity.as_str(), token.creator.as_ref().map(Name::as_str)),
+        };
+        if is_missing(identity)? || creator.map_or(Ok(false), &mut is_missing)? {
+            first.push(place);
+        } else {
+            others.push(place);
+        }
+    }
+    if missing.into_values().filter(|is_missing| *is_missing).count() >= ImportBatch::PART {
+        return Ok(None);
     }
     first.sort_unstable();
     first.extend(others);
-    Ok(first)
+    Ok(Some(first))
 }
 
 /// What an import has found or put into the store so far.
@@ -246,7 +258,9 @@ impl<'a> Inserts<'a> {
             token.expires_at,
             token.warn_after,
         ]);
-        if failure::context(inserted)? == 0 {
+        // What the tables do not take is found out by what looks at each part of it.
+        let is_refused = inserted.as_ref().is_err_and(failure::is_constraint);
+        if is_refused || failure::context(inserted)? == 0 {
             return Ok(None);
         }
         let sequence = connection.last_insert_rowid();
