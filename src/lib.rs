@@ -69,11 +69,11 @@
 //!   in the module `Commands/GrantTesseraTokenCommand.cs`.
 //!   The way out: `SELECT` and `token` in `store/sqlite/tokens.rs`, the record in `ffi/wire.rs`, `Token.cs`, and the
 //!   module's `GrantedToken.cs` and `Tessera.Format.ps1xml`. A check has its own: the statement of
-//!   `store/sqlite/checked.rs`, column for column as `SELECT`, `ffi/found.rs`, and `Native/FoundTokenReader.cs`, member for
-//!   member in the same order. .NET refuses an answer in JSON with a member it does not know; that the two ways say the
+//!   `store/sqlite/checked.rs`, column for column as `SELECT`. What a check found and the tokens of `GrantMany` leave by
+//!   `ffi/found.rs` and `Native/FoundTokenReader.cs`, member for member in the same order. .NET refuses an answer in JSON with a member it does not know; that the two ways say the
 //!   same is held by the test in `checked.rs` and by `A_check_shows_the_token_as_every_other_read_does` in
-//!   `tests/dotnet/ValidationCostTests.cs`, where a token with everything is read both ways: let it have the
-//!   new member there. Beside these: a successor takes it over in `insert` of
+//!   `tests/dotnet/ValidationCostTests.cs`, where a token with everything (`Full`, which `GrantManyTests.cs` grants too) is
+//!   read both ways: let it have the new member there. Beside these: a successor takes it over in `insert` of
 //!   `store/sqlite/rotation.rs`, and a file of tokens holds it by `format/transfer/record.rs` with `exported` and
 //!   `prepare` in `service/transfer.rs`; what ends a token is replayed over a backup in `store/sqlite/restore.rs`.
 //! - **A setting of profiles**: the member in `model/profile.rs`, its limits in `check` of `policy/profile.rs` with a

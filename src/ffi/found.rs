@@ -1,5 +1,5 @@
-//! Tokens as a check found them or as they were granted, in a form that takes no longer to read than its texts: no names,
-//! only the members in their order.
+//! Tokens as a check found them, and what became of requests for tokens, in a form that takes no longer to read than its
+//! texts: no names, only the members in their order.
 //!
 //! ```text
 //! number  8 bytes, least first; the least of all for none
@@ -27,7 +27,7 @@ pub(super) fn write(found: &FoundToken, version: u64, now_seconds: i64, to: &mut
 }
 
 /// Writes that a token was granted, as it stands at `now_seconds`, with a value of so many bytes: 1, the length, the name of
-/// its state, and the token. Likewise.
+/// its state, and the token. Fails only where `to` is full.
 pub(super) fn write_grant(token: &Token, value_length: usize, now_seconds: i64, to: &mut impl Write) -> Result<()> {
     let mut record = Record { to };
     record.number(Some(1))?;
@@ -36,7 +36,7 @@ pub(super) fn write_grant(token: &Token, value_length: usize, now_seconds: i64, 
     record.token(token, now_seconds)
 }
 
-/// Writes why a token was not granted: 0, and the error's code, message and subject. Likewise.
+/// Writes why a token was not granted: 0, and the error's code, message and subject. Fails only where `to` is full.
 pub(super) fn write_refusal(error: &Error, to: &mut impl Write) -> Result<()> {
     let Described { code, message, subject } = Described::of(error);
     let mut record = Record { to };
@@ -52,7 +52,7 @@ struct Record<'a, W> {
 
 impl<W: Write> Record<'_, W> {
     fn token(&mut self, token: &Token, now_seconds: i64) -> Result<()> {
-        // Likewise.
+        // Taken apart, so that a member that is added is not forgotten.
         let Token {
             sequence,
             id,

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Reflection;
+using Tessera.Native;
 
 namespace Tessera.Tests;
 
@@ -34,6 +36,72 @@ public sealed class GrantManyTests : IDisposable
             Assert.Throws<ObjectDisposedException>(() => result.Grant.Value.Reveal());
         });
         Assert.Equal(names, Store.GetTokens().Select(token => token.Name));
+    }
+
+    // Granted tokens come in the form of those that a check found, which names no member.
+    [Fact]
+    public void Token_with_everything_is_shown_as_every_other_read_shows_it()
+    {
+        Store.CreateOrganization("North", [new OrganizationMember { Identity = "Adam" }]);
+        TokenGrantRequest full = ValidationCostTests.Full(_temporary.Clock.Now);
+        TokenGrantRequest[] requests =
+        [
+            full,
+            full with { Conditions = new TokenConditions { Uses = 1L << 53 } },
+            Request() with { Format = TokenFormat.Jwt },
+            Request() with { NotBefore = _temporary.Clock.Now.AddDays(1) },
+            Request() with { IsDecoy = true },
+            Request() with { NoExpiry = true },
+        ];
+
+        IReadOnlyList<TokenGrantResult> results = Store.GrantMany(requests);
+
+        Assert.Equal(requests.Length, results.Count);
+        Assert.All(results, result =>
+        {
+            Assert.Equal(Store.GetToken(result.Grant!.Token.Id), result.Grant.Token);
+            result.Dispose();
+        });
+    }
+
+    [Fact]
+    public void Values_are_cleared_where_a_later_record_cannot_be_read()
+    {
+        (byte[] record, byte[] value) = Granted();
+        TokenGrantResult[] read = FoundTokenReader.ReadGrants([.. record, .. record], [.. value, .. value], 2);
+        Assert.Equal([true, true], read.Select(result => result.IsGranted));
+        // The first of them is what the next value of this thread lies in.
+        read[0].Dispose();
+        byte[] memory = Assert.IsType<byte[]>(Spare());
+        byte[][] unreadable = [[], record[..^1], [.. record, 0]];
+        Assert.All(unreadable, rest =>
+        {
+            Assert.Equal(
+                ErrorCode.Internal,
+                Assert.Throws<TesseraException>(() => FoundTokenReader.ReadGrants([.. record, .. rest], [.. value, .. value], 2)).Code);
+            Assert.Same(memory, Spare());
+            Assert.DoesNotContain(memory[..value.Length], one => one != 0);
+        });
+        // As many values as the records say, and no more and no fewer.
+        Assert.Throws<TesseraException>(() => FoundTokenReader.ReadGrants(record, [.. value, 0], 1));
+        Assert.Throws<TesseraException>(() => FoundTokenReader.ReadGrants(record, value.AsSpan(1), 1));
+        read[1].Dispose();
+
+        static object? Spare() => typeof(TokenValue).GetField("_spare", BindingFlags.NonPublic | BindingFlags.Static)!.GetValue(null);
+
+        (byte[] Record, byte[] Value) Granted()
+        {
+            using PooledBuffer request = NativeResponse.Write(
+                new OpenRequest(_temporary.Path, null, false, _temporary.Clock.Now.ToUnixTimeSeconds(), null),
+                WireContext.Default.OpenRequest);
+            NativeResponse.ThrowIfFailed(NativeCalls.StoreOpen(request.Span, default, out ulong store, out NativeBuffer opened), opened);
+            uint code = NativeCalls.TokenGrantMany(store, """{"requests":[{"identity":"Adam"}]}"""u8, out NativeBuffer values, out NativeBuffer response);
+            (byte[] Record, byte[] Value) granted = ([.. response.Span], [.. values.Span]);
+            NativeCalls.BufferFree(values);
+            NativeResponse.ThrowIfFailed(code, response);
+            NativeCalls.StoreClose(store);
+            return granted;
+        }
     }
 
     [Fact]

@@ -53,6 +53,31 @@ public sealed class ValidationCostTests : IDisposable
         }
     }
 
+    /// <summary>A request for a token that has everything there is, of an Adam in the organization North.</summary>
+    internal static TokenGrantRequest Full(DateTimeOffset now) => new()
+    {
+        Identity = "Adam",
+        Name = "B\u00fccher \U0001f511",
+        Roles = ["Reader"],
+        Tags = ["a", "b"],
+        Remark = new string('x', 600),
+        Audiences = ["api", "jobs"],
+        Organizations = ["North"],
+        NotBefore = now,
+        WarnAfter = now.AddDays(3),
+        Conditions = new TokenConditions
+        {
+            Subject = "https://example.com/jobs",
+            Referrer = "example.com",
+            AllowedAddresses = ["10.0.0.0/8"],
+            DeniedAddresses = ["10.1.0.0/16", "2001:db8::/32"],
+            Methods = ["GET"],
+            Operations = ["job.read"],
+            RequiredRoles = ["Reader"],
+            RateLimit = new TokenRateLimit { Uses = 5, Period = TimeSpan.FromMinutes(1) },
+        },
+    };
+
     // What a check hands over with its answer, what is asked for after it, and what a list shows are the same.
     [Fact]
     public void A_check_shows_the_token_as_every_other_read_does()
@@ -60,29 +85,7 @@ public sealed class ValidationCostTests : IDisposable
         TokenStore owner = _temporary.Store;
         owner.CreateOrganization("North", [new OrganizationMember { Identity = "Adam" }]);
         owner.UpdateIdentity("Adam", password: "correct horse Adam");
-        var full = new TokenGrantRequest
-        {
-            Identity = "Adam",
-            Name = "B\u00fccher \U0001f511",
-            Roles = ["Reader"],
-            Tags = ["a", "b"],
-            Remark = new string('x', 600),
-            Audiences = ["api", "jobs"],
-            Organizations = ["North"],
-            NotBefore = _temporary.Clock.Now,
-            WarnAfter = _temporary.Clock.Now.AddDays(3),
-            Conditions = new TokenConditions
-            {
-                Subject = "https://example.com/jobs",
-                Referrer = "example.com",
-                AllowedAddresses = ["10.0.0.0/8"],
-                DeniedAddresses = ["10.1.0.0/16", "2001:db8::/32"],
-                Methods = ["GET"],
-                Operations = ["job.read"],
-                RequiredRoles = ["Reader"],
-                RateLimit = new TokenRateLimit { Uses = 5, Period = TimeSpan.FromMinutes(1) },
-            },
-        };
+        TokenGrantRequest full = Full(_temporary.Clock.Now);
         using TokenGrant everything = owner.Grant(full);
         using TokenGrant large = owner.Grant(full with { Remark = new string('\u20ac', 1_000), Conditions = new TokenConditions() });
         using TokenGrant nothing = owner.Grant(new TokenGrantRequest { Identity = "Adam" });

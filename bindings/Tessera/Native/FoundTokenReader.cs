@@ -3,8 +3,8 @@ using System.Text;
 
 namespace Tessera.Native;
 
-/// <summary>Reads tokens as a check found them or as they were granted, in the native library's own form for that
-/// (<c>src/ffi/found.rs</c>): the members in their order, without names, so that reading costs no more than the
+/// <summary>Reads tokens as a check found them, and what became of requests for tokens, in the native library's own form
+/// for that (<c>src/ffi/found.rs</c>): the members in their order, without names, so that reading costs no more than the
 /// texts.</summary>
 internal ref struct FoundTokenReader
 {
@@ -63,9 +63,20 @@ internal ref struct FoundTokenReader
 
             return reader._rest.IsEmpty && values.IsEmpty ? results : throw Unreadable(null);
         }
-        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
+        catch (Exception exception)
         {
-            throw Unreadable(exception);
+            // Nobody else has them, and each holds a secret.
+            foreach (TokenGrantResult? result in results)
+            {
+                result?.Dispose();
+            }
+
+            if (exception is ArgumentException or FormatException or OverflowException)
+            {
+                throw Unreadable(exception);
+            }
+
+            throw;
         }
     }
 
