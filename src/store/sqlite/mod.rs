@@ -31,11 +31,12 @@ mod transfer;
 mod usage;
 mod writer;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
@@ -66,6 +67,9 @@ use super::{
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same for what can be written later as well, so that a store that is closing does not linger.
 const BEHIND_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long either waits before it asks again. SQLite by itself asks more and more seldom, up to every tenth of a second, and
+/// can miss the short gaps between the transactions of one who writes all the time.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
 /// The most memory for the writer's pages, as SQLite takes it. Tokens that come in great numbers come in no order, and each
 /// belongs somewhere else in the indexes.
@@ -670,7 +674,8 @@ fn check_library() -> Result<()> {
 /// A connection with the settings that every one has.
 fn connect_one(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = failure::context(Connection::open_with_flags(path, flags))?;
+    let mut connection = failure::context(Connection::open_with_flags(path, flags))?;
+    failure::context(connection.busy_handler(Some(|asked| waits_on(asked, BUSY_TIMEOUT))))?;
     // SQLite falls back to reading; a store that takes no revocation is not one to rely on.
     if failure::context(connection.is_readonly("main"))? {
         return Err(failure::read_only());
@@ -694,14 +699,26 @@ fn connect_reader(path: &Path) -> Result<Connection> {
 /// A connection for what need not be durable at once: a commit waits for no disk, and whoever writes after it makes it
 /// durable with its own.
 fn connect_behind(path: &Path) -> Result<Connection> {
-    let connection = connect_one(path)?;
-    failure::context(connection.busy_timeout(BEHIND_BUSY_TIMEOUT))?;
+    let mut connection = connect_one(path)?;
+    failure::context(connection.busy_handler(Some(|asked| waits_on(asked, BEHIND_BUSY_TIMEOUT))))?;
     failure::context(connection.pragma_update(None, "synchronous", "NORMAL"))?;
     Ok(connection)
 }
 
+/// Waits for a moment, unless that was done for so long already; `asked` is how often it was.
+fn waits_on(asked: i32, patience: Duration) -> bool {
+    thread_local!(static BEGUN: Cell<Instant> = Cell::new(Instant::now()));
+    if asked == 0 {
+        BEGUN.set(Instant::now());
+    }
+    let goes_on = BEGUN.get().elapsed() < patience;
+    if goes_on {
+        std::thread::sleep(BUSY_PAUSE);
+    }
+    goes_on
+}
+
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     // A hostile file must not run anything of its own when it is opened.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
