@@ -57,9 +57,8 @@ pub(super) struct OrdinaryToken<'a> {
 
 impl ImportBatch {
     /// The most tokens of a batch, which are written in one transaction, and so keep other writers waiting. Beside an import
-    /// of 300,000 into a store of 1,000,000, the longest wait of a revocation in another process was 0.54 s with them; it was
-    /// 0.84 s with 50,000, and 0.34 s with 10,000. One in the same process, which waited with the import for those of the
-    /// other, took up to 1.2 s, 1.8 s and 0.9 s.
+    /// of 300,000 into a store of 1,000,000, the longest wait of a revocation was 0.33 s in another process and 0.52 s in the
+    /// same (2026-11-24, two cores). With fewer the import takes longer: it writes the same pages more often.
     pub const MAXIMUM_TOKENS: usize = 20_000;
     /// The memory of a batch, which is full when that is, in bytes: 300 for each of its tokens, where most take 110 or so.
     const ROOM: usize = 6 * 1_024 * 1_024;
