@@ -53,9 +53,10 @@
 //!   a member of `model/condition.rs`, in one column; its limits and normal form are in `check` and what it admits in
 //!   `Compiled`, both in `policy/condition/`; what a granted token takes over from it, in `policy/condition/within.rs`;
 //!   in .NET `TokenConditions.cs`, in the module `Commands/GrantTesseraTokenCommand.cs`. What a request brings goes into
-//!   [`policy::AccessContext`]; the rule is a line in `policy/admit.rs`, at its place in the documented
-//!   order of checks, with its own [`model::Outcome`] and a case in the tests there. Then the way to it: the member of `AccessRequest` in `ffi/token.rs` and its line in `access_context`; `cargo run
-//!   --example generate-bindings`; the same member of `NativeAccessRequest` in
+//!   [`policy::AccessContext`], whose `asks_nothing` says with which members a hot check may leave out the rules; the rule
+//!   is a line in `policy/admit.rs`, at its place in the documented order of checks, with its own [`model::Outcome`] and a
+//!   case in the tests there. Then the way to it: the member of `AccessRequest` in `ffi/token.rs` and its line in
+//!   `access_context`; `cargo run --example generate-bindings`; the same member of `NativeAccessRequest` in
 //!   `bindings/Tessera/Native/NativeCalls.cs`; the member in `AccessContext.cs` and its encoding in
 //!   `TokenStore.Validation.cs`; the parameter in `module/Commands/TestTesseraTokenCommand.cs`.
 //! - **A column of the store**: a new numbered file in `store/migrations/`, named in `store/sqlite/schema.rs` (a file

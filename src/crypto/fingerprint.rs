@@ -1,7 +1,7 @@
 //! What values are known by in memory, for as long as the process lives.
 
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::Hasher;
 
 use siphasher::sip128::SipHasher13;
 use zeroize::Zeroizing;
@@ -18,8 +18,8 @@ pub type Fingerprint = u128;
 /// would pass for each other. Nobody sees a fingerprint or knows the key, so nobody can look for two such; what is left is
 /// a pair that is likely under every key. The likeliest that cryptanalysis has found for one round a word has a chance of
 /// 2^-167 (Dobraunig, Mendel and Schläffer, 2014), less than that of a guess; and it needs the value of a token that is
-/// known, to make another from it that passes for that same token. The two further rounds a word of SipHash-2-4 are for those
-/// who show what they computed; they would take as long again.
+/// known, to make another from it that passes for that same token. SipHash-2-4, with two rounds a word and four at the end
+/// instead of one and three, is for those who show what they computed.
 pub struct Fingerprints {
     keyed: SipHasher13,
 }
@@ -39,15 +39,12 @@ impl Fingerprints {
     }
 }
 
-/// For tables of fingerprints, which are hashes already: of a key that nobody knows, so that nobody can choose values that
-/// come to lie in one place.
-pub type AsItIs = BuildHasherDefault<Lowest>;
-
-/// The lower half of a fingerprint.
+/// For tables of fingerprints, which are hashes already: the lower half of one. Its key is known to nobody, so that nobody
+/// can choose values that come to lie in one place.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Lowest(u64);
+pub struct FingerprintHasher(u64);
 
-impl Hasher for Lowest {
+impl Hasher for FingerprintHasher {
     fn write_u128(&mut self, fingerprint: Fingerprint) {
         self.0 = fingerprint as u64;
     }

@@ -30,10 +30,14 @@ pub struct AccessContext<'a> {
 }
 
 impl AccessContext<'_> {
-    /// Whether it asks for nothing by itself: no role, no audience and no organisation. Of a token that is tied to nothing
-    /// it is then asked only whether it is good at all.
+    /// Whether it asks for nothing by itself: no role, no audience and no organisation. Of a token whose [`Gate`] is open
+    /// [`outcome`] then asks only whether it is good at all, and a check may leave out the rest.
     pub fn asks_nothing(&self) -> bool {
-        self.role.is_none() && self.audience.is_none() && self.organization.is_none()
+        // Every member by its name, so that a new one has to be put among those that ask or those that only state what a
+        // gate is about.
+        let Self { role, audience, organization, uri: _, method: _, referrer: _, remote_address: _, operation: _ } =
+            self;
+        role.is_none() && audience.is_none() && organization.is_none()
     }
 }
 
@@ -189,7 +193,7 @@ pub fn outcome(evidence: Evidence<'_>, context: &AccessContext<'_>, now_seconds:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conditions, Revocation, Role};
+    use crate::model::{Conditions, Endpoint, RateLimit, Revocation, Role};
 
     fn token(format: TokenFormat) -> Token {
         Token { format, roles: vec!["Reader".into()], audiences: vec!["api".into()], ..Token::sample() }
@@ -261,6 +265,93 @@ mod tests {
         token.roles.clear();
         context.role = None;
         assert_eq!(check(&token, context, 1_500), Outcome::RoleDenied, "the identity lost a role that is asked for");
+    }
+
+    /// A check leaves out [`outcome`] where the gate is open and the request asks for nothing.
+    #[test]
+    fn what_a_check_may_leave_out_would_refuse_nothing() {
+        let conditions = Conditions {
+            subject: Some("https://api.example/jobs".into()),
+            referrer: Some("example.com".into()),
+            allowed_addresses: vec!["192.0.2.0/24".into()],
+            denied_addresses: vec!["10.0.0.0/8".into()],
+            methods: vec!["GET".into()],
+            operations: vec!["job.read".into()],
+            required_roles: vec!["Administrator".into()],
+            uses: Some(1),
+            rate_limit: Some(RateLimit { uses: 1, period_seconds: 1 }),
+        };
+        // Each by itself. Uses and the rate limit are asked of no request, and open no gate that something else closes.
+        let Conditions {
+            subject,
+            referrer,
+            allowed_addresses,
+            denied_addresses,
+            methods,
+            operations,
+            required_roles,
+            uses,
+            rate_limit,
+        } = conditions.clone();
+        let none = Conditions::default;
+        let gates = [
+            (none(), true),
+            (Conditions { uses, rate_limit, ..none() }, true),
+            (Conditions { subject, ..none() }, false),
+            (Conditions { referrer, ..none() }, false),
+            (Conditions { allowed_addresses, ..none() }, false),
+            (Conditions { denied_addresses, ..none() }, false),
+            (Conditions { methods, ..none() }, false),
+            (Conditions { operations, ..none() }, false),
+            (Conditions { required_roles, ..none() }, false),
+            (conditions, false),
+        ];
+        let denies = ProfileSettings { denied_operations: vec!["job.write".into()], ..ProfileSettings::default() };
+        let endpoint = Endpoint { methods: vec![], path: "/jobs".into() };
+        let closes = ProfileSettings { denied_endpoints: vec![endpoint], ..ProfileSettings::default() };
+        let gates = gates.map(|(conditions, is_open)| (conditions, ProfileSettings::default(), is_open));
+        let gates = gates.into_iter().chain([(none(), denies, false), (none(), closes, false)]);
+        let rights = Rights::default();
+        let organizations = Organizations::of(&["North".to_owned()]);
+        for (conditions, settings, is_open) in gates {
+            let gate = Gate::new(&conditions, &settings, &rights).unwrap();
+            assert_eq!(gate.is_open(), is_open, "{conditions:?}");
+            let token = Token { conditions, ..token(TokenFormat::Opaque) };
+            let mut refused = 0;
+            // Every member, stated and not, beside every other.
+            for stated in 0..1 << 8 {
+                let state = |member: u32, text: &'static str| (stated >> member & 1 == 1).then_some(text);
+                let context = AccessContext {
+                    role: state(0, "Administrator"),
+                    audience: state(1, "other"),
+                    organization: state(2, "South"),
+                    uri: state(3, "https://other.example/jobs"),
+                    method: state(4, "POST"),
+                    referrer: state(5, "https://other.example/"),
+                    remote_address: state(6, "10.1.2.3"),
+                    operation: state(7, "job.write"),
+                };
+                assert_eq!(context.asks_nothing(), stated & 0b111 == 0, "{context:?}");
+                for now_seconds in [500, 1_500, 2_500] {
+                    let validity = Validity::of(&token);
+                    let evidence = Evidence {
+                        token: &token,
+                        validity,
+                        rights: &rights,
+                        organizations: &organizations,
+                        gate: &gate,
+                    };
+                    let whole = outcome(evidence, &context, now_seconds);
+                    if gate.is_open() && context.asks_nothing() {
+                        assert_eq!(validity.outcome(now_seconds), whole, "{context:?}");
+                    } else {
+                        refused += usize::from(validity.outcome(now_seconds) != whole);
+                    }
+                }
+            }
+            // Nothing is asked without need either: whichever of these would have been left out, refuses something.
+            assert!(refused >= (1 << 8) - (1 << 5), "{:?}: {refused}", token.conditions);
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What recent checks found out, kept for as long as nothing changes that it rests on.
 
 use std::collections::VecDeque;
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::crypto::fingerprint::{AsItIs, Fingerprint, Fingerprints};
+use crate::crypto::fingerprint::{Fingerprint, FingerprintHasher, Fingerprints};
 use crate::error::Result;
 use crate::model::{FoundToken, Outcome};
 use crate::policy::{Gate, Organizations, Rights, Validity};
@@ -62,8 +63,9 @@ pub(super) struct Ready {
     /// Whether a check of it has nothing to write to the store.
     pub(super) is_plain: bool,
     /// Whether, beyond that, nothing is asked of a request but what it asks for itself: there are no conditions and no
-    /// rate limit.
-    pub(super) is_free: bool,
+    /// rate limit. Then [`crate::policy::outcome`] is left out where it [asks](crate::policy::AccessContext::asks_nothing)
+    /// for nothing.
+    pub(super) is_unconditional: bool,
 }
 
 impl Ready {
@@ -117,7 +119,7 @@ impl From<Read> for Known {
                 validity: Validity::of(token),
                 warn_after: token.warn_after.unwrap_or(i64::MAX),
                 is_plain,
-                is_free: is_plain && read.gate.is_open() && token.conditions.rate_limit.is_none(),
+                is_unconditional: is_plain && read.gate.is_open() && token.conditions.rate_limit.is_none(),
             },
             awaits_first_use: read.awaits_first_use,
             is_alerted: read.is_alerted,
@@ -146,6 +148,8 @@ impl Kept {
     /// Whether it holds as of `number`, which [`crate::store::Store::change_number`] gave just now.
     fn is_current(&self, changes: &Changes, number: u64) -> bool {
         let confirmed = self.confirmed.load(Ordering::Relaxed);
+        // `is_current` asks the same first; asked here, it spares a check that nothing changed for the look into `known`,
+        // which lies elsewhere in memory, for the slots.
         if !changes.is_newest(confirmed) && !changes.is_current(&self.known.slots, confirmed) {
             return false;
         }
@@ -173,7 +177,7 @@ struct Refusal {
 /// longest goes, unless a check was answered with it since its last turn.
 pub(super) struct VerdictCache {
     fingerprints: Fingerprints,
-    known: papaya::HashMap<Fingerprint, Kept, AsItIs>,
+    known: papaya::HashMap<Fingerprint, Kept, BuildHasherDefault<FingerprintHasher>>,
     /// The fingerprints that are kept, in the order of their turns to go.
     turns: Mutex<VecDeque<Fingerprint>>,
     maximum: usize,
@@ -276,6 +280,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::clock::FixedClock;
+    use crate::model::{Conditions, RateLimit};
     use crate::policy::{AccessContext, Lifetime};
     use crate::service::{Engine, Grant, GrantRequest, OpenOptions};
 
@@ -362,6 +367,33 @@ mod tests {
         cache.keep(10_000, copy());
         assert!(fixture.find(&cache, 10_000).is_some());
         assert_eq!((cache.known.len(), lock(&cache.turns).len()), (100, 100));
+    }
+
+    #[test]
+    fn only_a_token_that_is_tied_to_nothing_is_unconditional() {
+        let fixture = Fixture::new();
+        assert!(fixture.known().ready.is_unconditional);
+        let owner = fixture.engine.owner();
+        let limit = RateLimit { uses: 1, period_seconds: 60 };
+        let tied = [
+            Conditions { rate_limit: Some(limit), ..Conditions::default() },
+            Conditions { uses: Some(9), ..Conditions::default() },
+            Conditions { methods: vec!["GET".to_owned()], ..Conditions::default() },
+        ];
+        for conditions in tied {
+            let request = GrantRequest { identity: "Adam".to_owned(), conditions, ..Default::default() };
+            let value = owner.grant(&request).unwrap().value;
+            // Not by a check, which would count a use and so make what is kept old.
+            fixture.engine.describe(value.as_bytes()).unwrap();
+            let fingerprint = fixture.engine.verdicts.fingerprint(value.as_bytes());
+            let known = fixture.find(&fixture.engine.verdicts, fingerprint).unwrap();
+            assert!(!known.ready.is_unconditional, "{:?}", known.found.token.conditions);
+            if request.conditions.rate_limit.is_some() {
+                // By what is kept, in which the limit is all that refuses.
+                assert_eq!(fixture.check(value.as_bytes()), Outcome::Valid);
+                assert_eq!(fixture.check(value.as_bytes()), Outcome::RateLimited);
+            }
+        }
     }
 
     #[test]

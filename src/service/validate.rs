@@ -133,7 +133,7 @@ impl Engine {
             if !ready.is_plain {
                 return Err(Arc::clone(known));
             }
-            let outcome = if ready.is_free && context.asks_nothing() {
+            let outcome = if ready.is_unconditional && context.asks_nothing() {
                 ready.validity.outcome(now_seconds)
             } else {
                 self.within_rate(known, admitted(known, context, now_seconds), now_seconds)
