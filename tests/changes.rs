@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use rusqlite::{Connection, Row};
 use support::{Fixture, NOW, fixture, open_at, request};
 use tessera_native::clock::FixedClock;
 use tessera_native::format::opaque;
@@ -168,27 +170,41 @@ fn each_change_is_felt_by_the_next_check_in_another_process() {
     }
 }
 
-/// Ends the thread of a test, also of one that failed.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+/// Runs `act` while a thread makes checks that have to read, one after another, so closely that they leave a transaction open
+/// for each other; not before they did so.
+fn beside_checks_that_read(fixture: &Fixture, act: impl FnOnce()) {
+    let check_a_guess = || {
+        let (_, guess) = opaque::mint("tsr").unwrap();
+        assert_eq!(support::check(&fixture.engine, guess.as_bytes()), Outcome::Unknown);
+    };
+    // What no check rests on is written; what of the log cannot be written back is read by somebody, when nobody checks.
+    let writing = Connection::open(fixture.path()).unwrap();
+    let is_left_open = || {
+        writing
+            .execute("INSERT OR REPLACE INTO token_usage SELECT sequence, 77, 1, NULL FROM token LIMIT 1", [])
+            .unwrap();
+        let all_and_written_back = |row: &Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        let (all, written_back) =
+            writing.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], all_and_written_back).unwrap();
+        written_back < all
+    };
+    assert!(!is_left_open(), "there was none yet");
+    let begun = Instant::now();
+    while !is_left_open() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "none is left open");
+        (0..10).for_each(|_| check_a_guess());
     }
-}
-
-/// Checks that have to read, one after another, leave a transaction open for each other.
-fn beside_checks_that_read(engine: &Engine, act: impl FnOnce()) {
-    let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                let (_, guess) = opaque::mint("tsr").unwrap();
-                assert_eq!(support::check(engine, guess.as_bytes()), Outcome::Unknown);
+        // It ends with this, also where the test fails.
+        let checking = Arc::new(());
+        let is_wanted = Arc::downgrade(&checking);
+        scope.spawn(move || {
+            while is_wanted.strong_count() > 0 {
+                check_a_guess();
             }
         });
-        let _over = Over(&is_over);
         act();
+        drop(checking);
     })
 }
 
@@ -198,7 +214,7 @@ fn beside_checks_that_read_each_change_is_felt_and_each_token_is_found_that_anot
         let (fixture, grant) = prepared(change);
         let mut other = Other::start(&fixture, "changes");
         assert_eq!(other.ask("ready"), "done");
-        beside_checks_that_read(&fixture.engine, || {
+        beside_checks_that_read(&fixture, || {
             for _ in 0..20 {
                 let value = other.ask("- grant");
                 assert_eq!(support::check(&fixture.engine, value.as_bytes()), Outcome::Valid);

@@ -721,11 +721,13 @@ mod tests {
         used_again(&fixture.engine, &token, &count, NOW - 2, None);
         assert_eq!((usage().last_used_at, usage().uses), (Some(NOW + 5), 5), "it does not go back");
 
-        let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !is_over.load(Ordering::Relaxed) {
-                    fixture.engine.flush().unwrap();
+            // Who flushes ends with this, also where the test fails.
+            let using = Arc::new(());
+            let (in_use, engine) = (Arc::downgrade(&using), &fixture.engine);
+            scope.spawn(move || {
+                while in_use.strong_count() > 0 {
+                    engine.flush().unwrap();
                 }
             });
             let users: Vec<_> = (0..4)
@@ -741,7 +743,7 @@ mod tests {
                 })
                 .collect();
             users.into_iter().for_each(|user| user.join().unwrap());
-            is_over.store(true, Ordering::Relaxed);
+            drop(using);
         });
         assert_eq!(days(&usage()), [(today + 1, 40_000), (today, 40_003), (today - 1, 2)]);
         assert_eq!((usage().last_used_at, usage().uses), (Some(NOW + 10 + 86_400), 80_005));

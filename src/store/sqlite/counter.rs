@@ -41,6 +41,11 @@
 //! own in the store, and who waited ends only the one that it waited for: another may have come since, of a file that
 //! somebody still trusts. A copy of a store, which its inode tells, has no such others, and waits for nobody. Without a
 //! file, each check asks the store.
+//!
+//! A check looks at the file that its process used first ([`Counter::first`]) before the one in use. One that gave way
+//! makes it miss nothing: whatever is compared with the store is written into the file in use, so the one that gave way is
+//! trusted for at most [`TRUST`] after it was compared last, when the store still named it; and nothing is changed that it is
+//! not told of until [`RETIREMENT`] has passed, which is longer.
 
 use std::fs::{self, File};
 use std::io;
@@ -79,11 +84,11 @@ pub(super) struct Counter {
     store: PathBuf,
     /// That of the file beside it.
     path: PathBuf,
-    /// The file that checks look at. A writer keeps the one with which it began, whatever becomes of this.
+    /// The file that the store names, as far as this process knows. A writer keeps the one with which it began, whatever
+    /// becomes of this.
     in_use: ArcSwapOption<InUse>,
-    /// The one that was in use first, which mostly stays so. It is kept for as long as this is, so that checks look at it
-    /// without saying that they do. What a file is good for is written in it: one that was given up is soon trusted no
-    /// more.
+    /// The one that was in use first, which mostly stays so. Checks look at it before `in_use`; it is kept for as long as
+    /// this is, so that they need not say that they do.
     first: OnceLock<Arc<InUse>>,
     /// When a file was last looked for in vain, in milliseconds.
     missed_at: AtomicU64,
@@ -885,18 +890,21 @@ mod tests {
         one.counter.taken_in(&stale, None);
         assert!(in_use(&one).is_some());
 
-        let (is_over, has_begun) = (AtomicBool::new(false), Barrier::new(2));
+        let has_begun = Barrier::new(2);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            // The other thread ends with this, also where the test fails.
+            let writing = Arc::new(());
+            let (is_writing, one, has_begun) = (Arc::downgrade(&writing), &one, &has_begun);
+            scope.spawn(move || {
                 has_begun.wait();
-                while !is_over.load(Ordering::Relaxed) {
+                while is_writing.strong_count() > 0 {
                     one.counter.in_use.store(None);
                 }
             });
             has_begun.wait();
             let all_have_one = (0..5_000).all(|_| one.counter.begin(&connection).unwrap().file.is_some());
-            is_over.store(true, Ordering::Relaxed);
             assert!(all_have_one, "the store names a file");
+            drop(writing);
         });
         assert_no_change_is_missed(&one, &other, "after that");
     }
@@ -954,15 +962,16 @@ mod tests {
     fn no_change_is_missed_in_the_thick_of_it() {
         const CHANGES: i64 = 150;
         let (_folder, path) = folder();
-        let stores: Vec<_> = (0..3).map(|_| open(&path)).collect();
+        let stores = [open(&path), open(&path), open(&path)];
         let returned: Vec<AtomicBool> = (0..CHANGES * 2).map(|_| AtomicBool::new(false)).collect();
-        let (is_over, begin) = (AtomicBool::new(false), Barrier::new(5));
+        let before = stores.each_ref().map(|store| store.change_number().unwrap());
         std::thread::scope(|scope| {
+            // Who looks ends with this, also where the test fails.
+            let all_changes = Arc::new(());
             let changing: Vec<_> = (0..2)
                 .map(|half| {
-                    let (stores, returned, begin) = (&stores, &returned, &begin);
+                    let (stores, returned) = (&stores, &returned);
                     scope.spawn(move || {
-                        begin.wait();
                         for sequence in half * CHANGES..(half + 1) * CHANGES {
                             change(&stores[sequence as usize % 2], sequence);
                             returned[sequence as usize].store(true, Ordering::Release);
@@ -970,12 +979,10 @@ mod tests {
                     })
                 })
                 .collect();
-            for looking in &stores {
-                let (returned, is_over, begin) = (&returned, &is_over, &begin);
+            for (looking, before) in stores.iter().zip(before) {
+                let (returned, is_changing) = (&returned, Arc::downgrade(&all_changes));
                 scope.spawn(move || {
-                    let before = looking.change_number().unwrap();
-                    begin.wait();
-                    while !is_over.load(Ordering::Acquire) {
+                    while is_changing.strong_count() > 0 {
                         for (sequence, one) in returned.iter().enumerate().rev() {
                             if one.load(Ordering::Acquire) {
                                 looking.change_number().unwrap();
@@ -989,7 +996,7 @@ mod tests {
             for thread in changing {
                 thread.join().unwrap();
             }
-            is_over.store(true, Ordering::Release);
+            drop(all_changes);
         });
     }
 }
