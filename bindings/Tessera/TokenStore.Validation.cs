@@ -51,7 +51,7 @@ public sealed partial class TokenStore
                 return new Verdict { Outcome = Outcome.Malformed };
             }
 
-            found = Ask(utf8Value[..written], context, out answer);
+            found = CheckFor(utf8Value[..written], context, out answer);
         }
         finally
         {
@@ -87,18 +87,22 @@ public sealed partial class TokenStore
             return new Verdict { Outcome = Outcome.Malformed };
         }
 
-        VerdictRecord? found = Ask(utf8Value, context, out NativeValidation answer);
+        VerdictRecord? found = CheckFor(utf8Value, context, out NativeValidation answer);
         return new Verdict(found, answer);
     }
 
-    private unsafe VerdictRecord? Ask(
+    /// <summary>Checks a value for a request, which may want nothing.</summary>
+    /// <returns>As <see cref="CallNative"/>.</returns>
+    private unsafe VerdictRecord? CheckFor(
         ReadOnlySpan<byte> utf8Value,
         in AccessContext context,
         out NativeValidation answer) =>
-        context.IsEmpty ? Ask(utf8Value, null, out answer) : AskFor(utf8Value, context, out answer);
+        context.IsEmpty ? CheckEncoded(utf8Value, null, out answer) : EncodeAndCheck(utf8Value, context, out answer);
 
+    /// <summary>Checks a value for a request that wants something, whose texts it encodes.</summary>
+    /// <returns>As <see cref="CallNative"/>.</returns>
     [SkipLocalsInit]
-    private unsafe VerdictRecord? AskFor(
+    private unsafe VerdictRecord? EncodeAndCheck(
         ReadOnlySpan<byte> utf8Value,
         in AccessContext context,
         out NativeValidation answer)
@@ -109,11 +113,11 @@ public sealed partial class TokenStore
         Span<byte> texts = mostBytes <= NativeText.StackBytes
             ? stackalloc byte[NativeText.StackBytes]
             : (rented = ArrayPool<byte>.Shared.Rent(mostBytes));
+        int used = 0;
         try
         {
             fixed (byte* pinned = texts)
             {
-                int used = 0;
                 var request = new NativeAccessRequest
                 {
                     Role = Append(context.Role, TesseraLimits.NameCharacters, "role", texts, ref used),
@@ -127,11 +131,13 @@ public sealed partial class TokenStore
                         Append(context.Organization, TesseraLimits.NameCharacters, "organization", texts, ref used),
                     Operation = Append(context.Operation, TesseraLimits.NameCharacters, "operation", texts, ref used),
                 };
-                return Ask(utf8Value, &request, out answer);
+                return CheckEncoded(utf8Value, &request, out answer);
             }
         }
         finally
         {
+            // A URI or a referrer may carry a token.
+            CryptographicOperations.ZeroMemory(texts[..used]);
             if (rented is not null)
             {
                 ArrayPool<byte>.Shared.Return(rented);
@@ -139,7 +145,9 @@ public sealed partial class TokenStore
         }
     }
 
-    private unsafe VerdictRecord? Ask(
+    /// <summary>Checks a value for an encoded request, by the time that the store is to go by.</summary>
+    /// <returns>As <see cref="CallNative"/>.</returns>
+    private unsafe VerdictRecord? CheckEncoded(
         ReadOnlySpan<byte> utf8Value,
         NativeAccessRequest* request,
         out NativeValidation answer)
@@ -147,12 +155,12 @@ public sealed partial class TokenStore
         if (_clock is not null)
         {
             using NativeHandle.Lease lease = Borrow();
-            return Ask(lease.Number, utf8Value, request, out answer);
+            return CallNative(lease.Number, utf8Value, request, out answer);
         }
 
         // No lease: the native library keeps the store open for the length of a call, and knows a number that it took
         // back. Counting here too would make threads wait for each other at each check.
-        VerdictRecord? found = Ask(_handle.Number, utf8Value, request, out answer);
+        VerdictRecord? found = CallNative(_handle.Number, utf8Value, request, out answer);
         GC.KeepAlive(_handle);
         return found;
     }
@@ -160,7 +168,7 @@ public sealed partial class TokenStore
     /// <summary>Asks the native library, which writes its answer where it stays until the verdict is made of it.</summary>
     /// <returns>What the verdict shows of the token. <see langword="null"/> where there is none.</returns>
     [SkipLocalsInit]
-    private unsafe VerdictRecord? Ask(
+    private unsafe VerdictRecord? CallNative(
         ulong store,
         ReadOnlySpan<byte> utf8Value,
         NativeAccessRequest* request,

@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace Tessera.Tests;
 
 public sealed class BadInputTests : IDisposable
@@ -257,6 +259,23 @@ public sealed class BadInputTests : IDisposable
 
         Assert.Equal("role", Assert.Throws<InvalidRequestException>(() => Store.Validate(value, new AccessContext { Role = "" })).Subject);
         Assert.Equal("audience", Assert.Throws<InvalidRequestException>(() => Store.Validate(value, new AccessContext { Audience = "" })).Subject);
+    }
+
+    // What a request wants must reach the check, whichever member says it, and not be taken for nothing.
+    [Fact]
+    public void No_member_of_a_request_is_overlooked()
+    {
+        string value = _temporary.Grant(out _);
+        PropertyInfo[] members = typeof(AccessContext).GetProperties();
+
+        Assert.NotEmpty(members);
+        Assert.All(members, member =>
+        {
+            object context = default(AccessContext);
+            member.SetValue(context, new string('x', 9_000));
+            string subject = char.ToLowerInvariant(member.Name[0]) + member.Name[1..];
+            Assert.Equal(subject, Assert.Throws<InvalidRequestException>(() => Store.Validate(value, (AccessContext)context)).Subject);
+        });
     }
 
     [Fact]
