@@ -21,7 +21,7 @@ const TAG_SHIFT: u32 = 48;
 const COUNT: u64 = ((1 << TAG_SHIFT) - 1) & !PLACE;
 /// The places of the first page. Each further page has twice as many as the one before it.
 const FIRST_PAGE: usize = 64;
-/// With so many pages all but the last of the places that a handle can name are there.
+/// The last 64 places that a handle could name have no page.
 const PAGES: usize = (PLACE_BITS - FIRST_PAGE.ilog2()) as usize;
 
 /// The handles of one kind of thing.

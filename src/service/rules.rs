@@ -15,7 +15,8 @@ use super::Engine;
 /// The most tokens that granted one another in a line. A token further down may do nothing.
 const MAXIMUM_LINE: usize = 16;
 
-/// The most lists of roles of which it is kept what they bring.
+/// The most lists of roles of which it is kept what they bring. Each takes some hundred bytes for every role of it, and
+/// tokens are granted with a few lists over and over. When there are more, all are put together anew.
 const MAXIMUM_LISTS: usize = 1_024;
 
 /// The roles and profiles of a store, as of one state of it.
@@ -85,9 +86,10 @@ impl Rules {
         }
         let rights = Arc::new(Rights::of(held, &self.roles));
         let mut brought = self.brought.write().unwrap_or_else(PoisonError::into_inner);
-        if brought.len() < MAXIMUM_LISTS {
-            brought.insert(held.to_vec(), Arc::clone(&rights));
+        if brought.len() >= MAXIMUM_LISTS {
+            brought.clear();
         }
+        brought.insert(held.to_vec(), Arc::clone(&rights));
         rights
     }
 }

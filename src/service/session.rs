@@ -105,7 +105,7 @@ impl Session<'_> {
                 };
                 Ok(Acting {
                     who: Who::Identity(*id),
-                    rights: Arc::unwrap_or_clone(rules.rights(&identity.roles)),
+                    rights: (*rules.rights(&identity.roles)).clone(),
                     organizations: Organizations::of(&identity.organizations),
                     administers: self.store.organizations_administered_by(*id)?,
                 })
