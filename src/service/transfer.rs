@@ -236,16 +236,19 @@ impl Session<'_> {
         let mut report = ImportReport::default();
         std::thread::scope(|scope| {
             let mut before: Option<BatchWrite<'_, '_>> = None;
+            // One that is written and one that is read meanwhile: their memory is used again and again.
+            let mut spare = vec![ImportBatch::new(), ImportBatch::new()];
             loop {
-                let batch = self.read_batch(&mut reader, options, &peppers);
+                let batch = self.read_batch(&mut reader, options, &peppers, spare.pop().unwrap_or_default());
                 // Whatever became of this one, the one before it ends first, and ends everything if it is to.
-                if let Some(before) = before.take()
-                    && before.end(&mut report.counts, observe)?.is_break()
-                {
-                    return Ok(report);
+                if let Some(mut before) = before.take() {
+                    if before.end(&mut report.counts, observe)?.is_break() {
+                        return Ok(report);
+                    }
+                    spare.extend(Arc::into_inner(before.lines.tokens).map(ImportBatch::cleared));
                 }
                 let (lines, is_last) = batch?;
-                let write = BatchWrite::begin(scope, *self, options, lines)?;
+                let mut write = BatchWrite::begin(scope, *self, options, lines)?;
                 if is_last == Last::No {
                     before = Some(write);
                 } else {
@@ -257,15 +260,16 @@ impl Session<'_> {
         })
     }
 
-    /// Reads as many lines as a batch has, and says whether they are the last.
+    /// Reads as many lines as a batch has into `tokens`, which is empty, and says whether they are the last.
     fn read_batch<R: Read>(
         &self,
         reader: &mut TransferReader<R>,
         options: &ImportOptions,
         peppers: &[(Pepper, Option<StoredPepper>)],
+        mut tokens: ImportBatch,
     ) -> Result<(Lines, Last)> {
         let mut preparation = Preparation::begin(self, options, peppers)?;
-        let (mut tokens, mut bad) = (ImportBatch::new(), VecDeque::new());
+        let mut bad = VecDeque::new();
         let mut last = Last::No;
         while last == Last::No && !tokens.is_full() && bad.len() < MAXIMUM_BAD_LINES {
             let begin = reader.bytes_read();
@@ -441,7 +445,7 @@ impl<'scope, 'a: 'scope> BatchWrite<'scope, 'a> {
     /// Waits until all is written, and tells of the bad lines in order. Ends early where the caller wants to, or the
     /// options.
     fn end(
-        mut self,
+        &mut self,
         counts: &mut ImportCounts,
         observe: &mut dyn FnMut(ImportEvent) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {

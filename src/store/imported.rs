@@ -82,6 +82,16 @@ impl ImportBatch {
         }
     }
 
+    /// An empty batch in the memory of this one.
+    pub fn cleared(mut self) -> Self {
+        self.packed.clear();
+        self.places.clear();
+        self.whole.clear();
+        self.peppers.clear();
+        (self.whole_bytes, self.order) = (0, OnceLock::new());
+        self
+    }
+
     /// Adds the token of a line, which has `row_bytes`.
     pub fn push(&mut self, line: u64, row_bytes: u64, token: ImportedToken) {
         self.places.push((line, self.packed.len()));

@@ -93,7 +93,9 @@ impl<T: Send, F: Fn(&Connection, Care) -> Result<Option<T>> + Send> Job for Call
 
     fn end(self: Box<Self>, ended: Result<()>) {
         // The caller waits for as long as `tell` lives, so that this does not go astray.
-        let Self { value, tell, .. } = *self;
+        let Self { job, value, tell } = *self;
+        // What it holds is let go before the caller goes on.
+        drop(job);
         let _ = tell.send(Told::Ended(ended.and_then(|()| value.ok_or_else(defect))));
     }
 
